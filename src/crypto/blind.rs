@@ -1,0 +1,50 @@
+//! Keyed digests that find a row without saying what it is about: HMAC-SHA-256 under a secret, with a label for each use.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::secret::Key;
+
+/// The digests of one secret.
+#[derive(Debug, Clone, Copy)]
+pub struct Blind<'a>(pub &'a Key);
+
+impl Blind<'_> {
+    /// Of an identifier of a member, in its normal form.
+    pub fn identifier(&self, kind: &str, normal: &str) -> [u8; 32] {
+        self.digest("identifier", &[kind, normal])
+    }
+    /// Of a member's own post.
+    pub fn object(&self, source: &str, id: &str) -> [u8; 32] {
+        self.digest("object", &[source, id])
+    }
+    /// Of an activity, under its actor's own key.
+    pub fn activity(&self, source: &str, id: &str) -> [u8; 32] {
+        self.digest("activity", &[source, id])
+    }
+    /// Of a caller's `Idempotency-Key` within its scope.
+    pub fn idempotency(&self, caller: &str, route: &str, key: &str) -> [u8; 32] {
+        self.digest("idempotency", &[caller, route, key])
+    }
+    /// Of a mailed code for one purpose and address.
+    pub fn code(&self, scope: &[u8], code: &str) -> [u8; 32] {
+        self.digest("code", &[&hex::encode(scope), code])
+    }
+
+    fn digest(&self, label: &str, parts: &[&str]) -> [u8; 32] {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose()) else {
+            return [0; 32]; // HMAC takes keys of any length
+        };
+        mac.update(format!("sayso:{label}:v1").as_bytes());
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// SHA-256, for random tokens of 256 bits, which need no slow hash.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}

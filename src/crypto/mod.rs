@@ -1,0 +1,13 @@
+//! Keys and what is done with them: sealed columns, blind index, slow hashes, access tokens.
+
+mod blind;
+mod ring;
+mod seal;
+mod slow;
+mod token;
+
+pub use blind::{Blind, sha256};
+pub use ring::{KeyRing, RingError};
+pub use seal::{Place, SealError, SubjectKey, open, seal};
+pub use slow::{Slow, SlowError};
+pub use token::{Claims, Role, TokenError, Tokens};

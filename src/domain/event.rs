@@ -1,0 +1,203 @@
+//! Events: immutable records of what was said and when we knew. One act = one event = one leaf.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Micros, Purpose, Recipient, Seq, Topic, Triple};
+
+/// Whether a person is 18 or over. Only `Yes` is ever allowed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adult {
+    /// 18 or over.
+    Yes,
+    /// Under 18.
+    No,
+    /// Not said.
+    Unknown,
+}
+
+/// How we know whether a person is an adult.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// Nobody said.
+    None,
+    /// The person said so, which proves nothing.
+    SelfDeclared,
+    /// An operator recorded a verified age signal.
+    Verified,
+}
+
+/// For whom somebody opts out without an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// For themselves.
+    #[serde(rename = "self")]
+    Oneself,
+    /// For a child; it latches.
+    Child,
+}
+
+/// A grant that an event ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// What it was about.
+    pub triple: Triple,
+    /// Which grant.
+    pub lineage: Seq,
+}
+
+/// What was done. The name of the variant is the kind that the public leaf shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Act {
+    /// An address was proved, with the person's own word about their age. `no` latches; for somebody who has an account
+    /// `yes` changes nothing.
+    Registered {
+        /// What they said.
+        adult: Adult,
+        /// How we know.
+        assurance: Assurance,
+    },
+    /// Yes, to exactly one triple. While a grant for it is live this renews it.
+    Granted {
+        /// What it is about.
+        triple: Triple,
+        /// Which notice was shown.
+        notice_version: i64,
+        /// The digest of its text, in hexadecimal.
+        notice_sha256: String,
+        /// From when; never in the future.
+        valid_from: Micros,
+        /// Until when.
+        valid_until: Micros,
+        /// The last event the person had seen.
+        known_seq: Seq,
+    },
+    /// No. Kept apart from never having been asked; ends a live grant.
+    Refused {
+        /// What it is about.
+        triple: Triple,
+        /// Which notice was shown.
+        notice_version: i64,
+        /// The digest of its text, in hexadecimal.
+        notice_sha256: String,
+    },
+    /// The person took grants back.
+    Withdrawn {
+        /// Which.
+        ended: Vec<Ended>,
+    },
+    /// Somebody else ended grants, such as an operator who removed a recipient.
+    Revoked {
+        /// Which.
+        ended: Vec<Ended>,
+    },
+    /// Time ended grants.
+    Expired {
+        /// Which.
+        ended: Vec<Ended>,
+    },
+    /// The person paused everything.
+    Held {},
+    /// The person lifted what paused them.
+    Released {},
+    /// Somebody opted out without an account and without proof.
+    OptedOut {
+        /// For whom.
+        whom: Whom,
+    },
+    /// An operator recorded a verified signal that the person is an adult.
+    AgeVerified {},
+    /// An address or handle was proved.
+    IdentifierProved {
+        /// `email` or `handle`.
+        identifier_kind: String,
+        /// `mailed_code`, `page`, or `operator`.
+        proof: String,
+    },
+    /// The owner accepted a topic, or rejected it for good.
+    TopicDecided {
+        /// Which.
+        topic: Topic,
+        /// Whether it may leave the service.
+        accepted: bool,
+    },
+    /// A copy of everything was handed to the person.
+    Exported {},
+    /// Somebody without an account asked what is held.
+    AccessAnswered {},
+    /// Everything about the person goes.
+    Erased {},
+    /// An operator published a notice.
+    NoticePublished {
+        /// Its purpose.
+        purpose: Purpose,
+        /// Its version.
+        version: i64,
+        /// The digest of its text, in hexadecimal.
+        sha256: String,
+        /// Whether older grants stop counting.
+        material: bool,
+    },
+    /// An operator registered a caller.
+    ClientRegistered {
+        /// Its name.
+        client: Recipient,
+        /// Its role.
+        role: String,
+    },
+    /// An operator switched a caller off.
+    ClientDisabled {
+        /// Its name.
+        client: Recipient,
+    },
+}
+
+impl Act {
+    /// The name that the public leaf shows.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::Granted { .. } => "granted",
+            Self::Refused { .. } => "refused",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Revoked { .. } => "revoked",
+            Self::Expired { .. } => "expired",
+            Self::Held {} => "held",
+            Self::Released {} => "released",
+            Self::OptedOut { .. } => "opted_out",
+            Self::AgeVerified {} => "age_verified",
+            Self::IdentifierProved { .. } => "identifier_proved",
+            Self::TopicDecided { .. } => "topic_decided",
+            Self::Exported {} => "exported",
+            Self::AccessAnswered {} => "access_answered",
+            Self::Erased {} => "erased",
+            Self::NoticePublished { .. } => "notice_published",
+            Self::ClientRegistered { .. } => "client_registered",
+            Self::ClientDisabled { .. } => "client_disabled",
+        }
+    }
+}
+
+/// What was done, and when we knew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// The recorded time.
+    pub at: Micros,
+    /// What was done.
+    pub act: Act,
+}
+
+impl Event {
+    /// The canonical JSON that the leaf commits to: sorted keys, integers only, no white space.
+    ///
+    /// # Errors
+    /// Never for the variants above; the serialiser's signature allows one.
+    pub fn canonical(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_value(self).map(|value| value.to_string())
+    }
+}

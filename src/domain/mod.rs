@@ -1,0 +1,15 @@
+//! What people said and what follows from it. Pure: no I/O, no clock (`now` is an argument), no other room.
+
+mod event;
+mod name;
+mod purposes;
+mod response;
+mod standing;
+mod time;
+
+pub use event::{Act, Adult, Assurance, Ended, Event, Whom};
+pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
+pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
+pub use response::{Edge, ResponseKind};
+pub use standing::{End, Grant, History, Standing};
+pub use time::{Day, Micros, Seq, WINDOW_WEEKS, Week};

@@ -1,0 +1,60 @@
+//! Every bound of the service in one place. None of them is a setting: a limit that an operator can raise is no limit.
+
+/// Largest JSON request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Largest batch of activities, in bytes.
+pub const ACTIVITIES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most activities in one batch; also the size of one transaction of an import.
+pub const ACTIVITIES_MAX: usize = 1_000;
+/// Most ids in one gate question.
+pub const FILTER_IDS_MAX: usize = 1_000;
+/// Most leaves in one answer.
+pub const LEAVES_MAX: i64 = 1_000;
+/// Most requests at work at once; the next one gets 503.
+pub const REQUESTS_AT_ONCE_MAX: usize = 512;
+/// Longest time for one request, in seconds.
+pub const REQUEST_SECONDS_MAX: u64 = 30;
+/// Slow hashes at work at once, and how many may wait for a place; the next one gets 503.
+pub const HASHES_WAITING_MAX: usize = 256;
+/// Longest handle or address, in bytes.
+pub const IDENTIFIER_BYTES_MAX: usize = 512;
+/// Shortest and longest password, in characters and bytes.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Longest password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Longest `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long an answer can be asked for again, in seconds.
+pub const IDEMPOTENCY_SECONDS: i64 = 24 * 3600;
+/// How long a mailed code counts, in seconds.
+pub const CODE_SECONDS: i64 = 1800;
+/// How many wrong codes end a code.
+pub const CODE_TRIES_MAX: i64 = 5;
+/// Codes mailed to one address in one hour.
+pub const CODES_PER_HOUR_MAX: i64 = 6;
+/// How long a claim to a handle waits for its proof, in seconds.
+pub const CLAIM_SECONDS: i64 = 7 * 24 * 3600;
+/// Claims one person may have open.
+pub const CLAIMS_MAX: i64 = 20;
+/// How long an access token counts, in seconds.
+pub const ACCESS_SECONDS: i64 = 600;
+/// How long a log-in can be refreshed, in seconds.
+pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
+/// How long a mail stays in the outbox folder, in seconds.
+pub const MAIL_SECONDS: i64 = 24 * 3600;
+/// How long an allow may be used, in seconds.
+pub const USE_BY_SECONDS: i64 = 5;
+/// A grant stops counting this long before its end, in seconds.
+pub const EXPIRY_MARGIN_SECONDS: i64 = 2;
+/// A grant without an end ends after this many days.
+pub const GRANT_DAYS: i64 = 365;
+/// No grant lasts longer, in days.
+pub const GRANT_DAYS_MAX: i64 = 730;
+/// Activities older than this many days are not taken.
+pub const ACTIVITY_AGE_DAYS_MAX: i64 = 25 * 365;
+/// Activities may be ahead of our clock by this, in seconds.
+pub const ACTIVITY_AHEAD_SECONDS_MAX: i64 = 300;
+/// Rows of one page of the audit.
+pub const AUDIT_ROWS_MAX: i64 = 1_000;
+/// How long a recipient's decisions are counted in memory before they are written, in milliseconds.
+pub const DECISION_FLUSH_MILLIS: u64 = 500;

@@ -1,0 +1,15 @@
+//! The public log: leaves without personal data, an RFC 9162 Merkle tree over them, and signed checkpoints. Pure.
+//!
+//! A leaf shows a kind, a day and a commitment; whoever holds the nonce and the body can open it, and destroying
+//! those leaves the tree whole. Nobody who holds an older checkpoint can be shown a rewritten log.
+
+mod leaf;
+mod note;
+mod tree;
+
+pub use leaf::{Leaf, commitment};
+pub use note::{Checkpoint, NoteError, Origin, VerifierKey, open, parse_vkey, sign, verify, vkey};
+pub use tree::{
+    BadFrontier, BadProof, Frontier, Hash, Node, consistency_proof, hash_children, hash_leaf, inclusion_proof,
+    verify_consistency, verify_inclusion,
+};

@@ -1,0 +1,107 @@
+//! The registry: which purposes and sources exist, and the first notice of each purpose.
+//!
+//! The files under `policies/` are part of the program, so that a binary and its rules cannot drift apart. House rules
+//! (Cedar) will be read here as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::domain::{Purpose, Source, prohibited};
+use crate::gate::Rules;
+
+/// What the registry file says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// The allow-list of purposes.
+    pub purpose: Vec<PurposeEntry>,
+    /// Where activity may come from.
+    pub source: Vec<SourceEntry>,
+}
+
+/// One purpose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurposeEntry {
+    /// Its name.
+    pub name: Purpose,
+    /// Its name for people.
+    pub title: String,
+    /// The file of its first notice, under `policies/notices`.
+    pub notice: String,
+}
+
+/// One source.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceEntry {
+    /// Its name.
+    pub name: Source,
+    /// Its name for people.
+    pub title: String,
+}
+
+/// The registry cannot be used; the service must not start.
+#[derive(Debug, thiserror::Error)]
+#[error("policies/registry.toml: {0}")]
+pub struct RegistryError(String);
+
+const NOTICES: [(&str, &str); 4] = [
+    ("attention_score.md", include_str!("../../policies/notices/attention_score.md")),
+    ("public_profile.md", include_str!("../../policies/notices/public_profile.md")),
+    ("research_statistics.md", include_str!("../../policies/notices/research_statistics.md")),
+    ("link.md", include_str!("../../policies/notices/link.md")),
+];
+
+impl Registry {
+    /// The registry that this program was built with.
+    ///
+    /// # Errors
+    /// When it is not usable.
+    pub fn built_in() -> Result<Self, RegistryError> {
+        Self::parse(include_str!("../../policies/registry.toml"))
+    }
+
+    /// Reads a registry.
+    ///
+    /// # Errors
+    /// Names what is unknown, prohibited or missing.
+    pub fn parse(text: &str) -> Result<Self, RegistryError> {
+        let registry: Self = toml::from_str(text).map_err(|e| RegistryError(e.message().to_owned()))?;
+        if let Some(entry) = registry.purpose.iter().find(|entry| prohibited(&entry.name)) {
+            return Err(RegistryError(format!("the purpose `{}` is prohibited and cannot be registered", entry.name)));
+        }
+        if registry.purpose.is_empty() || registry.source.is_empty() {
+            return Err(RegistryError("it needs at least one purpose and one source".into()));
+        }
+        Ok(registry)
+    }
+
+    /// What the gate needs of it. `oldest_notice` comes from the store.
+    pub fn rules(&self, oldest_notice: BTreeMap<Purpose, i64>) -> Rules {
+        Rules {
+            loaded: true,
+            lease_valid: true,
+            purposes: self.purpose.iter().map(|entry| entry.name.clone()).collect(),
+            sources: self.source.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>(),
+            oldest_notice,
+        }
+    }
+
+    /// The first notice of each purpose.
+    ///
+    /// # Errors
+    /// When a purpose names a notice that does not exist.
+    pub fn first_notices(&self) -> Result<Vec<(Purpose, &'static str)>, RegistryError> {
+        self.purpose
+            .iter()
+            .map(|entry| {
+                let found = NOTICES.iter().find(|(file, _)| *file == entry.notice);
+                let (_, text) =
+                    found.ok_or_else(|| RegistryError(format!("the notice `{}` does not exist", entry.notice)))?;
+                Ok((entry.name.clone(), *text))
+            })
+            .collect()
+    }
+}

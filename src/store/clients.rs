@@ -1,0 +1,165 @@
+//! Callers that an operator registered, notices, and counts of decisions.
+
+use std::collections::BTreeMap;
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::{Day, Purpose, Recipient};
+use crate::ids::Subject;
+
+/// A registered caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Its name.
+    pub id: String,
+    /// Its role.
+    pub role: String,
+    /// SHA-256 of its secret, which is 256 random bits.
+    pub secret_hash: [u8; 32],
+    /// The class of a recipient.
+    pub class: String,
+    /// What a recipient may ask for, separated by spaces.
+    pub purposes: String,
+    /// From where, separated by spaces.
+    pub sources: String,
+    /// Switched off.
+    pub disabled: bool,
+}
+
+/// A version of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Its purpose.
+    pub purpose: Purpose,
+    /// From 1.
+    pub version: i64,
+    /// Its language (BCP 47).
+    pub locale: String,
+    /// Digest of the text, in hexadecimal.
+    pub sha256: String,
+    /// Whether older grants stop counting.
+    pub material: bool,
+    /// What people were shown.
+    pub text: String,
+}
+
+/// How often a caller asked about a member, and was answered so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionTally {
+    /// When.
+    pub day: Day,
+    /// Who asked.
+    pub caller: String,
+    /// Why.
+    pub purpose: String,
+    /// From where.
+    pub source: String,
+    /// For what.
+    pub action: String,
+    /// The answer.
+    pub allowed: bool,
+    /// How often.
+    pub times: i64,
+}
+
+sql! {
+    INSERT_CLIENT(6) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled) VALUES ($1, $2, $3, $4, $5, $6, 0)";
+    READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled FROM client WHERE id = $1";
+    DISABLE_CLIENT(1) = "UPDATE client SET disabled = 1 WHERE id = $1 AND disabled = 0";
+    INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
+    READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
+    OLDEST_NOTICES(0) = "SELECT purpose, max(version) FROM notice WHERE material = 1 GROUP BY purpose";
+    COUNT_DECISION(8) = "INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT subject, $2, $3, $4, $5, $6, $7, $8 FROM standing WHERE subject = $1 AND erased = 0 ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
+    COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
+    READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
+}
+
+type ClientColumns = (String, String, Vec<u8>, String, String, String, i64);
+type NoticeColumns = (String, i64, String, String, i64, String);
+type TallyColumns = (i64, String, String, String, String, i64, i64);
+
+fn client((id, role, hash, class, purposes, sources, disabled): ClientColumns) -> Result<ClientRow, StoreError> {
+    let secret_hash = hash.try_into().map_err(|_| StoreError::Corrupt("client"))?;
+    Ok(ClientRow { id, role, secret_hash, class, purposes, sources, disabled: disabled != 0 })
+}
+
+fn notice((purpose, version, locale, sha256, material, text): NoticeColumns) -> Result<NoticeRow, StoreError> {
+    let purpose = purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?;
+    Ok(NoticeRow { purpose, version, locale, sha256, material: material != 0, text })
+}
+
+impl Tx {
+    /// Stores a caller.
+    pub async fn insert_client(&mut self, row: &ClientRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_CLIENT).bind(row.id.as_str()).bind(row.role.as_str())
+            .bind(row.secret_hash.as_slice()).bind(row.class.as_str()).bind(row.purposes.as_str())
+            .bind(row.sources.as_str()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A caller.
+    pub async fn client(&mut self, id: &str) -> Result<Option<ClientRow>, StoreError> {
+        let row: Option<ClientColumns> = on!(self, c => sqlx::query_as(READ_CLIENT).bind(id).fetch_optional(c).await)?;
+        row.map(client).transpose()
+    }
+
+    /// Switches a caller off; false when it was off or never there.
+    pub async fn disable_client(&mut self, id: &Recipient) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(DISABLE_CLIENT).bind(id.as_str()).execute(c).await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Stores a version of a notice.
+    pub async fn insert_notice(&mut self, row: &NoticeRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_NOTICE).bind(row.purpose.as_str()).bind(row.version)
+            .bind(row.locale.as_str()).bind(row.sha256.as_str()).bind(i64::from(row.material)).bind(row.text.as_str())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The newest notice of each purpose.
+    pub async fn notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
+        let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?;
+        rows.into_iter().map(notice).collect()
+    }
+
+    /// For each purpose the oldest notice that still counts: the last material one.
+    pub async fn oldest_notices(&mut self) -> Result<BTreeMap<Purpose, i64>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(self, c => sqlx::query_as(OLDEST_NOTICES).fetch_all(c).await)?;
+        let entry = |(purpose, version): (String, i64)| {
+            Ok((purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?, version))
+        };
+        rows.into_iter().map(entry).collect()
+    }
+
+    /// Adds to a member's count of decisions; nothing for somebody who is gone.
+    pub async fn count_decision(&mut self, subject: &Subject, tally: &DecisionTally) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(COUNT_DECISION).bind(subject.as_bytes().as_slice()).bind(tally.day.0)
+            .bind(tally.caller.as_str()).bind(tally.purpose.as_str()).bind(tally.source.as_str())
+            .bind(tally.action.as_str()).bind(i64::from(tally.allowed)).bind(tally.times)
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Adds to a caller's count of questions about nobody known.
+    pub async fn count_unknown(&mut self, caller: &str, day: Day, times: i64) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(COUNT_UNKNOWN).bind(caller).bind(day.0).bind(times).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Who asked about a person, and was answered how.
+    pub async fn decisions(&mut self, subject: &Subject) -> Result<Vec<DecisionTally>, StoreError> {
+        let rows: Vec<TallyColumns> = on!(self, c =>
+            sqlx::query_as(READ_DECISIONS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        let tally = |(day, caller, purpose, source, action, allowed, times): TallyColumns| DecisionTally {
+            day: Day(day),
+            caller,
+            purpose,
+            source,
+            action,
+            allowed: allowed != 0,
+            times,
+        };
+        Ok(rows.into_iter().map(tally).collect())
+    }
+}

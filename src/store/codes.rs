@@ -1,0 +1,215 @@
+//! What waits or is remembered for callers without an account: codes, mails, opt-outs, answers already given.
+
+use super::people::adult_from;
+use super::{StoreError, Tx, on, sql};
+use crate::domain::{Adult, Micros, Whom};
+use crate::ids::Reference;
+
+/// A mailed code that waits.
+#[derive(Debug, Clone)]
+pub struct CodeRow {
+    /// Blind index of the address it went to.
+    pub blind: [u8; 32],
+    /// What it is for.
+    pub what: String,
+    /// How the caller names it.
+    pub reference: Reference,
+    /// Keyed digest of the code.
+    pub code_hash: [u8; 32],
+    /// What a registration said about age.
+    pub adult: Adult,
+    /// Wrong guesses so far.
+    pub tries: i64,
+    /// How many were sent since `hour_from`.
+    pub sent: i64,
+    /// Start of the hour that is counted.
+    pub hour_from: Micros,
+    /// Until when it counts.
+    pub expires: Micros,
+}
+
+/// A mail on its way.
+#[derive(Debug, Clone)]
+pub struct MailRow {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Blind index of the address.
+    pub blind: [u8; 32],
+    /// Address and text, sealed by the service's key.
+    pub sealed: Vec<u8>,
+}
+
+/// An answer that was given and may be asked for again.
+#[derive(Debug, Clone)]
+pub struct StoredAnswer {
+    /// Digest of the request it answered.
+    pub request_hash: [u8; 32],
+    /// The answer, sealed by the service's key.
+    pub sealed: Vec<u8>,
+}
+
+sql! {
+    UPSERT_CODE(9) = "INSERT INTO code (blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (blind, what) DO UPDATE SET reference = excluded.reference, code_hash = excluded.code_hash, adult = excluded.adult, tries = excluded.tries, sent = excluded.sent, hour_from_us = excluded.hour_from_us, expires_us = excluded.expires_us";
+    READ_CODE(2) = "SELECT blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us FROM code WHERE blind = $1 AND what = $2";
+    READ_CODE_BY_REFERENCE(1) = "SELECT blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us FROM code WHERE reference = $1";
+    COUNT_TRY(2) = "UPDATE code SET tries = tries + 1 WHERE blind = $1 AND what = $2";
+    DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
+    EXPIRE_CODES(2) = "DELETE FROM code WHERE expires_us <= $1 AND hour_from_us <= $2";
+    INSERT_MAIL(3) = "INSERT INTO mail (id, blind, sealed) VALUES ($1, $2, $3)";
+    READ_MAILS(1) = "SELECT id, blind, sealed FROM mail ORDER BY id LIMIT $1";
+    DELETE_MAIL(1) = "DELETE FROM mail WHERE id = $1";
+    INSERT_SUPPRESSION(3) = "INSERT INTO suppression (digest, reason, month) VALUES ($1, $2, $3) ON CONFLICT (digest) DO UPDATE SET reason = CASE WHEN suppression.reason = 'child' THEN 'child' ELSE excluded.reason END";
+    READ_SUPPRESSION(1) = "SELECT reason FROM suppression WHERE digest = $1";
+    DELETE_SUPPRESSION(1) = "DELETE FROM suppression WHERE digest = $1";
+    INSERT_ANSWER(5) = "INSERT INTO idempotency (key, subject, request_hash, sealed, expires_us) VALUES ($1, $2, $3, $4, $5)";
+    READ_ANSWER(2) = "SELECT request_hash, sealed FROM idempotency WHERE key = $1 AND expires_us > $2";
+    EXPIRE_ANSWERS(1) = "DELETE FROM idempotency WHERE expires_us <= $1";
+    EXPIRE_ANSWER(2) = "DELETE FROM idempotency WHERE key = $1 AND expires_us <= $2";
+}
+
+type CodeColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String, i64, i64, i64, i64);
+
+fn code(row: CodeColumns) -> Result<CodeRow, StoreError> {
+    let (blind, what, reference, code_hash, adult, tries, sent, hour_from, expires) = row;
+    let bad = || StoreError::Corrupt("code");
+    Ok(CodeRow {
+        blind: blind.try_into().map_err(|_| bad())?,
+        what,
+        reference: reference.try_into().map_err(|_| bad())?,
+        code_hash: code_hash.try_into().map_err(|_| bad())?,
+        adult: adult_from(&adult)?,
+        tries,
+        sent,
+        hour_from: Micros(hour_from),
+        expires: Micros(expires),
+    })
+}
+
+fn adult_name(adult: Adult) -> &'static str {
+    match adult {
+        Adult::Yes => "yes",
+        Adult::No => "no",
+        Adult::Unknown => "unknown",
+    }
+}
+
+fn whom_name(whom: Whom) -> &'static str {
+    match whom {
+        Whom::Oneself => "self",
+        Whom::Child => "child",
+    }
+}
+
+impl Tx {
+    /// Stores a code; an earlier one for the same address and purpose no longer counts.
+    pub async fn upsert_code(&mut self, row: &CodeRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(UPSERT_CODE).bind(row.blind.as_slice()).bind(row.what.as_str())
+            .bind(row.reference.as_bytes().as_slice()).bind(row.code_hash.as_slice()).bind(adult_name(row.adult))
+            .bind(row.tries).bind(row.sent).bind(row.hour_from.0).bind(row.expires.0).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The code of an address for a purpose.
+    pub async fn code(&mut self, blind: &[u8; 32], what: &str) -> Result<Option<CodeRow>, StoreError> {
+        let row: Option<CodeColumns> = on!(self, c =>
+            sqlx::query_as(READ_CODE).bind(blind.as_slice()).bind(what).fetch_optional(c).await)?;
+        row.map(code).transpose()
+    }
+
+    /// The code behind a reference.
+    pub async fn code_by_reference(&mut self, reference: &Reference) -> Result<Option<CodeRow>, StoreError> {
+        let row: Option<CodeColumns> = on!(self, c => sqlx::query_as(READ_CODE_BY_REFERENCE)
+            .bind(reference.as_bytes().as_slice()).fetch_optional(c).await)?;
+        row.map(code).transpose()
+    }
+
+    /// Counts a wrong guess.
+    pub async fn count_try(&mut self, blind: &[u8; 32], what: &str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(COUNT_TRY).bind(blind.as_slice()).bind(what).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Removes a code that was used.
+    pub async fn delete_code(&mut self, blind: &[u8; 32], what: &str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(DELETE_CODE).bind(blind.as_slice()).bind(what).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Removes codes and answers whose time is over.
+    pub async fn expire_codes(&mut self, now: Micros) -> Result<(), StoreError> {
+        let an_hour_ago = now.plus_seconds(-3600);
+        on!(self, c => sqlx::query(EXPIRE_CODES).bind(now.0).bind(an_hour_ago.0).execute(c).await.map(drop))?;
+        on!(self, c => sqlx::query(EXPIRE_ANSWERS).bind(now.0).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Queues a mail.
+    pub async fn insert_mail(&mut self, row: &MailRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_MAIL).bind(row.id.as_slice()).bind(row.blind.as_slice())
+            .bind(row.sealed.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Mails that wait.
+    pub async fn mails(&mut self, limit: i64) -> Result<Vec<MailRow>, StoreError> {
+        let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(READ_MAILS).bind(limit).fetch_all(c).await)?;
+        let bad = || StoreError::Corrupt("mail");
+        let mail = |(id, blind, sealed): (Vec<u8>, Vec<u8>, Vec<u8>)| {
+            let (id, blind) = (id.try_into().map_err(|_| bad())?, blind.try_into().map_err(|_| bad())?);
+            Ok(MailRow { id, blind, sealed })
+        };
+        rows.into_iter().map(mail).collect()
+    }
+
+    /// Removes a mail that was handed over.
+    pub async fn delete_mail(&mut self, id: &[u8; 16]) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(DELETE_MAIL).bind(id.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Remembers an opt-out; one for a child is never weakened.
+    pub async fn insert_suppression(&mut self, digest: &[u8; 16], whom: Whom, month: i64) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_SUPPRESSION).bind(digest.as_slice()).bind(whom_name(whom)).bind(month)
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Whether a digest opted out, and for whom.
+    pub async fn suppression(&mut self, digest: &[u8; 16]) -> Result<Option<Whom>, StoreError> {
+        let reason: Option<String> = on!(self, c =>
+            sqlx::query_scalar(READ_SUPPRESSION).bind(digest.as_slice()).fetch_optional(c).await)?;
+        Ok(reason.map(|reason| if reason == "self" { Whom::Oneself } else { Whom::Child }))
+    }
+
+    /// Lifts an opt-out.
+    pub async fn delete_suppression(&mut self, digest: &[u8; 16]) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(DELETE_SUPPRESSION).bind(digest.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Remembers an answer.
+    pub async fn insert_answer(
+        &mut self,
+        key: &[u8; 32],
+        subject: Option<&crate::ids::Subject>,
+        answer: &StoredAnswer,
+        (now, expires): (Micros, Micros),
+    ) -> Result<(), StoreError> {
+        let subject = subject.map(|subject| subject.as_bytes().as_slice());
+        on!(self, c => sqlx::query(EXPIRE_ANSWER).bind(key.as_slice()).bind(now.0).execute(c).await.map(drop))?;
+        on!(self, c => sqlx::query(INSERT_ANSWER).bind(key.as_slice()).bind(subject)
+            .bind(answer.request_hash.as_slice()).bind(answer.sealed.as_slice()).bind(expires.0)
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// An answer given before.
+    pub async fn answer(&mut self, key: &[u8; 32], now: Micros) -> Result<Option<StoredAnswer>, StoreError> {
+        let row: Option<(Vec<u8>, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(READ_ANSWER).bind(key.as_slice()).bind(now.0).fetch_optional(c).await)?;
+        let Some((request_hash, sealed)) = row else { return Ok(None) };
+        let request_hash = request_hash.try_into().map_err(|_| StoreError::Corrupt("idempotency"))?;
+        Ok(Some(StoredAnswer { request_hash, sealed }))
+    }
+}

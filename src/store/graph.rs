@@ -1,0 +1,324 @@
+//! Members, their edges, and what the edges came from. Written only under live lineages; read only through them.
+
+use sqlx::QueryBuilder;
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::{Edge, Micros, ResponseKind, Seq, Topic, Week};
+use crate::ids::Subject;
+
+/// Somebody whose activity from one source may be collected now.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub subject: Subject,
+    /// Under which identifier they were found.
+    pub blind: [u8; 32],
+    /// The grant that allows it.
+    pub lineage: Seq,
+    /// Their key, wrapped.
+    pub wrapped_key: Vec<u8>,
+}
+
+/// What tells one edge row from another, and the lineages it hangs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeKey {
+    /// Who responded, under which grant.
+    pub actor: (Subject, Seq),
+    /// To whom, under which grant.
+    pub target: (Subject, Seq),
+    /// From where.
+    pub source: String,
+    /// About what.
+    pub topic: Topic,
+    /// When.
+    pub week: Week,
+    /// How.
+    pub kind: ResponseKind,
+}
+
+/// One activity that gave an edge, in digests that only its two owners link.
+#[derive(Debug, Clone)]
+pub struct ActivityRow {
+    /// What it gave.
+    pub edge: EdgeKey,
+    /// Of its id, under the actor's key.
+    pub activity: [u8; 32],
+    /// Of the note it made, under the actor's key.
+    pub made: Option<[u8; 32]>,
+    /// Of what it responded to, under the actor's key.
+    pub object: Option<[u8; 32]>,
+    /// Of what it responded to, under the target's key.
+    pub about: Option<[u8; 32]>,
+}
+
+/// A member's own post.
+#[derive(Debug, Clone)]
+pub struct ObjectRow {
+    /// Whose, under which grant.
+    pub owner: (Subject, Seq),
+    /// Keyed digest of its id.
+    pub digest: [u8; 32],
+    /// From where.
+    pub source: String,
+    /// About what.
+    pub topic: Topic,
+    /// When.
+    pub week: Week,
+    /// Whether responses to it count.
+    pub is_public: bool,
+}
+
+/// Which edges somebody may see in a score.
+#[derive(Debug, Clone)]
+pub struct VisibleQuery {
+    /// Whose score.
+    pub target: Subject,
+    /// The newest week.
+    pub until: Week,
+    /// The oldest week.
+    pub from: Week,
+    /// Grants that end before this no longer count.
+    pub valid_after: Micros,
+    /// Grants on an older notice no longer count.
+    pub oldest_notice: i64,
+}
+
+const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
+    JOIN live_grant ga ON ga.subject = e.actor AND ga.lineage = e.actor_lineage \
+    JOIN standing sa ON sa.subject = e.actor \
+    JOIN live_grant gt ON gt.subject = e.target AND gt.lineage = e.target_lineage \
+    JOIN standing st ON st.subject = e.target \
+    WHERE e.week >= $2 AND e.week <= $3 \
+    AND e.actor IN (SELECT r.actor FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) \
+    AND sa.erased + sa.held + sa.suppressed + sa.latched = 0 AND sa.adult = 'yes' \
+    AND st.erased + st.held + st.suppressed + st.latched = 0 AND st.adult = 'yes' \
+    AND ga.valid_until_us > $4 AND ga.notice_version >= $5 AND gt.valid_until_us > $4 AND gt.notice_version >= $5";
+
+/// The same without the join: what a forgotten check would read. Only a test can reach it.
+const UNFENCED_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
+    WHERE e.week >= $2 AND e.week <= $3 \
+    AND e.actor IN (SELECT r.actor FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) \
+    AND $4 > 0 AND $5 > 0";
+
+sql! {
+    VISIBLE(5) = VISIBLE_TEXT;
+    UNFENCED(5) = UNFENCED_TEXT;
+    HAS_ACTIVITY(2) = "SELECT count(*) FROM edge_activity WHERE actor = $1 AND activity = $2";
+    INSERT_ACTIVITY(12) = "INSERT INTO edge_activity (actor, activity, made, object, target, about, source, topic, week, kind, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (actor, activity) DO NOTHING";
+    ADD_EDGE(8) = "INSERT INTO edge (actor, target, source, topic, week, kind, times, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (actor, target, source, topic, week, kind) DO UPDATE SET times = edge.times + 1";
+    DROP_LAST_EDGE(6) = "DELETE FROM edge WHERE actor = $1 AND target = $2 AND source = $3 AND topic = $4 AND week = $5 AND kind = $6 AND times = 1";
+    LESSEN_EDGE(6) = "UPDATE edge SET times = times - 1 WHERE actor = $1 AND target = $2 AND source = $3 AND topic = $4 AND week = $5 AND kind = $6 AND times > 1";
+    GIVEN_BY_ACTIVITY(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND activity = $2";
+    GIVEN_BY_OBJECT(3) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND object = $2 AND kind = $3";
+    GIVEN_BY_MADE(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND made = $2";
+    GIVEN_ABOUT(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE target = $1 AND about = $2";
+    DELETE_ACTIVITY(2) = "DELETE FROM edge_activity WHERE actor = $1 AND activity = $2";
+    UPSERT_OBJECT(7) = "INSERT INTO object (owner, digest, source, topic, week, is_public, lineage) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, digest) DO NOTHING";
+    READ_OBJECT(1) = "SELECT o.owner, o.digest, o.source, o.topic, o.week, o.is_public, o.lineage FROM object o JOIN live_grant g ON g.subject = o.owner AND g.lineage = o.lineage WHERE o.digest = $1";
+    NARROW_OBJECT(2) = "UPDATE object SET is_public = 0 WHERE owner = $1 AND digest = $2";
+    DELETE_OBJECT(2) = "DELETE FROM object WHERE owner = $1 AND digest = $2";
+    COUNT_EDGES(0) = "SELECT count(*) FROM edge";
+    STRAY_EDGES(0) = "SELECT count(*) FROM edge e WHERE NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.actor AND g.lineage = e.actor_lineage) OR NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.target AND g.lineage = e.target_lineage)";
+    DROP_OLD_EDGES(1) = "DELETE FROM edge WHERE week < $1";
+    DROP_OLD_ACTIVITIES(1) = "DELETE FROM edge_activity WHERE week < $1";
+    DROP_OLD_OBJECTS(1) = "DELETE FROM object WHERE week < $1";
+}
+
+type EdgeColumns = (Vec<u8>, Vec<u8>, i64, String, String, i64);
+type GivenColumns = (Vec<u8>, Vec<u8>, String, i64, String, String, Vec<u8>);
+type ObjectColumns = (Vec<u8>, Vec<u8>, String, String, i64, i64, i64);
+type MemberColumns = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
+
+fn bad<E>(_: E) -> StoreError {
+    StoreError::Corrupt("edge")
+}
+
+fn edge((actor, target, week, topic, kind, times): EdgeColumns) -> Result<Edge, StoreError> {
+    let kind = ResponseKind::from_name(&kind).ok_or(StoreError::Corrupt("edge"))?;
+    let (actor, target) = (actor.try_into().map_err(bad)?, target.try_into().map_err(bad)?);
+    Ok(Edge { actor, target, week: Week(week), topic: topic.try_into().map_err(bad)?, kind, count: times })
+}
+
+fn object(row: ObjectColumns) -> Result<ObjectRow, StoreError> {
+    let (owner, digest, source, topic, week, is_public, lineage) = row;
+    Ok(ObjectRow {
+        owner: (owner.try_into().map_err(bad)?, Seq(lineage)),
+        digest: digest.try_into().map_err(bad)?,
+        source,
+        topic: topic.try_into().map_err(bad)?,
+        week: Week(week),
+        is_public: is_public != 0,
+    })
+}
+
+impl Tx {
+    /// Which of these identifiers belong to people whose `attention_score` grant for a source is live, and keeps those
+    /// grants and standings as they are until the transaction ends (the write fence).
+    pub async fn members(
+        &mut self,
+        blinds: &[[u8; 32]],
+        source: &str,
+        (valid_after, oldest_notice): (Micros, i64),
+    ) -> Result<Vec<Member>, StoreError> {
+        if blinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let locked = matches!(self, Self::Postgres(_));
+        let rows: Vec<MemberColumns> = on!(self, c => {
+            let mut query = QueryBuilder::new(
+                "SELECT s.subject, i.blind, g.lineage, k.wrapped FROM standing s \
+                 JOIN identifier i ON i.subject = s.subject JOIN subject_key k ON k.subject = s.subject \
+                 JOIN live_grant g ON g.subject = s.subject AND g.purpose = 'attention_score' AND g.recipient = 'sayso' \
+                 AND g.source = ");
+            query.push_bind(source.to_owned());
+            query.push(" WHERE s.erased + s.held + s.suppressed + s.latched = 0 AND s.adult = 'yes' AND g.valid_until_us > ");
+            query.push_bind(valid_after.0);
+            query.push(" AND g.notice_version >= ");
+            query.push_bind(oldest_notice);
+            query.push(" AND i.blind IN (");
+            let mut list = query.separated(", ");
+            for blind in blinds {
+                list.push_bind(blind.to_vec());
+            }
+            query.push(") ORDER BY s.subject");
+            if locked {
+                query.push(" FOR SHARE OF s, g");
+            }
+            query.build_query_as().fetch_all(c).await
+        })?;
+        let member = |(subject, blind, lineage, wrapped_key): MemberColumns| {
+            let (subject, blind) = (subject.try_into().map_err(bad)?, blind.try_into().map_err(bad)?);
+            Ok(Member { subject, blind, lineage: Seq(lineage), wrapped_key })
+        };
+        rows.into_iter().map(member).collect()
+    }
+
+    /// Whether an activity was taken before.
+    pub async fn has_activity(&mut self, actor: &Subject, activity: &[u8; 32]) -> Result<bool, StoreError> {
+        let count: i64 = on!(self, c => sqlx::query_scalar(HAS_ACTIVITY).bind(actor.as_bytes().as_slice())
+            .bind(activity.as_slice()).fetch_one(c).await)?;
+        Ok(count > 0)
+    }
+
+    /// Stores an activity and adds what it gives; false when it was taken before.
+    pub async fn add_activity(&mut self, row: &ActivityRow) -> Result<bool, StoreError> {
+        let e = &row.edge;
+        let new = on!(self, c => sqlx::query(INSERT_ACTIVITY).bind(e.actor.0.as_bytes().as_slice())
+            .bind(row.activity.as_slice()).bind(row.made.as_ref().map(<[u8; 32]>::as_slice))
+            .bind(row.object.as_ref().map(<[u8; 32]>::as_slice)).bind(e.target.0.as_bytes().as_slice())
+            .bind(row.about.as_ref().map(<[u8; 32]>::as_slice)).bind(e.source.as_str()).bind(e.topic.as_str())
+            .bind(e.week.0).bind(e.kind.as_str()).bind(e.actor.1.0).bind(e.target.1.0)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        if new == 1 {
+            on!(self, c => sqlx::query(ADD_EDGE).bind(e.actor.0.as_bytes().as_slice())
+                .bind(e.target.0.as_bytes().as_slice()).bind(e.source.as_str()).bind(e.topic.as_str()).bind(e.week.0)
+                .bind(e.kind.as_str()).bind(e.actor.1.0).bind(e.target.1.0).execute(c).await.map(drop))?;
+        }
+        Ok(new == 1)
+    }
+
+    /// Takes back what one activity of an actor gave. Returns how many.
+    pub async fn take_back_activity(&mut self, actor: &Subject, activity: &[u8; 32]) -> Result<u64, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(GIVEN_BY_ACTIVITY).bind(actor.as_bytes().as_slice())
+            .bind(activity.as_slice()).fetch_all(c).await)?;
+        self.take_back(rows).await
+    }
+
+    /// Takes back what an actor's response of one kind to one object gave.
+    pub async fn take_back_response(
+        &mut self,
+        actor: &Subject,
+        object: &[u8; 32],
+        kind: ResponseKind,
+    ) -> Result<u64, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(GIVEN_BY_OBJECT).bind(actor.as_bytes().as_slice())
+            .bind(object.as_slice()).bind(kind.as_str()).fetch_all(c).await)?;
+        self.take_back(rows).await
+    }
+
+    /// Takes back what an actor's own note gave, when it was a reply.
+    pub async fn take_back_made(&mut self, actor: &Subject, made: &[u8; 32]) -> Result<u64, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(GIVEN_BY_MADE).bind(actor.as_bytes().as_slice())
+            .bind(made.as_slice()).fetch_all(c).await)?;
+        self.take_back(rows).await
+    }
+
+    /// Takes back what everybody's responses to an owner's post gave.
+    pub async fn take_back_about(&mut self, target: &Subject, about: &[u8; 32]) -> Result<u64, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(GIVEN_ABOUT).bind(target.as_bytes().as_slice())
+            .bind(about.as_slice()).fetch_all(c).await)?;
+        self.take_back(rows).await
+    }
+
+    async fn take_back(&mut self, rows: Vec<GivenColumns>) -> Result<u64, StoreError> {
+        let mut taken = 0;
+        for (activity, target, topic, week, kind, source, actor) in rows {
+            for statement in [DROP_LAST_EDGE, LESSEN_EDGE] {
+                let touched = on!(self, c => sqlx::query(statement).bind(actor.as_slice()).bind(target.as_slice())
+                    .bind(source.as_str()).bind(topic.as_str()).bind(week).bind(kind.as_str())
+                    .execute(c).await.map(|done| done.rows_affected()))?;
+                if touched == 1 {
+                    break;
+                }
+            }
+            on!(self, c => sqlx::query(DELETE_ACTIVITY).bind(actor.as_slice()).bind(activity.as_slice())
+                .execute(c).await.map(drop))?;
+            taken += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Stores a member's own post; one that is known stays as it is.
+    pub async fn insert_object(&mut self, row: &ObjectRow) -> Result<bool, StoreError> {
+        let new = on!(self, c => sqlx::query(UPSERT_OBJECT).bind(row.owner.0.as_bytes().as_slice())
+            .bind(row.digest.as_slice()).bind(row.source.as_str()).bind(row.topic.as_str()).bind(row.week.0)
+            .bind(i64::from(row.is_public)).bind(row.owner.1.0).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(new == 1)
+    }
+
+    /// A member's post.
+    pub async fn object(&mut self, digest: &[u8; 32]) -> Result<Option<ObjectRow>, StoreError> {
+        let row: Option<ObjectColumns> = on!(self, c =>
+            sqlx::query_as(READ_OBJECT).bind(digest.as_slice()).fetch_optional(c).await)?;
+        row.map(object).transpose()
+    }
+
+    /// From now on responses to this post do not count.
+    pub async fn narrow_object(&mut self, owner: &Subject, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(NARROW_OBJECT).bind(owner.as_bytes().as_slice())
+            .bind(digest.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
+    /// Removes a post.
+    pub async fn delete_object(&mut self, owner: &Subject, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(DELETE_OBJECT).bind(owner.as_bytes().as_slice())
+            .bind(digest.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
+    /// Every edge of everybody who responded to a person in a window, as long as both ends of it are allowed now.
+    pub async fn visible_edges(&mut self, q: &VisibleQuery) -> Result<Vec<Edge>, StoreError> {
+        let text = if crate::mutant::on("edges_read_without_lineage") { UNFENCED } else { VISIBLE };
+        let rows: Vec<EdgeColumns> = on!(self, c => sqlx::query_as(text).bind(q.target.as_bytes().as_slice())
+            .bind(q.from.0).bind(q.until.0).bind(q.valid_after.0).bind(q.oldest_notice).fetch_all(c).await)?;
+        rows.into_iter().map(edge).collect()
+    }
+
+    /// How many edges there are, and how many of them hang on no live lineage (there must be none).
+    pub async fn count_edges(&mut self) -> Result<(i64, i64), StoreError> {
+        let all = on!(self, c => sqlx::query_scalar(COUNT_EDGES).fetch_one(c).await)?;
+        let stray = on!(self, c => sqlx::query_scalar(STRAY_EDGES).fetch_one(c).await)?;
+        Ok((all, stray))
+    }
+
+    /// Removes what no score looks at any more.
+    pub async fn expire_graph(&mut self, oldest: Week) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for statement in [DROP_OLD_EDGES, DROP_OLD_ACTIVITIES, DROP_OLD_OBJECTS] {
+            gone += on!(self, c => sqlx::query(statement).bind(oldest.0).execute(c).await
+                .map(|done| done.rows_affected()))?;
+        }
+        Ok(gone)
+    }
+}

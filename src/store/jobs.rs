@@ -1,0 +1,118 @@
+//! Erasure jobs: where each stands, so that a crash at any moment is taken up again.
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::Micros;
+use crate::ids::{Reference, Subject};
+
+/// How far an erasure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStep {
+    /// Denied everywhere; the rows are still there.
+    Fenced,
+    /// The rows and the key are gone; the storage still has to be swept and read back.
+    Removed,
+    /// Read back: nothing is left but what the data map keeps, with its reason.
+    Done,
+}
+
+impl JobStep {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::Removed => "removed",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// An erasure.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// How it is asked for.
+    pub reference: Reference,
+    /// Whose; nobody's once it is done, or when nothing was held.
+    pub subject: Option<Subject>,
+    /// Slow digest of the address, for asking years later.
+    pub digest: Option<[u8; 16]>,
+    /// How far.
+    pub step: JobStep,
+    /// Since when.
+    pub started: Micros,
+    /// Until when.
+    pub finished: Option<Micros>,
+    /// Rows removed by table, as JSON.
+    pub removed: String,
+}
+
+sql! {
+    INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    UPDATE_JOB(5) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5 WHERE reference = $1";
+    READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE reference = $1";
+    JOB_OF(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE subject = $1";
+    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE finished_us IS NULL ORDER BY started_us LIMIT $1";
+    JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE digest = $1 ORDER BY started_us";
+}
+
+type JobColumns = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String);
+
+fn job((reference, subject, digest, step, started, finished, removed): JobColumns) -> Result<JobRow, StoreError> {
+    let bad = || StoreError::Corrupt("erasure_job");
+    let all = [JobStep::Fenced, JobStep::Removed, JobStep::Done];
+    Ok(JobRow {
+        reference: reference.try_into().map_err(|_| bad())?,
+        subject: subject.map(Subject::try_from).transpose().map_err(|_| bad())?,
+        digest: digest.map(<[u8; 16]>::try_from).transpose().map_err(|_| bad())?,
+        step: all.into_iter().find(|one| one.as_str() == step).ok_or_else(bad)?,
+        started: Micros(started),
+        finished: finished.map(Micros),
+        removed,
+    })
+}
+
+impl Tx {
+    /// Stores a new job.
+    pub async fn insert_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
+        let subject = row.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
+        on!(self, c => sqlx::query(INSERT_JOB).bind(row.reference.as_bytes().as_slice()).bind(subject)
+            .bind(row.digest.as_ref().map(<[u8; 16]>::as_slice)).bind(row.step.as_str()).bind(row.started.0)
+            .bind(row.finished.map(|at| at.0)).bind(row.removed.as_str()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Stores how far a job is.
+    pub async fn update_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
+        let subject = row.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
+        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(subject)
+            .bind(row.step.as_str()).bind(row.finished.map(|at| at.0)).bind(row.removed.as_str())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A job.
+    pub async fn job(&mut self, reference: &Reference) -> Result<Option<JobRow>, StoreError> {
+        let row: Option<JobColumns> = on!(self, c =>
+            sqlx::query_as(READ_JOB).bind(reference.as_bytes().as_slice()).fetch_optional(c).await)?;
+        row.map(job).transpose()
+    }
+
+    /// The job of a person.
+    pub async fn job_of(&mut self, subject: &Subject) -> Result<Option<JobRow>, StoreError> {
+        let row: Option<JobColumns> = on!(self, c =>
+            sqlx::query_as(JOB_OF).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
+        row.map(job).transpose()
+    }
+
+    /// Jobs that are not done.
+    pub async fn open_jobs(&mut self, limit: i64) -> Result<Vec<JobRow>, StoreError> {
+        let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(OPEN_JOBS).bind(limit).fetch_all(c).await)?;
+        rows.into_iter().map(job).collect()
+    }
+
+    /// Jobs of an address.
+    pub async fn jobs_by_digest(&mut self, digest: &[u8; 16]) -> Result<Vec<JobRow>, StoreError> {
+        let rows: Vec<JobColumns> = on!(self, c =>
+            sqlx::query_as(JOBS_BY_DIGEST).bind(digest.as_slice()).fetch_all(c).await)?;
+        rows.into_iter().map(job).collect()
+    }
+}

@@ -1,0 +1,171 @@
+//! The head row, the events and the tree: the one order of everything.
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::{Day, Micros, Seq};
+use crate::ids::Subject;
+
+/// The head: how many events there are, the tree's frontier, its signed checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The last event.
+    pub seq: Seq,
+    /// Encoded compact range of the tree.
+    pub frontier: Vec<u8>,
+    /// Signed note over it.
+    pub checkpoint: String,
+    /// When the last event was recorded.
+    pub recorded: Micros,
+}
+
+/// An event to store.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Its place.
+    pub seq: Seq,
+    /// The kind that the leaf shows.
+    pub kind: &'static str,
+    /// The day that the leaf shows.
+    pub day: Day,
+    /// What the leaf commits to.
+    pub commitment: [u8; 32],
+    /// Whose it is; nobody's for a caller without an account.
+    pub subject: Option<Subject>,
+    /// Nonce and body, sealed.
+    pub body: Option<Vec<u8>>,
+}
+
+/// The public part of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafRow {
+    /// Its place.
+    pub seq: Seq,
+    /// The kind.
+    pub kind: String,
+    /// The day.
+    pub day: Day,
+    /// The commitment.
+    pub commitment: [u8; 32],
+    /// The leaf's hash as it was stored in the tree.
+    pub stored_hash: [u8; 32],
+    /// Whose it is, for those who may know.
+    pub subject: Option<Subject>,
+    /// Nonce and body, sealed.
+    pub body: Option<Vec<u8>>,
+}
+
+/// A complete subtree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRow {
+    /// 0 for a leaf.
+    pub level: i64,
+    /// Which of its level.
+    pub place: i64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+sql! {
+    INSERT_HEAD(2) = "INSERT INTO log_head (id, seq, frontier, checkpoint, recorded_us) VALUES (0, 0, $1, $2, 0) ON CONFLICT (id) DO NOTHING";
+    READ_HEAD(0) = "SELECT seq, frontier, checkpoint, recorded_us FROM log_head WHERE id = 0";
+    TAKE_HEAD(1) = "UPDATE log_head SET seq = seq + 1, recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq, frontier, checkpoint, recorded_us";
+    ADVANCE_HEAD(2) = "UPDATE log_head SET frontier = $1, checkpoint = $2 WHERE id = 0";
+    INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT_NODE(3) = "INSERT INTO tree_node (level, place, hash) VALUES ($1, $2, $3)";
+    EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
+    LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
+    AUDIT_EVENTS(5) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq > $1 AND (CAST($2 AS TEXT) IS NULL OR e.kind = $2) AND e.day >= $3 AND e.day <= $4 ORDER BY e.seq LIMIT $5";
+    COUNT_EVENTS(0) = "SELECT count(*) FROM event";
+}
+
+type HeadColumns = (i64, Vec<u8>, String, i64);
+type LeafColumns = (i64, String, i64, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn head((seq, frontier, checkpoint, recorded): HeadColumns) -> Head {
+    Head { seq: Seq(seq), frontier, checkpoint, recorded: Micros(recorded) }
+}
+
+fn leaf((seq, kind, day, commitment, hash, subject, body): LeafColumns) -> Result<LeafRow, StoreError> {
+    Ok(LeafRow {
+        seq: Seq(seq),
+        kind,
+        day: Day(day),
+        commitment: commitment.try_into().map_err(|_| StoreError::Corrupt("event"))?,
+        stored_hash: hash.try_into().map_err(|_| StoreError::Corrupt("tree_node"))?,
+        subject: subject.map(Subject::try_from).transpose().map_err(|_| StoreError::Corrupt("event"))?,
+        body,
+    })
+}
+
+impl Tx {
+    /// Makes the head of an empty log, unless there is one.
+    pub async fn insert_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_HEAD).bind(frontier).bind(checkpoint).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The head as it is.
+    pub async fn head(&mut self) -> Result<Head, StoreError> {
+        let row = on!(self, c => sqlx::query_as(READ_HEAD).fetch_one(c).await)?;
+        Ok(head(row))
+    }
+
+    /// Takes the next place in the order, and with it the right to write until the commit. Comes first in every act.
+    pub async fn take_head(&mut self, now: Micros) -> Result<Head, StoreError> {
+        let row = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_one(c).await)?;
+        Ok(head(row))
+    }
+
+    /// Stores the tree's new frontier and its checkpoint.
+    pub async fn advance_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(ADVANCE_HEAD).bind(frontier).bind(checkpoint).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Stores an event.
+    pub async fn insert_event(&mut self, event: &EventRow) -> Result<(), StoreError> {
+        let subject = event.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
+        on!(self, c => sqlx::query(INSERT_EVENT).bind(event.seq.0).bind(event.kind).bind(event.day.0)
+            .bind(event.commitment.as_slice()).bind(subject).bind(event.body.as_deref()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Stores a complete subtree.
+    pub async fn insert_node(&mut self, node: &NodeRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_NODE).bind(node.level).bind(node.place).bind(node.hash.as_slice())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A person's events, sealed, in order.
+    pub async fn events_of(&mut self, subject: &Subject) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        let rows: Vec<(i64, Option<Vec<u8>>)> = on!(self, c =>
+            sqlx::query_as(EVENTS_OF).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        let sealed = |(seq, body): (i64, Option<Vec<u8>>)| Ok((Seq(seq), body.ok_or(StoreError::Corrupt("event"))?));
+        rows.into_iter().map(sealed).collect()
+    }
+
+    /// Leaves from a place on.
+    pub async fn leaves(&mut self, from: Seq, limit: i64) -> Result<Vec<LeafRow>, StoreError> {
+        let rows: Vec<LeafColumns> = on!(self, c =>
+            sqlx::query_as(LEAVES).bind(from.0).bind(limit).fetch_all(c).await)?;
+        rows.into_iter().map(leaf).collect()
+    }
+
+    /// Leaves after a place, of one kind or all, between two days, both included.
+    pub async fn audit_events(
+        &mut self,
+        after: Seq,
+        kind: Option<&str>,
+        days: (Day, Day),
+        limit: i64,
+    ) -> Result<Vec<LeafRow>, StoreError> {
+        let rows: Vec<LeafColumns> = on!(self, c => sqlx::query_as(AUDIT_EVENTS).bind(after.0).bind(kind)
+            .bind(days.0.0).bind(days.1.0).bind(limit).fetch_all(c).await)?;
+        rows.into_iter().map(leaf).collect()
+    }
+
+    /// How many events there are; the head says how many there must be.
+    pub async fn count_events(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT_EVENTS).fetch_one(c).await)?)
+    }
+}

@@ -1,0 +1,72 @@
+//! The only room that runs SQL, on SQLite or PostgreSQL. Each statement is written once.
+//!
+//! A [`Tx`] is a transaction on either database and [`on!`] runs one expression on whichever is open. Every act is one
+//! [`Store::run_tx`]; whatever it answers with success is on disk. Statements are declared with [`sql!`], so that a test
+//! can prepare all of them on both databases and count their parameters.
+
+mod clients;
+mod codes;
+mod error;
+mod erase;
+mod graph;
+mod grants;
+mod identity;
+mod jobs;
+mod log;
+mod open;
+mod people;
+mod schema;
+mod tx;
+
+pub use clients::{ClientRow, DecisionTally, NoticeRow};
+pub use codes::{CodeRow, MailRow, StoredAnswer};
+pub use erase::{Cell, ExportedTable};
+pub use error::{StoreError, Transient};
+pub use graph::{ActivityRow, EdgeKey, Member, ObjectRow, VisibleQuery};
+pub use grants::DueGrant;
+pub use identity::{ClaimRow, IdentifierRow, SessionRow};
+pub use jobs::{JobRow, JobStep};
+pub use log::{EventRow, Head, LeafRow, NodeRow};
+pub use open::{Access, Store};
+pub use tx::{BoxFuture, Tx};
+
+/// Runs one expression on the open connection of either database.
+macro_rules! on {
+    ($tx:expr, $c:ident => $e:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(t) => {
+                let $c = &mut **t;
+                $e
+            }
+            $crate::store::Tx::Postgres(t) => {
+                let $c = &mut **t;
+                $e
+            }
+        }
+    };
+}
+
+/// Declares the statements of a file and lists them, with the number of their parameters, for the test that prepares all.
+macro_rules! sql {
+    ($($name:ident($params:literal) = $text:expr;)*) => {
+        $(const $name: &str = $text;)*
+        pub(super) const STATEMENTS: &[(&str, &str, usize)] = &[$((stringify!($name), $text, $params)),*];
+    };
+}
+
+pub(crate) use {on, sql};
+
+/// Every statement with its name and the number of its parameters.
+pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
+    let files = [
+        clients::STATEMENTS,
+        codes::STATEMENTS,
+        graph::STATEMENTS,
+        grants::STATEMENTS,
+        identity::STATEMENTS,
+        jobs::STATEMENTS,
+        log::STATEMENTS,
+        people::STATEMENTS,
+    ];
+    files.into_iter().flatten().copied().collect()
+}

@@ -1,0 +1,149 @@
+//! Opening a database: the right settings, one server for a file, the schema as the data map says.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, SqlitePool};
+
+use super::StoreError;
+use crate::datamap::DataMap;
+
+const BUSY: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// One database.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A file and its folder.
+    Sqlite {
+        /// The one connection that writes.
+        writer: SqlitePool,
+        /// The connections that read.
+        reader: SqlitePool,
+        /// Held while a server has the file.
+        lock: Option<Arc<File>>,
+    },
+    /// A server.
+    Postgres {
+        /// Its connections.
+        pool: PgPool,
+    },
+}
+
+/// What a program wants of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To be its server: makes it when it is not there, and has a SQLite file alone.
+    Serve,
+    /// To read beside a running server.
+    Inspect,
+}
+
+impl Store {
+    /// Opens SQLite in a data folder, or PostgreSQL when a URL is given. Brings the schema up to date and compares it
+    /// with the data map.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another server has the file; [`StoreError::Schema`] for a column nobody mapped.
+    pub async fn open(data: &Path, database: &str, access: Access, map: &DataMap) -> Result<Self, StoreError> {
+        let store = if database.is_empty() {
+            Self::sqlite(data, access).await?
+        } else {
+            Self::postgres(database).await?
+        };
+        if access == Access::Serve {
+            store.migrate().await?;
+        }
+        let live = store.columns().await?;
+        map.check(&live).map_err(|mismatch| StoreError::Schema(mismatch.to_string()))?;
+        Ok(store)
+    }
+
+    async fn sqlite(data: &Path, access: Access) -> Result<Self, StoreError> {
+        let file = Self::sqlite_file(data);
+        let lock = match access {
+            Access::Serve => Some(Arc::new(lock(data)?)),
+            Access::Inspect => None,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(access == Access::Serve)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("secure_delete", "ON")
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
+        let writer = writer.connect_with(options.clone()).await?;
+        let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
+        let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
+        Ok(Self::Sqlite { writer, reader, lock })
+    }
+
+    async fn postgres(url: &str) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(CONNECT);
+        let pool = pool.connect_with(options.disable_statement_logging()).await?;
+        Ok(Self::Postgres { pool })
+    }
+
+    /// Where the SQLite file of a data folder is.
+    pub fn sqlite_file(data: &Path) -> PathBuf {
+        data.join("sayso.db")
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { reader, .. } => sqlx::query("SELECT 1").execute(reader).await.map(drop)?,
+            Self::Postgres { pool } => sqlx::query("SELECT 1").execute(pool).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Ends every connection, so that nothing is left unwritten.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader, .. } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { pool } => pool.close().await,
+        }
+    }
+
+    /// Takes what was deleted out of the write-ahead log of SQLite, where a copy would otherwise remain. On PostgreSQL
+    /// the destroyed key does that: what is left in its log cannot be opened.
+    ///
+    /// # Errors
+    /// When readers were in the way all the time.
+    pub async fn storage_pass(&self) -> Result<(), StoreError> {
+        let Self::Sqlite { writer, .. } = self else { return Ok(()) };
+        for _ in 0..50 {
+            let (busy, _, _): (i64, i64, i64) =
+                sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(writer).await?;
+            if busy == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(StoreError::Contention(50))
+    }
+}
+
+fn lock(data: &Path) -> Result<File, StoreError> {
+    let path = data.join("server.lock");
+    std::fs::create_dir_all(data).map_err(|e| StoreError::Unavailable(e.into()))?;
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|e| StoreError::Unavailable(e.into()))?;
+    file.try_lock().map_err(|_| StoreError::Locked)?;
+    Ok(file)
+}

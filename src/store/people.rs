@@ -1,0 +1,117 @@
+//! Standings and keys: a person's row, and the key that opens everything of theirs.
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::{Adult, Assurance, Micros, Regime, Standing};
+use crate::ids::Subject;
+
+sql! {
+    INSERT_STANDING(2) = "INSERT INTO standing (subject, epoch, erased, held, suppressed, latched, adult, assurance, regime, erase_due_us) VALUES ($1, 0, 0, 0, 0, 0, 'unknown', 'none', $2, NULL)";
+    UPDATE_STANDING(9) = "UPDATE standing SET epoch = $2, erased = $3, held = $4, suppressed = $5, latched = $6, adult = $7, assurance = $8, erase_due_us = $9 WHERE subject = $1";
+    READ_STANDING(1) = "SELECT epoch, erased, held, suppressed, latched, adult, assurance, erase_due_us FROM standing WHERE subject = $1";
+    INSERT_KEY(3) = "INSERT INTO subject_key (subject, ring_epoch, wrapped) VALUES ($1, $2, $3)";
+    READ_KEY(1) = "SELECT wrapped FROM subject_key WHERE subject = $1";
+    ERASE_DUE(2) = "SELECT subject FROM standing WHERE erase_due_us IS NOT NULL AND erase_due_us <= $1 AND erased = 0 ORDER BY erase_due_us LIMIT $2";
+    ALL_SUBJECTS(2) = "SELECT subject FROM standing WHERE subject > $1 ORDER BY subject LIMIT $2";
+}
+
+type StandingColumns = (i64, i64, i64, i64, i64, String, String, Option<i64>);
+
+fn standing(row: StandingColumns) -> Result<Standing, StoreError> {
+    let (epoch, erased, held, suppressed, latched, adult, assurance, due) = row;
+    Ok(Standing {
+        epoch,
+        erased: erased != 0,
+        held: held != 0,
+        suppressed: suppressed != 0,
+        latched: latched != 0,
+        adult: adult_from(&adult)?,
+        assurance: assurance_from(&assurance)?,
+        erase_due: due.map(Micros),
+        ..Standing::default()
+    })
+}
+
+fn adult_name(adult: Adult) -> &'static str {
+    match adult {
+        Adult::Yes => "yes",
+        Adult::No => "no",
+        Adult::Unknown => "unknown",
+    }
+}
+
+pub(super) fn adult_from(name: &str) -> Result<Adult, StoreError> {
+    let found = [Adult::Yes, Adult::No, Adult::Unknown].into_iter().find(|adult| adult_name(*adult) == name);
+    found.ok_or(StoreError::Corrupt("standing"))
+}
+
+fn assurance_name(assurance: Assurance) -> &'static str {
+    match assurance {
+        Assurance::None => "none",
+        Assurance::SelfDeclared => "self_declared",
+        Assurance::Verified => "verified",
+    }
+}
+
+fn assurance_from(name: &str) -> Result<Assurance, StoreError> {
+    let all = [Assurance::None, Assurance::SelfDeclared, Assurance::Verified];
+    all.into_iter().find(|one| assurance_name(*one) == name).ok_or(StoreError::Corrupt("standing"))
+}
+
+impl Tx {
+    /// Makes a person's row. Nothing is allowed by it.
+    pub async fn insert_standing(&mut self, subject: &Subject, regime: &Regime) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_STANDING).bind(subject.as_bytes().as_slice()).bind(regime.as_str())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Stores what the fold of the events says, without the grants, which have rows of their own.
+    pub async fn update_standing(&mut self, subject: &Subject, s: &Standing) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(UPDATE_STANDING).bind(subject.as_bytes().as_slice()).bind(s.epoch)
+            .bind(i64::from(s.erased)).bind(i64::from(s.held)).bind(i64::from(s.suppressed)).bind(i64::from(s.latched))
+            .bind(adult_name(s.adult)).bind(assurance_name(s.assurance)).bind(s.erase_due.map(|due| due.0))
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A person's standing with all their live grants; nothing for an unknown person.
+    pub async fn standing(&mut self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
+        let row: Option<StandingColumns> = on!(self, c =>
+            sqlx::query_as(READ_STANDING).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Standing { grants: self.grants(subject).await?, ..standing(row)? }))
+    }
+
+    /// Stores a person's key, wrapped.
+    pub async fn insert_key(&mut self, subject: &Subject, ring_epoch: i64, wrapped: &[u8]) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_KEY).bind(subject.as_bytes().as_slice()).bind(ring_epoch).bind(wrapped)
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A person's key, wrapped.
+    pub async fn key(&mut self, subject: &Subject) -> Result<Vec<u8>, StoreError> {
+        let key: Option<Vec<u8>> = on!(self, c =>
+            sqlx::query_scalar(READ_KEY).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
+        key.ok_or(StoreError::Corrupt("subject_key"))
+    }
+
+    /// People whose opt-out nobody lifted in time.
+    pub async fn erase_due(&mut self, now: Micros, limit: i64) -> Result<Vec<Subject>, StoreError> {
+        let rows: Vec<Vec<u8>> = on!(self, c =>
+            sqlx::query_scalar(ERASE_DUE).bind(now.0).bind(limit).fetch_all(c).await)?;
+        subjects(rows)
+    }
+
+    /// Everybody after a person, in the order of the rows; for verification and sums.
+    pub async fn subjects_after(&mut self, after: Option<&Subject>, limit: i64) -> Result<Vec<Subject>, StoreError> {
+        let after = after.map_or(&[][..], |subject| subject.as_bytes().as_slice());
+        let rows: Vec<Vec<u8>> = on!(self, c =>
+            sqlx::query_scalar(ALL_SUBJECTS).bind(after).bind(limit).fetch_all(c).await)?;
+        subjects(rows)
+    }
+}
+
+pub(super) fn subjects(rows: Vec<Vec<u8>>) -> Result<Vec<Subject>, StoreError> {
+    rows.into_iter().map(|row| Subject::try_from(row).map_err(|_| StoreError::Corrupt("subject"))).collect()
+}

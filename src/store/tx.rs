@@ -1,0 +1,112 @@
+//! Transactions on either database.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::{Store, StoreError, Transient};
+
+/// How often a transaction that met another writer is run again.
+const TRIES: u32 = 12;
+
+/// A transaction on one of the two databases.
+pub enum Tx {
+    /// SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// What a transaction's body returns.
+pub type BoxFuture<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tx")
+    }
+}
+
+impl Tx {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(t) => t.commit().await,
+            Self::Postgres(t) => t.commit().await,
+        }
+    }
+}
+
+impl Store {
+    /// One act: everything in `body` or nothing. **The body may run more than once**, when it met another writer, so it
+    /// must have no effect but through the transaction. READ COMMITTED on PostgreSQL, where the head row orders acts;
+    /// `BEGIN IMMEDIATE` on SQLite.
+    ///
+    /// # Errors
+    /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.
+    pub async fn run_tx<I, T, E>(
+        &self,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        E: From<StoreError> + Transient,
+    {
+        for _ in 0..TRIES {
+            let mut tx = self.begin_write().await.map_err(E::from)?;
+            let error = match body(&mut tx, input).await {
+                Ok(value) => match tx.commit().await {
+                    Ok(()) => return Ok(value),
+                    Err(e) => E::from(commit_failed(e)),
+                },
+                Err(error) => error,
+            };
+            if !error.is_transient() {
+                return Err(error);
+            }
+        }
+        Err(E::from(StoreError::Contention(TRIES)))
+    }
+
+    /// Reads from one snapshot. Nothing that the body writes is kept.
+    ///
+    /// # Errors
+    /// Those of the body.
+    pub async fn read_tx<I, T, E>(
+        &self,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        E: From<StoreError>,
+    {
+        let mut tx = self.begin_read().await.map_err(E::from)?;
+        body(&mut tx, input).await
+    }
+
+    async fn begin_write(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Postgres { pool } => Ok(Tx::Postgres(pool.begin().await?)),
+        }
+    }
+
+    async fn begin_read(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(reader.begin().await?)),
+            Self::Postgres { pool } => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Ok(Tx::Postgres(pool.begin_with(begin).await?))
+            }
+        }
+    }
+}
+
+/// A commit that the database itself refused did not happen; one that was not answered may have.
+fn commit_failed(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(_) => error.into(),
+        other => StoreError::OutcomeUnknown(other),
+    }
+}
