@@ -13,3 +13,7 @@ pub mod telemetry;
 pub mod datamap;
 pub mod score;
 pub mod store;
+pub mod ident;
+pub mod ingest;
+pub mod log;
+pub mod service;

@@ -184,6 +184,7 @@ CREATE TABLE code (
     what TEXT NOT NULL,
     reference BYTEA NOT NULL UNIQUE,
     code_hash BYTEA NOT NULL,
+    digest BYTEA,
     adult TEXT NOT NULL,
     tries BIGINT NOT NULL,
     sent BIGINT NOT NULL,

@@ -184,6 +184,7 @@ CREATE TABLE code (
     what TEXT NOT NULL,
     reference BLOB NOT NULL UNIQUE,
     code_hash BLOB NOT NULL,
+    digest BLOB,
     adult TEXT NOT NULL,
     tries INTEGER NOT NULL,
     sent INTEGER NOT NULL,

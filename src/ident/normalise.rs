@@ -205,7 +205,7 @@ fn web(text: &str) -> Result<String, BadIdentifier> {
         Some(address) => address.to_string(),
         None => return Err(BadIdentifier::Url),
     };
-    if host.is_empty() || host.ends_with('.') || !url.username().is_empty() || url.password().is_some() {
+    if host.split('.').any(str::is_empty) || !url.username().is_empty() || url.password().is_some() {
         return Err(BadIdentifier::Url);
     }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

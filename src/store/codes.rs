@@ -16,6 +16,8 @@ pub struct CodeRow {
     pub reference: Reference,
     /// Keyed digest of the code.
     pub code_hash: [u8; 32],
+    /// Slow digest of the address, for a request without an account.
+    pub digest: Option<[u8; 16]>,
     /// What a registration said about age.
     pub adult: Adult,
     /// Wrong guesses so far.
@@ -49,9 +51,9 @@ pub struct StoredAnswer {
 }
 
 sql! {
-    UPSERT_CODE(9) = "INSERT INTO code (blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (blind, what) DO UPDATE SET reference = excluded.reference, code_hash = excluded.code_hash, adult = excluded.adult, tries = excluded.tries, sent = excluded.sent, hour_from_us = excluded.hour_from_us, expires_us = excluded.expires_us";
-    READ_CODE(2) = "SELECT blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us FROM code WHERE blind = $1 AND what = $2";
-    READ_CODE_BY_REFERENCE(1) = "SELECT blind, what, reference, code_hash, adult, tries, sent, hour_from_us, expires_us FROM code WHERE reference = $1";
+    UPSERT_CODE(10) = "INSERT INTO code (blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (blind, what) DO UPDATE SET reference = excluded.reference, code_hash = excluded.code_hash, digest = excluded.digest, adult = excluded.adult, tries = excluded.tries, sent = excluded.sent, hour_from_us = excluded.hour_from_us, expires_us = excluded.expires_us";
+    READ_CODE(2) = "SELECT blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us FROM code WHERE blind = $1 AND what = $2";
+    READ_CODE_BY_REFERENCE(1) = "SELECT blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us FROM code WHERE reference = $1";
     COUNT_TRY(2) = "UPDATE code SET tries = tries + 1 WHERE blind = $1 AND what = $2";
     DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
     EXPIRE_CODES(2) = "DELETE FROM code WHERE expires_us <= $1 AND hour_from_us <= $2";
@@ -67,16 +69,17 @@ sql! {
     EXPIRE_ANSWER(2) = "DELETE FROM idempotency WHERE key = $1 AND expires_us <= $2";
 }
 
-type CodeColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String, i64, i64, i64, i64);
+type CodeColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, Option<Vec<u8>>, String, i64, i64, i64, i64);
 
 fn code(row: CodeColumns) -> Result<CodeRow, StoreError> {
-    let (blind, what, reference, code_hash, adult, tries, sent, hour_from, expires) = row;
+    let (blind, what, reference, code_hash, digest, adult, tries, sent, hour_from, expires) = row;
     let bad = || StoreError::Corrupt("code");
     Ok(CodeRow {
         blind: blind.try_into().map_err(|_| bad())?,
         what,
         reference: reference.try_into().map_err(|_| bad())?,
         code_hash: code_hash.try_into().map_err(|_| bad())?,
+        digest: digest.map(<[u8; 16]>::try_from).transpose().map_err(|_| bad())?,
         adult: adult_from(&adult)?,
         tries,
         sent,
@@ -104,7 +107,8 @@ impl Tx {
     /// Stores a code; an earlier one for the same address and purpose no longer counts.
     pub async fn upsert_code(&mut self, row: &CodeRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(UPSERT_CODE).bind(row.blind.as_slice()).bind(row.what.as_str())
-            .bind(row.reference.as_bytes().as_slice()).bind(row.code_hash.as_slice()).bind(adult_name(row.adult))
+            .bind(row.reference.as_bytes().as_slice()).bind(row.code_hash.as_slice())
+            .bind(row.digest.as_ref().map(<[u8; 16]>::as_slice)).bind(adult_name(row.adult))
             .bind(row.tries).bind(row.sent).bind(row.hour_from.0).bind(row.expires.0).execute(c).await.map(drop))?;
         Ok(())
     }

@@ -20,7 +20,7 @@ sql! {
     DELETE_GRANT(4) = "DELETE FROM live_grant WHERE subject = $1 AND purpose = $2 AND source = $3 AND recipient = $4";
     READ_GRANTS(1) = "SELECT purpose, source, recipient, lineage, notice_version, valid_until_us FROM live_grant WHERE subject = $1";
     GRANTS_DUE(2) = "SELECT subject, purpose, source, recipient, lineage FROM live_grant WHERE valid_until_us <= $1 ORDER BY valid_until_us LIMIT $2";
-    GRANTS_TO(2) = "SELECT subject, purpose, source, recipient, lineage FROM live_grant WHERE recipient = $1 ORDER BY subject LIMIT $2";
+    GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled = 1 ORDER BY g.subject LIMIT $1";
     INSERT_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO NOTHING";
     READ_PAIRWISE(2) = "SELECT pairwise FROM pairwise WHERE subject = $1 AND recipient = $2";
     UPSERT_TOPIC(3) = "INSERT INTO topic_choice (subject, topic, accepted) VALUES ($1, $2, $3) ON CONFLICT (subject, topic) DO UPDATE SET accepted = excluded.accepted";
@@ -79,10 +79,10 @@ impl Tx {
         rows.into_iter().map(due).collect()
     }
 
-    /// Grants to one recipient.
-    pub async fn grants_to(&mut self, recipient: &Recipient, limit: i64) -> Result<Vec<DueGrant>, StoreError> {
+    /// Grants to recipients that an operator switched off.
+    pub async fn grants_to_disabled(&mut self, limit: i64) -> Result<Vec<DueGrant>, StoreError> {
         let rows: Vec<DueColumns> = on!(self, c =>
-            sqlx::query_as(GRANTS_TO).bind(recipient.as_str()).bind(limit).fetch_all(c).await)?;
+            sqlx::query_as(GRANTS_TO_DISABLED).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(due).collect()
     }
 

@@ -1,23 +1,8 @@
 //! Members, their edges, and what the edges came from. Written only under live lineages; read only through them.
 
-use sqlx::QueryBuilder;
-
 use super::{StoreError, Tx, on, sql};
 use crate::domain::{Edge, Micros, ResponseKind, Seq, Topic, Week};
 use crate::ids::Subject;
-
-/// Somebody whose activity from one source may be collected now.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// Who.
-    pub subject: Subject,
-    /// Under which identifier they were found.
-    pub blind: [u8; 32],
-    /// The grant that allows it.
-    pub lineage: Seq,
-    /// Their key, wrapped.
-    pub wrapped_key: Vec<u8>,
-}
 
 /// What tells one edge row from another, and the lineages it hangs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +88,7 @@ const UNFENCED_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, 
 sql! {
     VISIBLE(5) = VISIBLE_TEXT;
     UNFENCED(5) = UNFENCED_TEXT;
-    HAS_ACTIVITY(2) = "SELECT count(*) FROM edge_activity WHERE actor = $1 AND activity = $2";
+    HAS_MADE(2) = "SELECT count(*) FROM edge_activity WHERE actor = $1 AND made = $2";
     INSERT_ACTIVITY(12) = "INSERT INTO edge_activity (actor, activity, made, object, target, about, source, topic, week, kind, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (actor, activity) DO NOTHING";
     ADD_EDGE(8) = "INSERT INTO edge (actor, target, source, topic, week, kind, times, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (actor, target, source, topic, week, kind) DO UPDATE SET times = edge.times + 1";
     DROP_LAST_EDGE(6) = "DELETE FROM edge WHERE actor = $1 AND target = $2 AND source = $3 AND topic = $4 AND week = $5 AND kind = $6 AND times = 1";
@@ -119,15 +104,11 @@ sql! {
     DELETE_OBJECT(2) = "DELETE FROM object WHERE owner = $1 AND digest = $2";
     COUNT_EDGES(0) = "SELECT count(*) FROM edge";
     STRAY_EDGES(0) = "SELECT count(*) FROM edge e WHERE NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.actor AND g.lineage = e.actor_lineage) OR NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.target AND g.lineage = e.target_lineage)";
-    DROP_OLD_EDGES(1) = "DELETE FROM edge WHERE week < $1";
-    DROP_OLD_ACTIVITIES(1) = "DELETE FROM edge_activity WHERE week < $1";
-    DROP_OLD_OBJECTS(1) = "DELETE FROM object WHERE week < $1";
 }
 
 type EdgeColumns = (Vec<u8>, Vec<u8>, i64, String, String, i64);
 type GivenColumns = (Vec<u8>, Vec<u8>, String, i64, String, String, Vec<u8>);
 type ObjectColumns = (Vec<u8>, Vec<u8>, String, String, i64, i64, i64);
-type MemberColumns = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
 
 fn bad<E>(_: E) -> StoreError {
     StoreError::Corrupt("edge")
@@ -152,51 +133,10 @@ fn object(row: ObjectColumns) -> Result<ObjectRow, StoreError> {
 }
 
 impl Tx {
-    /// Which of these identifiers belong to people whose `attention_score` grant for a source is live, and keeps those
-    /// grants and standings as they are until the transaction ends (the write fence).
-    pub async fn members(
-        &mut self,
-        blinds: &[[u8; 32]],
-        source: &str,
-        (valid_after, oldest_notice): (Micros, i64),
-    ) -> Result<Vec<Member>, StoreError> {
-        if blinds.is_empty() {
-            return Ok(Vec::new());
-        }
-        let locked = matches!(self, Self::Postgres(_));
-        let rows: Vec<MemberColumns> = on!(self, c => {
-            let mut query = QueryBuilder::new(
-                "SELECT s.subject, i.blind, g.lineage, k.wrapped FROM standing s \
-                 JOIN identifier i ON i.subject = s.subject JOIN subject_key k ON k.subject = s.subject \
-                 JOIN live_grant g ON g.subject = s.subject AND g.purpose = 'attention_score' AND g.recipient = 'sayso' \
-                 AND g.source = ");
-            query.push_bind(source.to_owned());
-            query.push(" WHERE s.erased + s.held + s.suppressed + s.latched = 0 AND s.adult = 'yes' AND g.valid_until_us > ");
-            query.push_bind(valid_after.0);
-            query.push(" AND g.notice_version >= ");
-            query.push_bind(oldest_notice);
-            query.push(" AND i.blind IN (");
-            let mut list = query.separated(", ");
-            for blind in blinds {
-                list.push_bind(blind.to_vec());
-            }
-            query.push(") ORDER BY s.subject");
-            if locked {
-                query.push(" FOR SHARE OF s, g");
-            }
-            query.build_query_as().fetch_all(c).await
-        })?;
-        let member = |(subject, blind, lineage, wrapped_key): MemberColumns| {
-            let (subject, blind) = (subject.try_into().map_err(bad)?, blind.try_into().map_err(bad)?);
-            Ok(Member { subject, blind, lineage: Seq(lineage), wrapped_key })
-        };
-        rows.into_iter().map(member).collect()
-    }
-
-    /// Whether an activity was taken before.
-    pub async fn has_activity(&mut self, actor: &Subject, activity: &[u8; 32]) -> Result<bool, StoreError> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(HAS_ACTIVITY).bind(actor.as_bytes().as_slice())
-            .bind(activity.as_slice()).fetch_one(c).await)?;
+    /// Whether a reply with this note was taken before, under whatever activity.
+    pub async fn has_made(&mut self, actor: &Subject, made: &[u8; 32]) -> Result<bool, StoreError> {
+        let count: i64 = on!(self, c => sqlx::query_scalar(HAS_MADE).bind(actor.as_bytes().as_slice())
+            .bind(made.as_slice()).fetch_one(c).await)?;
         Ok(count > 0)
     }
 
@@ -310,15 +250,5 @@ impl Tx {
         let all = on!(self, c => sqlx::query_scalar(COUNT_EDGES).fetch_one(c).await)?;
         let stray = on!(self, c => sqlx::query_scalar(STRAY_EDGES).fetch_one(c).await)?;
         Ok((all, stray))
-    }
-
-    /// Removes what no score looks at any more.
-    pub async fn expire_graph(&mut self, oldest: Week) -> Result<u64, StoreError> {
-        let mut gone = 0;
-        for statement in [DROP_OLD_EDGES, DROP_OLD_ACTIVITIES, DROP_OLD_OBJECTS] {
-            gone += on!(self, c => sqlx::query(statement).bind(oldest.0).execute(c).await
-                .map(|done| done.rows_affected()))?;
-        }
-        Ok(gone)
     }
 }

@@ -52,7 +52,7 @@ pub struct SessionRow {
 sql! {
     INSERT_IDENTIFIER(6) = "INSERT INTO identifier (subject, id, kind, blind, sealed, proof) VALUES ($1, $2, $3, $4, $5, $6)";
     DELETE_BLIND(1) = "DELETE FROM identifier WHERE blind = $1";
-    OWNER_OF(1) = "SELECT subject FROM identifier WHERE blind = $1";
+    OWNER_OF(1) = "SELECT i.subject FROM identifier i JOIN standing s ON s.subject = i.subject AND s.erased = 0 WHERE i.blind = $1";
     READ_IDENTIFIERS(1) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 ORDER BY kind, id";
     INSERT_CLAIM(6) = "INSERT INTO claim (subject, id, kind, sealed, code, expires_us) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_CLAIM(2) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE id = $1 AND expires_us > $2";
@@ -110,7 +110,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Who proved an identifier.
+    /// Who proved an identifier; nobody whose erasure has begun.
     pub async fn owner_of(&mut self, blind: &[u8; 32]) -> Result<Option<Subject>, StoreError> {
         let row: Option<Vec<u8>> = on!(self, c =>
             sqlx::query_scalar(OWNER_OF).bind(blind.as_slice()).fetch_optional(c).await)?;

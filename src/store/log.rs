@@ -103,16 +103,21 @@ impl Tx {
         Ok(())
     }
 
+    /// The head as it is; nothing in a database that was never started.
+    pub async fn first_head(&mut self) -> Result<Option<Head>, StoreError> {
+        let row: Option<HeadColumns> = on!(self, c => sqlx::query_as(READ_HEAD).fetch_optional(c).await)?;
+        Ok(row.map(head))
+    }
+
     /// The head as it is.
     pub async fn head(&mut self) -> Result<Head, StoreError> {
-        let row = on!(self, c => sqlx::query_as(READ_HEAD).fetch_one(c).await)?;
-        Ok(head(row))
+        self.first_head().await?.ok_or(StoreError::Corrupt("log_head"))
     }
 
     /// Takes the next place in the order, and with it the right to write until the commit. Comes first in every act.
     pub async fn take_head(&mut self, now: Micros) -> Result<Head, StoreError> {
-        let row = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_one(c).await)?;
-        Ok(head(row))
+        let row: Option<HeadColumns> = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_optional(c).await)?;
+        row.map(head).ok_or(StoreError::Corrupt("log_head"))
     }
 
     /// Stores the tree's new frontier and its checkpoint.

@@ -14,9 +14,9 @@ sql! {
     ALL_SUBJECTS(2) = "SELECT subject FROM standing WHERE subject > $1 ORDER BY subject LIMIT $2";
 }
 
-type StandingColumns = (i64, i64, i64, i64, i64, String, String, Option<i64>);
+pub(super) type StandingColumns = (i64, i64, i64, i64, i64, String, String, Option<i64>);
 
-fn standing(row: StandingColumns) -> Result<Standing, StoreError> {
+pub(super) fn standing(row: StandingColumns) -> Result<Standing, StoreError> {
     let (epoch, erased, held, suppressed, latched, adult, assurance, due) = row;
     Ok(Standing {
         epoch,

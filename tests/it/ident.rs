@@ -141,6 +141,7 @@ fn what_is_no_handle_is_refused_with_its_reason() {
         ("blog:https://user@example.org/", Url),
         ("blog:https://user:word@example.org/", Url),
         ("blog:https://./", Url),
+        ("blog:https://example..org/", Url),
         ("blog:https://example.org:99999/", Url),
         (&long, TooLong),
         (&longer_when_escaped, TooLong),

@@ -1,0 +1,91 @@
+//! Acts that can be repeated safely: the answer is stored in the same transaction as what it answers (guarantee G11).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{App, ServiceError};
+use crate::crypto::{Blind, Place, open, seal, sha256};
+use crate::ids::Subject;
+use crate::limits;
+use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
+
+/// The caller's `Idempotency-Key` within its scope: caller, route, body.
+#[derive(Debug, Clone, Copy)]
+pub struct Idempotency {
+    key: [u8; 32],
+    request_hash: [u8; 32],
+}
+
+/// An answer, and whose it is, so that it goes when they go.
+pub(super) type Owned<T> = (T, Option<Subject>);
+
+impl App {
+    /// Scopes a caller's key.
+    pub fn idempotency(&self, caller: &str, route: &str, key: &str, body: &[u8]) -> Idempotency {
+        let key = Blind(&self.ring.service).idempotency(caller, route, key);
+        Idempotency { key, request_hash: sha256(body) }
+    }
+
+    /// Runs an act, or gives the answer that it gave before.
+    pub(super) async fn act<I, T>(
+        &self,
+        idempotency: Option<&Idempotency>,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<Owned<T>, ServiceError>> + Sync,
+    ) -> Result<T, ServiceError>
+    where
+        I: Sync,
+        T: Serialize + DeserializeOwned + Send + Sync,
+    {
+        let all = (self, idempotency, input, &body);
+        self.store
+            .run_tx(&all, |tx, (app, idempotency, input, body)| {
+                Box::pin(async move {
+                    let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
+                    if let Some(answer) = app.answered(tx, idempotency).await? {
+                        return Ok(answer);
+                    }
+                    let (answer, subject) = body(tx, input).await?;
+                    app.remember(tx, idempotency, &answer, subject).await?;
+                    Ok(answer)
+                })
+            })
+            .await
+    }
+
+    pub(super) async fn answered<T: DeserializeOwned>(
+        &self,
+        tx: &mut Tx,
+        idempotency: &Idempotency,
+    ) -> Result<Option<T>, ServiceError> {
+        let Some(stored) = tx.answer(&idempotency.key, self.now()).await? else { return Ok(None) };
+        if stored.request_hash != idempotency.request_hash {
+            return Err(ServiceError::KeyReused);
+        }
+        let plain = open(&self.ring.service, &place(&idempotency.key), &stored.sealed)?;
+        Ok(Some(serde_json::from_slice(&plain)?))
+    }
+
+    async fn remember<T: Serialize>(
+        &self,
+        tx: &mut Tx,
+        idempotency: &Idempotency,
+        answer: &T,
+        subject: Option<Subject>,
+    ) -> Result<(), ServiceError> {
+        let plain = serde_json::to_vec(answer)?;
+        let sealed = seal(&self.ring.service, &place(&idempotency.key), &plain, &self.entropy)?;
+        let answer = StoredAnswer { request_hash: idempotency.request_hash, sealed };
+        let now = self.now();
+        let until = now.plus_seconds(limits::IDEMPOTENCY_SECONDS);
+        match tx.insert_answer(&idempotency.key, subject.as_ref(), &answer, (now, until)).await {
+            // The same key at the same moment: the other one won, and its answer is there when this runs again.
+            Err(StoreError::Duplicate) => Err(StoreError::Fenced.into()),
+            other => Ok(other?),
+        }
+    }
+}
+
+fn place(key: &[u8]) -> Place<'_> {
+    Place { table: "idempotency", column: "sealed", row: key }
+}

@@ -1,0 +1,170 @@
+//! Everything an act needs, and how a service comes up: keys, database, first notices, first operator.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use ed25519_dalek::SigningKey;
+use tokio::sync::Notify;
+
+use super::gate::Tallies;
+use super::{ServiceError, clients, notices};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::{KeyRing, RingError, Slow, Tokens};
+use crate::datamap::{DataMap, DataMapError};
+use crate::domain::Purpose;
+use crate::gate::Rules;
+use crate::ident::{FetchError, Fetcher};
+use crate::ingest::{Topics, TopicsError};
+use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
+use crate::policy::{Registry, RegistryError};
+use crate::secret::{Entropy, Key};
+use crate::store::{Access, Store, StoreError, Tx};
+
+/// A running service, without its listeners.
+#[derive(Debug)]
+pub struct App {
+    /// Its settings.
+    pub config: Config,
+    /// Its database.
+    pub store: Store,
+    /// Its time.
+    pub clock: Clock,
+    pub(super) ring: KeyRing,
+    pub(super) slow: Slow,
+    pub(super) tokens: Tokens,
+    pub(super) entropy: Entropy,
+    pub(super) registry: Registry,
+    pub(super) datamap: DataMap,
+    pub(super) topics: Topics,
+    pub(super) fetcher: Fetcher,
+    pub(super) origin: Origin,
+    pub(super) log_key: SigningKey,
+    pub(super) tallies: Mutex<Tallies>,
+    /// Wakes the worker: there is a mail to deliver or an erasure to carry out.
+    pub work: Notify,
+}
+
+/// What came up.
+#[derive(Debug)]
+pub struct Boot {
+    /// The service.
+    pub app: App,
+    /// On the very first start: the secret of the client `operator`. It is shown once and kept nowhere.
+    pub operator_secret: Option<String>,
+}
+
+/// Why a service does not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// Keys.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// Database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Data map.
+    #[error(transparent)]
+    DataMap(#[from] DataMapError),
+    /// Registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Topics.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// The name of the log.
+    #[error("`log_origin`: {0}")]
+    Origin(NoteError),
+    /// HTTPS client.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Keys and database are not of one service.
+    #[error("the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`")]
+    ForeignRing,
+    /// The first acts failed.
+    #[error("the first start failed: {0}")]
+    First(#[from] ServiceError),
+}
+
+impl App {
+    /// Brings a service up. The first start makes keys, schema, the first notices and the first operator.
+    ///
+    /// # Errors
+    /// Fails closed: whatever cannot be read, fits not, or is missing, the service does not start.
+    pub async fn open(config: Config, clock: Clock, entropy: Entropy, access: Access) -> Result<Boot, BootError> {
+        let datamap = DataMap::built_in()?;
+        let registry = Registry::built_in()?;
+        let topics = Topics::built_in()?;
+        let origin = Origin::new(&config.log_origin).map_err(BootError::Origin)?;
+        let store = Store::open(&config.data, &config.database, access, &datamap).await?;
+        let fresh = store.read_tx(&(), |tx, ()| Box::pin(tx.first_head())).await?.is_none();
+        let ring = ring(&config.data, fresh && access == Access::Serve, &entropy)?;
+        let app = Self {
+            slow: Slow::new(),
+            tokens: Tokens::new(&ring.token),
+            fetcher: Fetcher::new(config.private_hosts.clone())?,
+            log_key: SigningKey::from_bytes(ring.log.expose()),
+            tallies: Mutex::default(),
+            work: Notify::new(),
+            config,
+            store,
+            clock,
+            ring,
+            entropy,
+            registry,
+            datamap,
+            topics,
+            origin,
+        };
+        let operator_secret = if fresh { Some(app.first_start().await?) } else { None };
+        app.take_up().await?;
+        Ok(Boot { app, operator_secret })
+    }
+
+    /// The name and public key of the log, as auditors need it.
+    pub fn log_vkey(&self) -> String {
+        vkey(&self.origin, &self.log_key.verifying_key())
+    }
+
+    pub(super) fn pepper(&self) -> &Key {
+        &self.ring.member_pepper
+    }
+
+    /// The rules as they are now: the registry, and the notices in the store.
+    pub(super) async fn rules(&self, tx: &mut Tx) -> Result<Rules, ServiceError> {
+        let oldest: BTreeMap<Purpose, i64> = tx.oldest_notices().await?;
+        Ok(self.registry.rules(oldest))
+    }
+
+    async fn first_start(&self) -> Result<String, ServiceError> {
+        let frontier = Frontier::default();
+        let note = sign(&self.origin, 0, &frontier.root(), &self.log_key);
+        self.store
+            .run_tx(&(frontier, note), |tx, (frontier, note)| {
+                Box::pin(async move { Ok::<_, ServiceError>(tx.insert_head(&frontier.encode(), note).await?) })
+            })
+            .await?;
+        for (purpose, text) in self.registry.first_notices()? {
+            notices::publish_first(self, purpose, text).await?;
+        }
+        clients::first_operator(self).await
+    }
+
+    /// The clock never shows a time before the last event, and keys and database belong together.
+    async fn take_up(&self) -> Result<(), BootError> {
+        let head = self.store.read_tx(&(), |tx, ()| Box::pin(tx.head())).await?;
+        self.clock.not_before(head.recorded);
+        let key = parse_vkey(&self.log_vkey()).map_err(BootError::Origin)?;
+        let checkpoint = verify(&head.checkpoint, &key).map_err(|_| BootError::ForeignRing)?;
+        let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
+        if size == head.seq.0 { Ok(()) } else { Err(StoreError::Corrupt("log_head").into()) }
+    }
+}
+
+fn ring(data: &Path, fresh: bool, entropy: &Entropy) -> Result<KeyRing, RingError> {
+    match KeyRing::load(data) {
+        Err(RingError::Missing(_)) if fresh => KeyRing::create(data, entropy),
+        other => other,
+    }
+}

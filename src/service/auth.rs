@@ -1,0 +1,118 @@
+//! Who is calling: from the token, never from the body (N13).
+
+use serde::Serialize;
+use subtle::ConstantTimeEq;
+
+use super::{App, ServiceError};
+use crate::crypto::{Role, sha256};
+use crate::domain::{Purpose, Recipient, Source};
+use crate::ids::{Session, Subject};
+use crate::secret::SecretText;
+use crate::store::StoreError;
+
+/// Somebody with an account.
+#[derive(Debug, Clone, Copy)]
+pub struct PersonCaller {
+    /// Who.
+    pub subject: Subject,
+    /// By which log-in.
+    pub session: Session,
+}
+
+/// A registered caller.
+#[derive(Debug, Clone)]
+pub struct ClientCaller {
+    /// Its name.
+    pub id: Recipient,
+    /// What it may be.
+    pub role: Role,
+    /// What a recipient may ask for.
+    pub purposes: Vec<Purpose>,
+    /// From where a recipient may ask, or a collector may bring.
+    pub sources: Vec<Source>,
+}
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// A person.
+    Person(PersonCaller),
+    /// A client.
+    Client(ClientCaller),
+}
+
+impl Caller {
+    /// What it may be.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Person(_) => Role::Person,
+            Self::Client(client) => client.role,
+        }
+    }
+}
+
+/// An access token for a client, as OAuth 2 (RFC 6749, section 5.1) has it.
+#[derive(Debug, Serialize)]
+pub struct ClientToken {
+    /// The token.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// For how many seconds.
+    pub expires_in: i64,
+}
+
+impl App {
+    /// Who a bearer token is. Sessions and clients are read anew each time, so that logging out and switching off
+    /// count at once.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthenticated`] whatever is wrong.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, ServiceError> {
+        let now = self.now();
+        let claims = self.tokens.check(token, now)?;
+        if claims.role == Role::Person {
+            let id: Session = claims.sub.parse().map_err(|_| ServiceError::Unauthenticated)?;
+            let session = self
+                .store
+                .read_tx(&id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.session(id, now).await?) }))
+                .await?;
+            let session = session.ok_or(ServiceError::Unauthenticated)?;
+            return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
+        }
+        let client = self.live_client(&claims.sub).await?.ok_or(ServiceError::Unauthenticated)?;
+        if client.role == claims.role { Ok(Caller::Client(client)) } else { Err(ServiceError::Unauthenticated) }
+    }
+
+    /// Client credentials (RFC 6749, section 4.4): name and secret for a token.
+    ///
+    /// # Errors
+    /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
+    pub async fn client_token(&self, id: &str, secret: &SecretText) -> Result<ClientToken, ServiceError> {
+        let row = self
+            .store
+            .read_tx(id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.client(id).await?) }))
+            .await?;
+        let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
+        let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
+        let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;
+        let role = Role::from_name(&row.role).ok_or(StoreError::Corrupt("client"))?;
+        let access_token = self.tokens.issue(row.id, role, self.now())?;
+        Ok(ClientToken { access_token, token_type: "Bearer", expires_in: crate::limits::ACCESS_SECONDS })
+    }
+
+    async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
+        let row = self
+            .store
+            .read_tx(id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.client(id).await?) }))
+            .await?;
+        let Some(row) = row.filter(|row| !row.disabled) else { return Ok(None) };
+        let bad = || StoreError::Corrupt("client");
+        Ok(Some(ClientCaller {
+            id: row.id.parse().map_err(|_| bad())?,
+            role: Role::from_name(&row.role).ok_or_else(bad)?,
+            purposes: row.purposes.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
+            sources: row.sources.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
+        }))
+    }
+}

@@ -1,0 +1,177 @@
+//! Callers that an operator registers: operators, auditors, collectors, recipients. And verified age signals.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::{App, Done, ServiceError};
+use crate::crypto::{Role, sha256};
+use crate::domain::{Act, Purpose, Recipient, SAYSO, Source, prohibited};
+use crate::ident::Identifier;
+use crate::store::{ClientRow, StoreError};
+
+/// Classes a recipient may have; it is shown to people before they decide.
+const CLASSES: [&str; 4] = ["engine", "company", "research", "public_body"];
+
+/// A caller to register.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// Its name; for a recipient the one that grants name.
+    pub id: Recipient,
+    /// Its role.
+    pub role: Role,
+    /// The class of a recipient.
+    pub class: Option<String>,
+    /// What a recipient may ask for.
+    pub purposes: Vec<Purpose>,
+    /// From where a recipient may ask, or a collector may bring.
+    pub sources: Vec<Source>,
+}
+
+/// A registered caller. The secret is shown once and kept nowhere.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RegisteredClient {
+    /// Its name.
+    pub client_id: Recipient,
+    /// Its secret, for the client credentials grant.
+    pub client_secret: String,
+    /// The leaf of the log that says so.
+    #[serde(flatten)]
+    pub done: Done,
+}
+
+impl App {
+    /// Registers a caller.
+    ///
+    /// # Errors
+    /// For a name that is taken, and purposes and sources that are not registered; a prohibited purpose never is.
+    pub async fn register_client(
+        &self,
+        client: &NewClient,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<RegisteredClient, ServiceError> {
+        self.check_client(client)?;
+        let secret: [u8; 32] = self.entropy.bytes()?;
+        let secret = hex::encode(secret);
+        self.act(idempotency, &(self, client, secret), |tx, (app, client, secret)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                match tx.insert_client(&row(client, secret)).await {
+                    Err(StoreError::Duplicate) => return Err(ServiceError::Conflict("client")),
+                    other => other?,
+                }
+                let act = Act::ClientRegistered { client: client.id.clone(), role: client.role.as_str().into() };
+                let done = app.record_public(tx, head, act).await?;
+                let registered =
+                    RegisteredClient { client_id: client.id.clone(), client_secret: secret.clone(), done };
+                Ok((registered, None))
+            })
+        })
+        .await
+    }
+
+    fn check_client(&self, client: &NewClient) -> Result<(), ServiceError> {
+        if client.id.as_str() == SAYSO {
+            return Err(ServiceError::invalid("id", "another name: `sayso` is the built-in score"));
+        }
+        if client.purposes.iter().any(prohibited) {
+            return Err(ServiceError::ProhibitedPurpose);
+        }
+        let purpose = |name: &Purpose| self.registry.purpose.iter().any(|entry| entry.name == *name);
+        if !client.purposes.iter().all(purpose) {
+            return Err(ServiceError::invalid("purposes", "registered purposes"));
+        }
+        let source = |name: &Source| self.registry.source.iter().any(|entry| entry.name == *name);
+        if !client.sources.iter().all(source) {
+            return Err(ServiceError::invalid("sources", "registered sources"));
+        }
+        let class = client.class.as_deref().is_some_and(|class| CLASSES.contains(&class));
+        match client.role {
+            Role::Person => Err(ServiceError::invalid("role", "`operator`, `auditor`, `collector` or `recipient`")),
+            Role::Recipient if !class => {
+                Err(ServiceError::invalid("class", "`engine`, `company`, `research` or `public_body`"))
+            }
+            Role::Recipient if client.purposes.is_empty() || client.sources.is_empty() => {
+                Err(ServiceError::invalid("purposes", "at least one purpose and one source"))
+            }
+            Role::Collector if client.sources.is_empty() => {
+                Err(ServiceError::invalid("sources", "at least one source"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Switches a caller off, at once. Grants to a recipient that was switched off are revoked by the sweep.
+    ///
+    /// # Errors
+    /// When there is no such caller.
+    pub async fn disable_client(
+        &self,
+        id: &Recipient,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        let done = self
+            .act(idempotency, &(self, id), |tx, (app, id)| {
+                Box::pin(async move {
+                    let head = app.head(tx).await?;
+                    if !tx.disable_client(id).await? {
+                        return Err(ServiceError::NotFound("client"));
+                    }
+                    let act = Act::ClientDisabled { client: (*id).clone() };
+                    Ok((app.record_public(tx, head, act).await?, None))
+                })
+            })
+            .await?;
+        self.work.notify_one();
+        Ok(done)
+    }
+
+    /// Records a verified signal that the owner of an identifier is an adult. It lifts a latch, and everything then
+    /// starts from nothing. The answer is the same whether anybody is known by it.
+    ///
+    /// # Errors
+    /// Only for the database, and when too many wait.
+    pub async fn record_age(
+        &self,
+        identifier: &Identifier,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        let digest = self.suppression_digest(identifier).await?;
+        self.act(idempotency, &(self, identifier, digest), |tx, (app, identifier, digest)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                if tx.suppression(digest).await? == Some(crate::domain::Whom::Child) {
+                    tx.delete_suppression(digest).await?;
+                }
+                let done = match tx.owner_of(&app.blind(identifier)).await? {
+                    Some(subject) => {
+                        let mut person = app.person(tx, &subject).await?;
+                        app.record(tx, head, &mut person, Act::AgeVerified {}).await?
+                    }
+                    None => app.record_public(tx, head, Act::AgeVerified {}).await?,
+                };
+                Ok((done, None))
+            })
+        })
+        .await
+    }
+}
+
+/// The first operator, on the very first start. Returns the secret.
+pub(super) async fn first_operator(app: &App) -> Result<String, ServiceError> {
+    let id = "operator".parse().map_err(|_| ServiceError::NotFound("client"))?;
+    let client = NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new() };
+    Ok(app.register_client(&client, None).await?.client_secret)
+}
+
+fn row(client: &NewClient, secret: &str) -> ClientRow {
+    let list = |names: Vec<&str>| names.join(" ");
+    ClientRow {
+        id: client.id.to_string(),
+        role: client.role.as_str().into(),
+        secret_hash: sha256(secret.as_bytes()),
+        class: client.class.clone().unwrap_or_default(),
+        purposes: list(client.purposes.iter().map(Purpose::as_str).collect()),
+        sources: list(client.sources.iter().map(Source::as_str).collect()),
+        disabled: false,
+    }
+}

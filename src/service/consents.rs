@@ -1,0 +1,390 @@
+//! Consent: yes and no for one purpose, source and recipient; taking back; pausing everything; history.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::record::Person;
+use super::{App, Done, PersonCaller, Receipt, ServiceError};
+use crate::crypto::Role;
+use crate::domain::{Act, Adult, Ended, Event, Micros, Purpose, SAYSO, Seq, Standing, Topic, Triple, prohibited};
+use crate::gate::Denial;
+use crate::ids::{Pairwise, Subject};
+use crate::limits;
+use crate::store::{NoticeRow, Tx};
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentDecision {
+    /// Yes.
+    Granted,
+    /// No.
+    Refused,
+}
+
+/// What somebody decided, about what, after reading which notice.
+#[derive(Debug, Clone)]
+pub struct ConsentRequest {
+    /// About what.
+    pub triple: Triple,
+    /// The notice that was shown.
+    pub notice_version: i64,
+    /// The digest of its text.
+    pub notice_sha256: String,
+    /// The last event that the person had seen.
+    pub known_seq: Seq,
+    /// Until when; twelve months when nothing is said.
+    pub until: Option<Micros>,
+    /// Yes or no.
+    pub decision: ConsentDecision,
+}
+
+/// The answer to a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentView {
+    /// The grant, for taking it back; it stays the same when the grant is renewed. Of a refusal: its place in the log.
+    pub consent_id: Seq,
+    /// Place in the log.
+    pub seq: Seq,
+    /// What the recipient will call this person; nothing for the built-in score and for a refusal.
+    pub pairwise: Option<Pairwise>,
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// A live grant, to its owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct LiveConsent {
+    /// For taking it back.
+    pub consent_id: Seq,
+    /// Why, from where, for whom.
+    #[serde(flatten)]
+    pub triple: Triple,
+    /// The notice it stands on.
+    pub notice_version: i64,
+    /// Until when, in microseconds since 1970.
+    pub valid_until_us: Micros,
+}
+
+/// One event, to its owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryEntry {
+    /// Place in the log.
+    pub seq: Seq,
+    /// What and when.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Everything about a person's consents.
+#[derive(Debug, Clone, Serialize)]
+pub struct Consents {
+    /// What a decision must name as `known_seq`.
+    pub known_seq: Seq,
+    /// Paused by the person.
+    pub held: bool,
+    /// Opted out without an account; lifted like a pause.
+    pub suppressed: bool,
+    /// Said to be a child; lifted only by a verified age signal.
+    pub latched: bool,
+    /// What is granted.
+    pub live: Vec<LiveConsent>,
+    /// Everything that was decided, oldest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// Which grants to take back.
+#[derive(Debug)]
+enum Which<'a> {
+    One(Seq),
+    Purpose(&'a Purpose),
+}
+
+impl App {
+    /// What a person decided, and when.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn consents(&self, caller: &PersonCaller) -> Result<Consents, ServiceError> {
+        self.store
+            .read_tx(&(self, caller.subject), |tx, (app, subject)| {
+                Box::pin(async move {
+                    let key = app.key_of(tx, subject).await?;
+                    let events = app.events_of(tx, subject, &key).await?;
+                    let standing = tx.standing(subject).await?.ok_or(ServiceError::Unauthenticated)?;
+                    Ok(view(standing, events))
+                })
+            })
+            .await
+    }
+
+    /// Records a yes or a no.
+    ///
+    /// # Errors
+    /// [`ServiceError::StaleGrant`] when the triple was restricted since `known_seq`; [`ServiceError::NoticeChanged`] when
+    /// the notice is not the newest; a field that is unknown or out of bounds; [`ServiceError::Denied`] for somebody who
+    /// is not known to be an adult.
+    pub async fn decide_consent(
+        &self,
+        caller: &PersonCaller,
+        request: &ConsentRequest,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<ConsentView, ServiceError> {
+        self.check_names(&request.triple)?;
+        self.act(idempotency, &(self, caller.subject, request), |tx, (app, subject, request)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                let mut person = app.person(tx, subject).await?;
+                let act = app.consent_act(tx, &person, request, head.recorded).await?;
+                let done = app.record(tx, head, &mut person, act).await?;
+                let lineage = person.history.standing.grants.get(&request.triple).map(|grant| grant.lineage);
+                let pairwise = match lineage {
+                    Some(_) if request.triple.recipient.as_str() != SAYSO => {
+                        let new = Pairwise::new(app.entropy.bytes()?);
+                        Some(tx.pairwise(subject, &request.triple.recipient, &new).await?)
+                    }
+                    _ => None,
+                };
+                let consent_id = lineage.unwrap_or(done.seq);
+                Ok((ConsentView { consent_id, seq: done.seq, pairwise, receipt: done.receipt }, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    fn check_names(&self, triple: &Triple) -> Result<(), ServiceError> {
+        if prohibited(&triple.purpose) {
+            return Err(ServiceError::ProhibitedPurpose);
+        }
+        if !self.registry.purpose.iter().any(|entry| entry.name == triple.purpose) {
+            return Err(ServiceError::invalid("purpose", "a purpose that `GET /v1/notices` lists"));
+        }
+        if !self.registry.source.iter().any(|entry| entry.name == triple.source) {
+            return Err(ServiceError::invalid("source", "a registered source"));
+        }
+        Ok(())
+    }
+
+    async fn consent_act(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        request: &ConsentRequest,
+        now: Micros,
+    ) -> Result<Act, ServiceError> {
+        let triple = request.triple.clone();
+        let notice = shown_notice(tx, request).await?;
+        if request.decision == ConsentDecision::Refused {
+            return Ok(Act::Refused { triple, notice_version: notice.version, notice_sha256: notice.sha256 });
+        }
+        check_recipient(tx, &triple).await?;
+        let standing = &person.history.standing;
+        if standing.erased || standing.latched || standing.adult != Adult::Yes {
+            return Err(ServiceError::Denied(if standing.latched { Denial::Latched } else { Denial::NotAdult }));
+        }
+        if request.known_seq.0 < 0 || Some(request.known_seq) > person.history.seq {
+            return Err(ServiceError::invalid("known_seq", "the `known_seq` of `GET /v1/me/consents`"));
+        }
+        let stale = person.history.restricted_since(&triple, request.known_seq);
+        if stale && !crate::mutant::on("stale_grants_count") {
+            return Err(ServiceError::StaleGrant);
+        }
+        let valid_until = request.until.unwrap_or_else(|| now.plus_days(limits::GRANT_DAYS));
+        if valid_until <= now || valid_until > now.plus_days(limits::GRANT_DAYS_MAX) {
+            return Err(ServiceError::invalid("until", "a time in the future, at most 24 months ahead"));
+        }
+        Ok(Act::Granted {
+            triple,
+            notice_version: notice.version,
+            notice_sha256: notice.sha256,
+            valid_from: now,
+            valid_until,
+            known_seq: request.known_seq,
+        })
+    }
+
+    /// Takes one grant back. It counts nowhere any more when this returns.
+    ///
+    /// # Errors
+    /// When the person has no such live grant.
+    pub async fn withdraw(
+        &self,
+        caller: &PersonCaller,
+        consent: Seq,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        self.end_grants(caller, &Which::One(consent), idempotency).await
+    }
+
+    /// Takes back every grant for a purpose.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn withdraw_purpose(
+        &self,
+        caller: &PersonCaller,
+        purpose: &Purpose,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        self.end_grants(caller, &Which::Purpose(purpose), idempotency).await
+    }
+
+    async fn end_grants(
+        &self,
+        caller: &PersonCaller,
+        which: &Which<'_>,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        self.act(idempotency, &(self, caller.subject, which), |tx, (app, subject, which)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                let mut person = app.person(tx, subject).await?;
+                let ended = chosen(&person.history.standing, which);
+                if matches!(which, Which::One(_)) && ended.is_empty() {
+                    return Err(ServiceError::NotFound("live grant of yours"));
+                }
+                let done = app.record(tx, head, &mut person, Act::Withdrawn { ended }).await?;
+                Ok((done, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    /// Pauses everything, without ending anything.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn hold(&self, caller: &PersonCaller, idempotency: Option<&Idempotency>) -> Result<Done, ServiceError> {
+        self.simple(caller.subject, Act::Held {}, idempotency).await
+    }
+
+    /// Lifts what paused the person, their own pause or an opt-out that anybody made. A latch stays.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn release(
+        &self,
+        caller: &PersonCaller,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        let digests = self.digests_of(&caller.subject).await?;
+        self.act(idempotency, &(self, caller.subject, digests), |tx, (app, subject, digests)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                for digest in digests {
+                    if tx.suppression(digest).await? == Some(crate::domain::Whom::Oneself) {
+                        tx.delete_suppression(digest).await?;
+                    }
+                }
+                let mut person = app.person(tx, subject).await?;
+                let done = app.record(tx, head, &mut person, Act::Released {}).await?;
+                Ok((done, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    /// Accepts a topic, which may then leave the service, or rejects it for good.
+    ///
+    /// # Errors
+    /// For a topic that was rejected before.
+    pub async fn decide_topic(
+        &self,
+        caller: &PersonCaller,
+        topic: &Topic,
+        accepted: bool,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        self.act(idempotency, &(self, caller.subject, topic), |tx, (app, subject, topic)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                let mut person = app.person(tx, subject).await?;
+                if accepted && person.history.topics.get(*topic) == Some(&false) {
+                    return Err(ServiceError::Conflict("topic was rejected for good and"));
+                }
+                tx.upsert_topic(subject, topic, accepted).await?;
+                let act = Act::TopicDecided { topic: (*topic).clone(), accepted };
+                let done = app.record(tx, head, &mut person, act).await?;
+                Ok((done, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn simple(
+        &self,
+        subject: Subject,
+        act: Act,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        self.act(idempotency, &(self, subject, act), |tx, (app, subject, act)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                let mut person = app.person(tx, subject).await?;
+                let done = app.record(tx, head, &mut person, act.clone()).await?;
+                Ok((done, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn digests_of(&self, subject: &Subject) -> Result<Vec<[u8; 16]>, ServiceError> {
+        let identifiers = self
+            .store
+            .read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.identifiers_of(tx, subject)))
+            .await?;
+        let mut digests = Vec::with_capacity(identifiers.len());
+        for (_, identifier) in &identifiers {
+            digests.push(self.suppression_digest(identifier).await?);
+        }
+        Ok(digests)
+    }
+}
+
+async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<NoticeRow, ServiceError> {
+    let newest = tx.notices().await?.into_iter().find(|notice| notice.purpose == request.triple.purpose);
+    let newest = newest.ok_or_else(|| ServiceError::invalid("purpose", "a purpose with a notice"))?;
+    let same = newest.version == request.notice_version && newest.sha256 == request.notice_sha256;
+    if same { Ok(newest) } else { Err(ServiceError::NoticeChanged) }
+}
+
+/// A recipient cannot be granted more than it registered for.
+async fn check_recipient(tx: &mut Tx, triple: &Triple) -> Result<(), ServiceError> {
+    if triple.recipient.as_str() == SAYSO {
+        return Ok(());
+    }
+    let client = tx.client(triple.recipient.as_str()).await?;
+    let client = client.filter(|client| client.role == Role::Recipient.as_str() && !client.disabled);
+    let client = client.ok_or_else(|| ServiceError::invalid("recipient", "`sayso` or a registered recipient"))?;
+    let has = |list: &str, name: &str| list.split_whitespace().any(|one| one == name);
+    if has(&client.purposes, triple.purpose.as_str()) && has(&client.sources, triple.source.as_str()) {
+        Ok(())
+    } else {
+        Err(ServiceError::invalid("recipient", "a recipient registered for this purpose and source"))
+    }
+}
+
+fn chosen(standing: &Standing, which: &Which<'_>) -> Vec<Ended> {
+    let grants = standing.grants.iter().filter(|(triple, grant)| match which {
+        Which::One(lineage) => grant.lineage == *lineage,
+        Which::Purpose(purpose) => triple.purpose == **purpose,
+    });
+    grants.map(|(triple, grant)| Ended { triple: triple.clone(), lineage: grant.lineage }).collect()
+}
+
+fn view(standing: Standing, events: Vec<(Seq, Event)>) -> Consents {
+    let live = |(triple, grant): (Triple, crate::domain::Grant)| LiveConsent {
+        consent_id: grant.lineage,
+        triple,
+        notice_version: grant.notice_version,
+        valid_until_us: grant.valid_until,
+    };
+    Consents {
+        known_seq: events.last().map_or(Seq(0), |(seq, _)| *seq),
+        held: standing.held,
+        suppressed: standing.suppressed,
+        latched: standing.latched,
+        live: standing.grants.into_iter().map(live).collect(),
+        history: events.into_iter().map(|(seq, event)| HistoryEntry { seq, event }).collect(),
+    }
+}

@@ -1,0 +1,206 @@
+//! Erasure: fenced at once, then carried out step by step, taken up again after any crash, read back before it is done.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::{App, PersonCaller, Receipt, ServiceError};
+use crate::datamap::Erase;
+use crate::domain::Act;
+use crate::ids::{Reference, Subject};
+use crate::store::{JobRow, JobStep, StoreError, Tx};
+
+/// The answer to an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureStarted {
+    /// For asking how it went.
+    pub reference: Reference,
+    /// Its receipt.
+    pub receipt: Receipt,
+}
+
+/// How an erasure is going.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErasureView {
+    /// Its reference.
+    pub reference: Reference,
+    /// `fenced`: denied everywhere, rows still there. `removed`: rows and key gone. `done`: read back, nothing left.
+    pub step: &'static str,
+    /// Since when, in microseconds since 1970.
+    pub started_us: i64,
+    /// Until when.
+    pub finished_us: Option<i64>,
+    /// Rows removed, by table.
+    pub removed: BTreeMap<String, u64>,
+    /// What is kept, by table, and why.
+    pub kept: BTreeMap<String, String>,
+}
+
+const BATCH: i64 = 50;
+
+impl App {
+    /// Begins the erasure of a person. When this returns they are denied everywhere and logged out everywhere.
+    ///
+    /// # Errors
+    /// Only for the database, and when too many wait.
+    pub async fn erase(
+        &self,
+        caller: &PersonCaller,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<ErasureStarted, ServiceError> {
+        let digest = self.digests_of(&caller.subject).await?.into_iter().next();
+        self.erase_subject(caller.subject, digest, idempotency).await
+    }
+
+    /// The answer that an erasure gave before, for a caller whose log-in it has ended.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn erased_before(&self, idempotency: &Idempotency) -> Result<Option<ErasureStarted>, ServiceError> {
+        self.store
+            .read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency)))
+            .await
+    }
+
+    pub(super) async fn erase_subject(
+        &self,
+        subject: Subject,
+        digest: Option<[u8; 16]>,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<ErasureStarted, ServiceError> {
+        let input = (self, subject, digest);
+        let started = self
+            .act(idempotency, &input, |tx, (app, subject, digest)| {
+                Box::pin(async move { Ok((app.begin_erasure(tx, subject, *digest).await?, None)) })
+            })
+            .await?;
+        self.work.notify_one();
+        Ok(started)
+    }
+
+    pub(super) async fn begin_erasure(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        digest: Option<[u8; 16]>,
+    ) -> Result<ErasureStarted, ServiceError> {
+        let head = self.head(tx).await?;
+        if tx.job_of(subject).await?.is_some() {
+            return Err(ServiceError::Conflict("erasure is under way and"));
+        }
+        let mut person = self.person(tx, subject).await?;
+        let reference = Reference::new(self.entropy.bytes()?);
+        let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
+        tx.delete_sessions(subject).await?;
+        tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
+        Ok(ErasureStarted { reference, receipt: done.receipt })
+    }
+
+    /// The same answer for an address about which nothing is held.
+    pub(super) async fn erase_nothing(
+        &self,
+        tx: &mut Tx,
+        digest: Option<[u8; 16]>,
+    ) -> Result<ErasureStarted, ServiceError> {
+        let head = self.head(tx).await?;
+        let reference = Reference::new(self.entropy.bytes()?);
+        let done = self.record_public(tx, head, Act::Erased {}).await?;
+        tx.insert_job(&self.new_job(reference, None, digest)).await?;
+        Ok(ErasureStarted { reference, receipt: done.receipt })
+    }
+
+    fn new_job(&self, reference: Reference, subject: Option<Subject>, digest: Option<[u8; 16]>) -> JobRow {
+        let (step, started) = (JobStep::Fenced, self.now());
+        JobRow { reference, subject, digest, step, started, finished: None, removed: "{}".into() }
+    }
+
+    /// Carries out what is open, wherever it stopped.
+    ///
+    /// # Errors
+    /// The first failure; everything that is open stays open and is tried again.
+    pub async fn run_erasures(&self) -> Result<(), ServiceError> {
+        let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.open_jobs(BATCH))).await?;
+        for job in jobs {
+            self.run_erasure(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_erasure(&self, mut job: JobRow) -> Result<(), ServiceError> {
+        if let Some(subject) = job.subject {
+            if job.step == JobStep::Fenced {
+                job = self.remove_rows(job, subject).await?;
+            }
+            self.store.storage_pass().await?;
+            self.read_back(&subject).await?;
+        }
+        let done = JobRow { subject: None, step: JobStep::Done, finished: Some(self.now()), ..job };
+        self.store
+            .run_tx(&done, |tx, job| Box::pin(async move { Ok::<_, ServiceError>(tx.update_job(job).await?) }))
+            .await?;
+        Ok(self.store.storage_pass().await?)
+    }
+
+    async fn remove_rows(&self, job: JobRow, subject: Subject) -> Result<JobRow, ServiceError> {
+        let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
+        let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
+        self.remove_mail_files(&blinds)?;
+        self.store
+            .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
+                Box::pin(async move {
+                    let mut removed: BTreeMap<String, u64> = BTreeMap::new();
+                    for removal in app.datamap.removals() {
+                        if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
+                            continue;
+                        }
+                        let rows = tx.remove(&removal, subject).await?;
+                        *removed.entry(removal.table).or_default() += rows;
+                    }
+                    let removed = serde_json::to_string(&removed)?;
+                    let job = JobRow { step: JobStep::Removed, removed, ..job.clone() };
+                    tx.update_job(&job).await?;
+                    Ok::<_, ServiceError>(job)
+                })
+            })
+            .await
+    }
+
+    /// Fails while anything is left, so that the job stays open.
+    async fn read_back(&self, subject: &Subject) -> Result<(), ServiceError> {
+        self.store
+            .read_tx(&(self, subject), |tx, (app, subject)| {
+                Box::pin(async move {
+                    for count in app.datamap.counts() {
+                        if tx.count(&count, subject).await? != 0 {
+                            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// How an erasure is going. Whoever has the reference may ask.
+    ///
+    /// # Errors
+    /// When there is none with this reference.
+    pub async fn erasure(&self, reference: &Reference) -> Result<ErasureView, ServiceError> {
+        let job = self.store.read_tx(reference, |tx, reference| Box::pin(tx.job(reference))).await?;
+        self.erasure_view(job.ok_or(ServiceError::NotFound("erasure"))?)
+    }
+
+    pub(super) fn erasure_view(&self, job: JobRow) -> Result<ErasureView, ServiceError> {
+        let kept = self.datamap.table.iter().filter(|table| table.erase != Erase::Delete && !table.owners.is_empty());
+        let why = |table: &crate::datamap::Table| table.why.clone().unwrap_or_else(|| table.kept.clone());
+        Ok(ErasureView {
+            reference: job.reference,
+            step: job.step.as_str(),
+            started_us: job.started.0,
+            finished_us: job.finished.map(|at| at.0),
+            removed: serde_json::from_str(&job.removed)?,
+            kept: kept.map(|table| (table.name.clone(), why(table))).collect(),
+        })
+    }
+}

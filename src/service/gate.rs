@@ -1,0 +1,214 @@
+//! Recipients ask the gate. One uniform denial: who is missing from the answer may be unknown, a minor, paused, withdrawn.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use serde::Serialize;
+
+use super::{App, ClientCaller, PersonCaller, ServiceError};
+use crate::domain::{Day, Micros, Purpose, Seq, Source, Triple};
+use crate::gate::{Action, Question, Rules, decide};
+use crate::ident::Identifier;
+use crate::ids::{Pairwise, Subject};
+use crate::limits;
+use crate::store::{DecisionTally, FoundBy, Known, Tx};
+
+/// How a recipient names somebody.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// By address or handle.
+    Identifier(Identifier),
+    /// By the id it was given with the grant.
+    Pairwise(Pairwise),
+}
+
+/// Who wants to do what with whom.
+#[derive(Debug, Clone)]
+pub struct GateQuestion {
+    /// What.
+    pub action: Action,
+    /// Why.
+    pub purpose: Purpose,
+    /// From where.
+    pub source: Source,
+    /// With whom, in order.
+    pub ids: Vec<Asked>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Filtered {
+    /// Places of those who are allowed, in the order they were asked.
+    pub allowed: Vec<usize>,
+    /// Ask again after this, in microseconds since 1970.
+    pub use_by_us: Micros,
+    /// The last event when it was decided.
+    pub seq: Seq,
+}
+
+/// Counts of decisions that wait to be written: for members by question, for others by caller.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    members: BTreeMap<(Subject, Key), i64>,
+    unknown: BTreeMap<(String, Day), i64>,
+}
+
+type Key = (Day, String, String, String, &'static str, bool);
+
+impl App {
+    /// The allowed ones among those a recipient names.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`] for a purpose or source that the recipient is not registered for; too many ids.
+    pub async fn filter(&self, caller: &ClientCaller, question: &GateQuestion) -> Result<Filtered, ServiceError> {
+        if !caller.purposes.contains(&question.purpose) || !caller.sources.contains(&question.source) {
+            return Err(ServiceError::Forbidden);
+        }
+        if question.ids.len() > limits::FILTER_IDS_MAX {
+            return Err(ServiceError::invalid("ids", "at most 1,000 ids"));
+        }
+        if question.action == Action::Link {
+            return Err(ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`"));
+        }
+        let triple = Triple {
+            purpose: question.purpose.clone(),
+            source: question.source.clone(),
+            recipient: caller.id.clone(),
+        };
+        let names: Vec<Vec<u8>> = question.ids.iter().map(|id| self.name(id)).collect();
+        let (known, rules, seq) = self
+            .store
+            .read_tx(&(self, &names, &triple), |tx, (app, names, triple)| Box::pin(app.read_known(tx, names, triple)))
+            .await?;
+        let asking = Asking { triple: &triple, action: question.action, rules, now: self.now() };
+        Ok(self.answer_filter(&asking, &names, &known, seq))
+    }
+
+    fn name(&self, id: &Asked) -> Vec<u8> {
+        match id {
+            Asked::Identifier(identifier) => self.blind(identifier).to_vec(),
+            Asked::Pairwise(pairwise) => pairwise.as_bytes().to_vec(),
+        }
+    }
+
+    async fn read_known(
+        &self,
+        tx: &mut Tx,
+        names: &[Vec<u8>],
+        triple: &Triple,
+    ) -> Result<(BTreeMap<Vec<u8>, Known>, Rules, Seq), ServiceError> {
+        let mut known = BTreeMap::new();
+        for some in names.chunks(500) {
+            for by in [FoundBy::Blind, FoundBy::Pairwise] {
+                let found = tx.known(some, by, triple, false).await?;
+                known.extend(found.into_iter().map(|one| (one.name.clone(), one)));
+            }
+        }
+        Ok((known, self.rules(tx).await?, tx.head().await?.seq))
+    }
+
+    fn answer_filter(
+        &self,
+        asking: &Asking<'_>,
+        names: &[Vec<u8>],
+        known: &BTreeMap<Vec<u8>, Known>,
+        seq: Seq,
+    ) -> Filtered {
+        let mut use_by = asking.now.plus_seconds(limits::USE_BY_SECONDS);
+        let mut allowed = Vec::new();
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, name) in names.iter().enumerate() {
+            let somebody = known.get(name);
+            let question = Question { action: asking.action, triple: asking.triple, other_end: true };
+            let decision = decide(somebody.map(|one| &one.standing), &question, &asking.rules, asking.now);
+            if let Ok(allow) = &decision {
+                allowed.push(place);
+                use_by = use_by.min(allow.use_by);
+            }
+            tallies.add(asking, somebody, decision.is_ok());
+        }
+        Filtered { allowed, use_by_us: use_by, seq }
+    }
+
+    /// Writes the counts that wait. What cannot be written is kept and tried again.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn flush_decisions(&self) -> Result<(), ServiceError> {
+        let waiting = std::mem::take(&mut *self.tallies.lock().unwrap_or_else(PoisonError::into_inner));
+        if waiting.members.is_empty() && waiting.unknown.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.run_tx(&waiting, |tx, waiting| Box::pin(write(tx, waiting))).await;
+        if written.is_err() {
+            self.tallies.lock().unwrap_or_else(PoisonError::into_inner).merge(waiting);
+        }
+        written
+    }
+
+    /// Who asked about a person, and was answered how.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn decisions(&self, caller: &PersonCaller) -> Result<Vec<DecisionTally>, ServiceError> {
+        Ok(self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.decisions(subject))).await?)
+    }
+}
+
+struct Asking<'a> {
+    triple: &'a Triple,
+    action: Action,
+    rules: Rules,
+    now: Micros,
+}
+
+impl Tallies {
+    fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
+        let (day, caller) = (asking.now.day(), asking.triple.recipient.to_string());
+        let Some(somebody) = somebody else {
+            *self.unknown.entry((caller, day)).or_default() += 1;
+            return;
+        };
+        let purpose = asking.triple.purpose.to_string();
+        let key = (day, caller, purpose, asking.triple.source.to_string(), action_name(asking.action), allowed);
+        *self.members.entry((somebody.subject, key)).or_default() += 1;
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (key, times) in other.members {
+            *self.members.entry(key).or_default() += times;
+        }
+        for (key, times) in other.unknown {
+            *self.unknown.entry(key).or_default() += times;
+        }
+    }
+}
+
+fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Collect => "collect",
+        Action::Score => "score",
+        Action::Explain => "explain",
+        Action::Disclose => "disclose",
+        Action::Link => "link",
+    }
+}
+
+async fn write(tx: &mut Tx, waiting: &Tallies) -> Result<(), ServiceError> {
+    for ((subject, (day, caller, purpose, source, action, allowed)), times) in &waiting.members {
+        let tally = DecisionTally {
+            day: *day,
+            caller: caller.clone(),
+            purpose: purpose.clone(),
+            source: source.clone(),
+            action: (*action).into(),
+            allowed: *allowed,
+            times: *times,
+        };
+        tx.count_decision(subject, &tally).await?;
+    }
+    for ((caller, day), times) in &waiting.unknown {
+        tx.count_unknown(caller, *day, *times).await?;
+    }
+    Ok(())
+}

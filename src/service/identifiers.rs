@@ -1,0 +1,226 @@
+//! Handles: claimed, then proved by a link or a code at their own page, or by an operator. Until then they count nowhere.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::{App, Done, PersonCaller, ServiceError};
+use crate::crypto::{Place, SubjectKey, open, seal};
+use crate::domain::{Act, Whom};
+use crate::ident::{Identifier, IdentifierKind, PROOF_PREFIX, proves};
+use crate::ids::{IdentifierId, Subject};
+use crate::limits;
+use crate::store::{ClaimRow, IdentifierRow, StoreError, Tx};
+
+/// How a claim is proved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claimed {
+    /// The claim.
+    pub id: IdentifierId,
+    /// Put a link with `rel="me"` to this address on the page..
+    pub link: String,
+    /// ..or this text.
+    pub text: String,
+    /// The page that will be read; nothing when only an operator can record the proof.
+    pub page: Option<String>,
+    /// Until when, in microseconds since 1970.
+    pub expires_us: i64,
+}
+
+/// A proved identifier, to its owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct IdentifierView {
+    /// Its id.
+    pub id: IdentifierId,
+    /// `email` or `handle`.
+    pub kind: String,
+    /// The identifier.
+    pub identifier: String,
+    /// How it was proved.
+    pub proof: String,
+}
+
+struct Proof<'a> {
+    app: &'a App,
+    claim: ClaimRow,
+    identifier: Identifier,
+    digest: [u8; 16],
+    how: &'static str,
+}
+
+impl App {
+    /// Claims a handle for a person and says how to prove it.
+    ///
+    /// # Errors
+    /// For an address, which is proved by registering it, and for too many claims at once.
+    pub async fn claim(
+        &self,
+        caller: &PersonCaller,
+        identifier: &Identifier,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Claimed, ServiceError> {
+        if identifier.kind() != IdentifierKind::Handle {
+            return Err(ServiceError::invalid("kind", "`handle`; an address is proved by registering it"));
+        }
+        self.act(idempotency, &(self, caller.subject, identifier), |tx, (app, subject, identifier)| {
+            Box::pin(async move {
+                if tx.count_claims(subject).await? >= limits::CLAIMS_MAX {
+                    return Err(ServiceError::invalid("identifier", "fewer open claims: prove those you have first"));
+                }
+                let key = app.key_of(tx, subject).await?;
+                let id = IdentifierId::new(app.entropy.bytes()?);
+                let code: [u8; 16] = app.entropy.bytes()?;
+                let expires = app.now().plus_seconds(limits::CLAIM_SECONDS);
+                let sealed = app.seal_identifier("claim", &key, &id, identifier)?;
+                let kind = identifier.kind().as_str().into();
+                tx.insert_claim(&ClaimRow { subject: *subject, id, kind, sealed, code: code.to_vec(), expires }).await?;
+                let code = hex::encode(code);
+                let claimed = Claimed {
+                    id,
+                    link: format!("{}/proof/{code}", app.config.public_url),
+                    text: format!("{PROOF_PREFIX}{code}"),
+                    page: identifier.page_url(),
+                    expires_us: expires.0,
+                };
+                Ok((claimed, Some(*subject)))
+            })
+        })
+        .await
+    }
+
+    /// Reads the page of a claimed handle and, if it shows the proof, makes the handle the person's.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotProved`] and [`ServiceError::Fetch`] say what to do.
+    pub async fn prove_by_page(&self, caller: &PersonCaller, id: &IdentifierId) -> Result<Done, ServiceError> {
+        let claim = self.open_claim(id).await?.filter(|(claim, _)| claim.subject == caller.subject);
+        let (claim, identifier) = claim.ok_or(ServiceError::NotFound("claim"))?;
+        let url = identifier.page_url().ok_or(crate::ident::FetchError::NoPage)?;
+        let page = self.fetcher.page(&url).await?;
+        if !proves(&page, &hex::encode(&claim.code)) {
+            return Err(ServiceError::NotProved);
+        }
+        self.prove(claim, identifier, "page", None).await
+    }
+
+    /// Records that an operator saw the proof, for pages that cannot be read from here.
+    ///
+    /// # Errors
+    /// When there is no such claim.
+    pub async fn prove_by_operator(
+        &self,
+        id: &IdentifierId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        let (claim, identifier) = self.open_claim(id).await?.ok_or(ServiceError::NotFound("claim"))?;
+        self.prove(claim, identifier, "operator", idempotency).await
+    }
+
+    async fn prove(
+        &self,
+        claim: ClaimRow,
+        identifier: Identifier,
+        how: &'static str,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done, ServiceError> {
+        let digest = self.suppression_digest(&identifier).await?;
+        let proof = Proof { app: self, claim, identifier, digest, how };
+        self.act(idempotency, &proof, |tx, proof| Box::pin(prove_in(tx, proof))).await
+    }
+
+    /// A claim that still waits, opened.
+    async fn open_claim(&self, id: &IdentifierId) -> Result<Option<(ClaimRow, Identifier)>, ServiceError> {
+        self.store
+            .read_tx(&(self, id), |tx, (app, id)| {
+                Box::pin(async move {
+                    let Some(claim) = tx.claim(id, app.now()).await? else { return Ok(None) };
+                    let key = app.key_of(tx, &claim.subject).await?;
+                    let identifier = open_identifier("claim", &key, id, &claim.kind, &claim.sealed)?;
+                    Ok(Some((claim, identifier)))
+                })
+            })
+            .await
+    }
+
+    /// A person's proved identifiers.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn identifiers(&self, caller: &PersonCaller) -> Result<Vec<IdentifierView>, ServiceError> {
+        self.store
+            .read_tx(&(self, caller.subject), |tx, (app, subject)| {
+                Box::pin(async move {
+                    let view = |(row, identifier): (IdentifierRow, Identifier)| IdentifierView {
+                        id: row.id,
+                        kind: row.kind,
+                        identifier: identifier.as_str().into(),
+                        proof: row.proof,
+                    };
+                    Ok(app.identifiers_of(tx, subject).await?.into_iter().map(view).collect())
+                })
+            })
+            .await
+    }
+
+    pub(super) async fn identifiers_of(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+    ) -> Result<Vec<(IdentifierRow, Identifier)>, ServiceError> {
+        let key = self.key_of(tx, subject).await?;
+        let open = |row: IdentifierRow| {
+            let identifier = open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed)?;
+            Ok((row, identifier))
+        };
+        tx.identifiers(subject).await?.into_iter().map(open).collect()
+    }
+
+    pub(super) fn seal_identifier(
+        &self,
+        table: &'static str,
+        key: &SubjectKey,
+        id: &IdentifierId,
+        identifier: &Identifier,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let place = Place { table, column: "sealed", row: id.as_bytes() };
+        Ok(seal(&key.sealing, &place, identifier.as_str().as_bytes(), &self.entropy)?)
+    }
+}
+
+async fn prove_in(tx: &mut Tx, proof: &Proof<'_>) -> Result<(Done, Option<Subject>), ServiceError> {
+    let Proof { app, claim, identifier, digest, how } = proof;
+    let head = app.head(tx).await?;
+    tx.claim(&claim.id, app.now()).await?.ok_or(ServiceError::NotFound("claim"))?;
+    match tx.suppression(digest).await? {
+        Some(Whom::Child) => return Err(ServiceError::NoAccount),
+        Some(Whom::Oneself) => tx.delete_suppression(digest).await?,
+        None => {}
+    }
+    let mut person = app.person(tx, &claim.subject).await?;
+    let row = IdentifierRow {
+        id: claim.id,
+        kind: claim.kind.clone(),
+        blind: app.blind(identifier),
+        sealed: app.seal_identifier("identifier", &person.key, &claim.id, identifier)?,
+        proof: (*how).into(),
+    };
+    tx.delete_claim(&claim.subject, &claim.id).await?;
+    tx.insert_identifier(&claim.subject, &row).await?;
+    let act = Act::IdentifierProved { identifier_kind: claim.kind.clone(), proof: (*how).into() };
+    let done = app.record(tx, head, &mut person, act).await?;
+    Ok((done, Some(claim.subject)))
+}
+
+/// An identifier as it was sealed.
+pub(super) fn open_identifier(
+    table: &'static str,
+    key: &SubjectKey,
+    id: &IdentifierId,
+    kind: &str,
+    sealed: &[u8],
+) -> Result<Identifier, ServiceError> {
+    let place = Place { table, column: "sealed", row: id.as_bytes() };
+    let plain = open(&key.sealing, &place, sealed)?;
+    let text = String::from_utf8(plain).map_err(|_| StoreError::Corrupt("identifier"))?;
+    let kind = IdentifierKind::from_name(kind).ok_or(StoreError::Corrupt("identifier"))?;
+    Ok(Identifier::parse(kind, &text).map_err(|_| StoreError::Corrupt("identifier"))?)
+}

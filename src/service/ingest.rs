@@ -1,0 +1,302 @@
+//! Taking in activities. Both ends are looked up in memory; unless both said yes for this source nothing is written, not
+//! even that there was a line (guarantee G4). Taking back always works, whatever the standing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{App, ClientCaller, ServiceError};
+use crate::crypto::{Blind, SubjectKey};
+use crate::domain::{ATTENTION_SCORE, Micros, ResponseKind, SAYSO, Seq, Source, Standing, Topic, Triple};
+use crate::gate::{Action, Question, Rules, decide};
+use crate::ident::Identifier;
+use crate::ids::Subject;
+use crate::ingest::{Activity, Doing, Drop, Item};
+use crate::limits;
+use crate::store::{ActivityRow, EdgeKey, FoundBy, Known, ObjectRow, Tx};
+
+/// Items of one transaction: small, because it keeps the standings of everybody in it as they are.
+const CHUNK: usize = 250;
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Ingested {
+    /// How many were taken.
+    pub accepted: u64,
+    /// How many were dropped, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+impl Ingested {
+    /// Adds another batch.
+    pub fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        for (reason, times) in other.dropped {
+            *self.dropped.entry(reason).or_default() += times;
+        }
+    }
+
+    fn count(&mut self, outcome: Result<(), Drop>) {
+        match outcome {
+            Ok(()) => self.accepted += 1,
+            Err(reason) => *self.dropped.entry(reason.as_str()).or_default() += 1,
+        }
+    }
+}
+
+/// Somebody whom a line names, and who is known.
+struct Somebody {
+    subject: Subject,
+    key: SubjectKey,
+    /// The grant that lets this source be collected now.
+    lineage: Option<Seq>,
+}
+
+/// One transaction's view of the people in it.
+struct Batch<'a> {
+    app: &'a App,
+    source: &'a Source,
+    triple: Triple,
+    rules: Rules,
+    now: Micros,
+    people: BTreeMap<Vec<u8>, Somebody>,
+}
+
+type Outcome = Result<Result<(), Drop>, ServiceError>;
+
+impl App {
+    /// Takes in what a collector brings from a source that it is registered for.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`] for another source, and for the database.
+    pub async fn ingest_from(
+        &self,
+        collector: &ClientCaller,
+        source: &Source,
+        items: Vec<Item>,
+    ) -> Result<Ingested, ServiceError> {
+        if !collector.sources.contains(source) {
+            return Err(ServiceError::Forbidden);
+        }
+        self.ingest(source, items).await
+    }
+
+    /// Takes in items from a source. Each chunk is one transaction; running the same items again counts nothing twice.
+    ///
+    /// # Errors
+    /// For a source that is not registered, and for the database.
+    pub async fn ingest(&self, source: &Source, items: Vec<Item>) -> Result<Ingested, ServiceError> {
+        if !self.registry.source.iter().any(|entry| entry.name == *source) {
+            return Err(ServiceError::invalid("source", "a registered source"));
+        }
+        let mut all = Ingested::default();
+        for chunk in items.chunks(CHUNK) {
+            let taken = self
+                .store
+                .run_tx(&(self, source, chunk), |tx, (app, source, chunk)| Box::pin(app.take_chunk(tx, source, chunk)))
+                .await?;
+            all.add(taken);
+        }
+        Ok(all)
+    }
+
+    async fn take_chunk(&self, tx: &mut Tx, source: &Source, chunk: &[Item]) -> Result<Ingested, ServiceError> {
+        let triple = collecting(source)?;
+        let rules = self.rules(tx).await?;
+        let mut batch = Batch { app: self, source, triple, rules, now: self.now(), people: BTreeMap::new() };
+        batch.look_up(tx, chunk).await?;
+        let mut taken = Ingested::default();
+        for item in chunk {
+            let outcome = match item {
+                Item::Dropped(reason) => Err(*reason),
+                Item::Activity(activity) => batch.take(tx, activity).await?,
+            };
+            taken.count(outcome);
+        }
+        Ok(taken)
+    }
+}
+
+/// The grant under which a source is collected for the built-in score.
+pub(super) fn collecting(source: &Source) -> Result<Triple, ServiceError> {
+    let bad = |_| ServiceError::NotFound("purpose");
+    Ok(Triple {
+        purpose: ATTENTION_SCORE.parse().map_err(bad)?,
+        source: source.clone(),
+        recipient: SAYSO.parse().map_err(bad)?,
+    })
+}
+
+impl Batch<'_> {
+    /// Everybody whom the chunk names, in one question, kept as they are until the commit.
+    async fn look_up(&mut self, tx: &mut Tx, chunk: &[Item]) -> Result<(), ServiceError> {
+        let mut names: Vec<Vec<u8>> = chunk.iter().flat_map(|item| self.names(item)).collect();
+        names.sort_unstable();
+        names.dedup();
+        for some in names.chunks(500) {
+            for known in tx.known(some, FoundBy::Blind, &self.triple, true).await? {
+                let name = known.name.clone();
+                let somebody = self.somebody(&known)?;
+                self.people.insert(name, somebody);
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self, item: &Item) -> Vec<Vec<u8>> {
+        let Item::Activity(activity) = item else { return Vec::new() };
+        let owner = match &activity.doing {
+            Doing::Respond { owner, .. } => owner.as_deref(),
+            _ => None,
+        };
+        [Some(activity.actor.as_str()), owner].into_iter().flatten().filter_map(|name| self.blind(name)).collect()
+    }
+
+    fn blind(&self, name: &str) -> Option<Vec<u8>> {
+        let identifier = Identifier::handle(self.source, name).ok()?;
+        Some(self.app.blind(&identifier).to_vec())
+    }
+
+    fn somebody(&self, known: &Known) -> Result<Somebody, ServiceError> {
+        let key = SubjectKey::unwrap(&self.app.ring.wrapping, &known.subject, &known.wrapped_key)?;
+        Ok(Somebody { subject: known.subject, key, lineage: self.allowed(&known.standing) })
+    }
+
+    fn allowed(&self, standing: &Standing) -> Option<Seq> {
+        let question = Question { action: Action::Collect, triple: &self.triple, other_end: true };
+        decide(Some(standing), &question, &self.rules, self.now).ok().map(|allow| allow.lineage)
+    }
+
+    async fn take(&self, tx: &mut Tx, activity: &Activity) -> Outcome {
+        let actor = self.blind(&activity.actor).and_then(|name| self.people.get(&name));
+        let Some(actor) = actor else { return Ok(Err(Drop::NoConsent)) };
+        let at = activity.published.unwrap_or(self.now);
+        match &activity.doing {
+            Doing::Undo { activity, response } => self.undo(tx, actor, activity.as_deref(), response.as_ref()).await,
+            Doing::Delete { object } => self.retract(tx, actor, object, true).await,
+            Doing::Narrow { object } => self.retract(tx, actor, object, false).await,
+            _ if at > self.now.plus_seconds(limits::ACTIVITY_AHEAD_SECONDS_MAX) => Ok(Err(Drop::Future)),
+            _ if at < self.now.plus_days(-limits::ACTIVITY_AGE_DAYS_MAX) => Ok(Err(Drop::TooOld)),
+            Doing::Post { object, topics, .. } => self.post(tx, actor, (object, topics), at).await,
+            Doing::Respond { .. } => self.respond(tx, actor, activity, at).await,
+        }
+    }
+
+    async fn post(&self, tx: &mut Tx, actor: &Somebody, (id, topics): (&str, &[Topic]), at: Micros) -> Outcome {
+        let Some(lineage) = actor.lineage else { return Ok(Err(Drop::NoConsent)) };
+        let row = ObjectRow {
+            owner: (actor.subject, lineage),
+            digest: self.object(id),
+            source: self.source.to_string(),
+            topic: self.app.topics.counted(topics).clone(),
+            week: at.week(),
+            is_public: true,
+        };
+        let known = tx.object(&row.digest).await?;
+        if known.is_some_and(|known| known.owner.0 != actor.subject) {
+            return Ok(Err(Drop::NotTheirs));
+        }
+        Ok(if tx.insert_object(&row).await? { Ok(()) } else { Err(Drop::Duplicate) })
+    }
+
+    async fn respond(&self, tx: &mut Tx, actor: &Somebody, activity: &Activity, at: Micros) -> Outcome {
+        let Doing::Respond { kind, object, owner, made, topics, .. } = &activity.doing else {
+            return Ok(Err(Drop::UnsupportedType));
+        };
+        let known = match object {
+            Some(id) => tx.object(&self.object(id)).await?,
+            None => None,
+        };
+        if known.as_ref().is_some_and(|known| !known.is_public) {
+            return Ok(Err(Drop::NotPublic));
+        }
+        let fetched;
+        let target = match (&known, owner) {
+            (Some(known), _) => {
+                fetched = self.owner(tx, &known.owner.0).await?;
+                fetched.as_ref()
+            }
+            (None, Some(owner)) => self.blind(owner).and_then(|name| self.people.get(&name)),
+            (None, None) => return Ok(Err(Drop::UnknownObject)),
+        };
+        let Some(target) = target else { return Ok(Err(Drop::NoConsent)) };
+        let (Some(actor_lineage), Some(target_lineage)) = (actor.lineage, target.lineage) else {
+            return Ok(Err(Drop::NoConsent));
+        };
+        if actor.subject == target.subject {
+            return Ok(Err(Drop::SelfResponse));
+        }
+        let topic = match &known {
+            Some(known) if topics.is_empty() => known.topic.clone(),
+            _ => self.app.topics.counted(topics).clone(),
+        };
+        let edge = EdgeKey {
+            actor: (actor.subject, actor_lineage),
+            target: (target.subject, target_lineage),
+            source: self.source.to_string(),
+            topic,
+            week: at.week(),
+            kind: *kind,
+        };
+        let row = ActivityRow {
+            edge,
+            activity: self.digest(&actor.key, activity.id.as_str()),
+            made: made.as_deref().map(|id| self.digest(&actor.key, id)),
+            object: object.as_deref().map(|id| self.digest(&actor.key, id)),
+            about: object.as_deref().map(|id| self.digest(&target.key, id)),
+        };
+        if let Some(made) = &row.made
+            && tx.has_made(&actor.subject, made).await?
+        {
+            return Ok(Err(Drop::Duplicate));
+        }
+        Ok(if tx.add_activity(&row).await? { Ok(()) } else { Err(Drop::Duplicate) })
+    }
+
+    /// The owner of a known post, kept as they are like everybody else in the batch.
+    async fn owner(&self, tx: &mut Tx, subject: &Subject) -> Result<Option<Somebody>, ServiceError> {
+        let name = vec![subject.as_bytes().to_vec()];
+        let known = tx.known(&name, FoundBy::Subject, &self.triple, true).await?;
+        known.first().map(|known| self.somebody(known)).transpose()
+    }
+
+    async fn undo(
+        &self,
+        tx: &mut Tx,
+        actor: &Somebody,
+        activity: Option<&str>,
+        response: Option<&(ResponseKind, String)>,
+    ) -> Outcome {
+        let mut taken = 0;
+        if let Some(id) = activity {
+            taken = tx.take_back_activity(&actor.subject, &self.digest(&actor.key, id)).await?;
+        }
+        if let (0, Some((kind, id))) = (taken, response) {
+            taken = tx.take_back_response(&actor.subject, &self.digest(&actor.key, id), *kind).await?;
+        }
+        Ok(if taken > 0 { Ok(()) } else { Err(Drop::NothingToDo) })
+    }
+
+    /// A post or reply that is deleted, or whose audience was narrowed, takes back exactly what it gave: as a reply, what
+    /// it gave to others; as a post, what responses to it gave to its owner.
+    async fn retract(&self, tx: &mut Tx, actor: &Somebody, id: &str, delete: bool) -> Outcome {
+        let digest = self.digest(&actor.key, id);
+        let mut taken = tx.take_back_made(&actor.subject, &digest).await?;
+        taken += tx.take_back_about(&actor.subject, &digest).await?;
+        let object = self.object(id);
+        let known = if delete {
+            tx.delete_object(&actor.subject, &object).await?
+        } else {
+            tx.narrow_object(&actor.subject, &object).await?
+        };
+        Ok(if known || taken > 0 { Ok(()) } else { Err(Drop::NothingToDo) })
+    }
+
+    fn object(&self, id: &str) -> [u8; 32] {
+        Blind(self.app.pepper()).object(self.source.as_str(), id)
+    }
+
+    fn digest(&self, key: &SubjectKey, id: &str) -> [u8; 32] {
+        Blind(&key.digesting).activity(self.source.as_str(), id)
+    }
+}

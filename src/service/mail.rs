@@ -1,0 +1,120 @@
+//! Mail: queued sealed in the same transaction as what it announces, handed over after the commit.
+//!
+//! The default hand-over is a file in the data folder's `outbox/`, one `.eml` each, for a machine without a mail server;
+//! whoever forwards them owns them from there. They are removed after a day, and at once with their person.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use lettre::Message;
+use lettre::message::Mailbox;
+use serde::{Deserialize, Serialize};
+
+use super::{App, ServiceError};
+use crate::crypto::{Place, open, seal};
+use crate::domain::Micros;
+use crate::ident::Identifier;
+use crate::limits;
+use crate::store::{MailRow, StoreError, Tx};
+
+const FROM: &str = "sayso <no-reply@sayso.invalid>";
+const BATCH: i64 = 100;
+
+/// A mail before it is sealed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Mail {
+    to: String,
+    subject: String,
+    text: String,
+}
+
+impl Mail {
+    pub(super) fn new(to: &Identifier, subject: &str, text: String) -> Self {
+        Self { to: to.as_str().into(), subject: subject.into(), text }
+    }
+}
+
+impl App {
+    pub(super) async fn queue_mail(&self, tx: &mut Tx, blind: &[u8; 32], mail: &Mail) -> Result<(), ServiceError> {
+        let id: [u8; 16] = self.entropy.bytes()?;
+        let sealed = seal(&self.ring.service, &place(&id), &serde_json::to_vec(mail)?, &self.entropy)?;
+        Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
+    }
+
+    /// Hands over what waits. Safe to run at any time and twice at once: a mail keeps its file name.
+    ///
+    /// # Errors
+    /// When the outbox cannot be written; the mails stay queued.
+    pub async fn deliver_mails(&self) -> Result<(), ServiceError> {
+        let mails = self.store.read_tx(&(), |tx, ()| Box::pin(tx.mails(BATCH))).await?;
+        for row in mails {
+            let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
+            write_file(&self.config.data, &row, &serde_json::from_slice(&plain)?)?;
+            self.store
+                .run_tx(&row.id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.delete_mail(id).await?) }))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes files of these addresses.
+    pub(super) fn remove_mail_files(&self, blinds: &[[u8; 32]]) -> Result<(), ServiceError> {
+        let starts: Vec<String> = blinds.iter().map(prefix).collect();
+        remove_files(&self.config.data, |name, _| starts.iter().any(|start| name.starts_with(start)))
+    }
+
+    /// Removes files that are older than a day.
+    pub(super) fn expire_mail_files(&self, now: Micros) -> Result<(), ServiceError> {
+        let oldest = now.plus_seconds(-limits::MAIL_SECONDS);
+        remove_files(&self.config.data, |_, modified| modified < oldest)
+    }
+}
+
+fn place(id: &[u8]) -> Place<'_> {
+    Place { table: "mail", column: "sealed", row: id }
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join("outbox")
+}
+
+fn prefix(blind: &[u8; 32]) -> String {
+    let (start, _) = blind.split_at(8);
+    hex::encode(start)
+}
+
+fn write_file(data: &Path, row: &MailRow, mail: &Mail) -> Result<(), ServiceError> {
+    let parse = |text: &str| text.parse::<Mailbox>().map_err(|e| ServiceError::Broken(e.into()));
+    let message = Message::builder()
+        .from(parse(FROM)?)
+        .to(parse(&mail.to)?)
+        .subject(&mail.subject)
+        .body(mail.text.clone())
+        .map_err(|e| ServiceError::Broken(e.into()))?;
+    let folder = folder(data);
+    fs::create_dir_all(&folder)?;
+    let name = format!("{}-{}", prefix(&row.blind), hex::encode(row.id));
+    let partial = folder.join(format!("{name}.part"));
+    let mut file = fs::File::create(&partial)?;
+    file.write_all(&message.formatted())?;
+    file.sync_all()?;
+    Ok(fs::rename(partial, folder.join(format!("{name}.eml")))?)
+}
+
+fn remove_files(data: &Path, goes: impl Fn(&str, Micros) -> bool) -> Result<(), ServiceError> {
+    let entries = match fs::read_dir(folder(data)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let modified = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified = Micros(i64::try_from(modified.as_micros()).unwrap_or(i64::MAX));
+        if entry.file_name().to_str().is_some_and(|name| goes(name, modified)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! One file for each act. An act is one transaction: head row, event, standing, derived rows, leaf, checkpoint.
+//!
+//! Nothing here knows of HTTP. What an act needs that is slow (a password hash, a fetched page) is done before its
+//! transaction begins; what it announces (a mail, an erasure to carry out) is done after it is on disk.
+
+mod accounts;
+mod act;
+mod app;
+mod audit;
+mod auth;
+mod clients;
+mod codes;
+mod consents;
+mod erase;
+mod error;
+mod export;
+mod gate;
+mod identifiers;
+mod ingest;
+mod mail;
+mod notices;
+mod opt_out;
+mod record;
+mod requests;
+mod score;
+mod sweep;
+mod verify;
+
+pub use accounts::{Registration, Tokens, Verification};
+pub use act::Idempotency;
+pub use app::{App, Boot, BootError};
+pub use audit::{AuditQuery, LeafView};
+pub use auth::{Caller, ClientCaller, ClientToken, PersonCaller};
+pub use clients::{NewClient, RegisteredClient};
+pub use consents::{ConsentDecision, ConsentRequest, ConsentView, Consents};
+pub use erase::{ErasureStarted, ErasureView};
+pub use error::{Invalid, ServiceError};
+pub use export::Export;
+pub use gate::{Asked, Filtered, GateQuestion};
+pub use identifiers::{Claimed, IdentifierView};
+pub use ingest::Ingested;
+pub use notices::{NewNotice, NoticeView};
+pub use opt_out::OptedOut;
+pub use record::{Done, Receipt};
+pub use requests::{Answer, Requested, What};
+pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
+pub use verify::{Finding, Report};

@@ -1,0 +1,96 @@
+//! Opting out without an account: no proof, no log-in, the same answer in the same time for everybody.
+
+use serde::{Deserialize, Serialize};
+
+use super::accounts::month;
+use super::act::Idempotency;
+use super::mail::Mail;
+use super::{App, Receipt, ServiceError};
+use crate::domain::{Act, Standing, Whom};
+use crate::ident::{Identifier, IdentifierKind};
+use crate::ids::{Reference, Subject};
+use crate::store::{IdentifierRow, Tx};
+
+/// The answer to an opt-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptedOut {
+    /// To name it by.
+    pub reference: Reference,
+    /// Its receipt; for a stranger nobody else has what opens it.
+    pub receipt: Receipt,
+}
+
+impl App {
+    /// Opts an identifier out. It stores a slow keyed digest; a member is paused as well, at once, and told by mail how
+    /// to lift it. Who else it was, nobody learns from here.
+    ///
+    /// # Errors
+    /// Only for the database, and when too many wait.
+    pub async fn opt_out(
+        &self,
+        identifier: &Identifier,
+        whom: Whom,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<OptedOut, ServiceError> {
+        let digest = self.suppression_digest(identifier).await?;
+        let reference = Reference::new(self.entropy.bytes()?);
+        let input = (self, identifier, whom, digest, reference);
+        let answer = self
+            .act(idempotency, &input, |tx, (app, identifier, whom, digest, reference)| {
+                Box::pin(async move {
+                    let head = app.head(tx).await?;
+                    tx.insert_suppression(digest, *whom, month(app)).await?;
+                    let act = Act::OptedOut { whom: *whom };
+                    let owner = tx.owner_of(&app.blind(identifier)).await?;
+                    let done = match owner {
+                        Some(subject) => {
+                            let mut person = app.person(tx, &subject).await?;
+                            app.tell(tx, &subject, &person.history.standing, *whom).await?;
+                            app.record(tx, head, &mut person, act).await?
+                        }
+                        None => app.record_public(tx, head, act).await?,
+                    };
+                    Ok((OptedOut { reference: *reference, receipt: done.receipt }, None))
+                })
+            })
+            .await?;
+        self.deliver_mails().await?;
+        Ok(answer)
+    }
+
+    /// One notice when somebody is paused, not one for each repeat.
+    async fn tell(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        before: &Standing,
+        whom: Whom,
+    ) -> Result<(), ServiceError> {
+        let told = match whom {
+            Whom::Oneself => before.suppressed,
+            Whom::Child => before.latched,
+        };
+        let identifiers = self.identifiers_of(tx, subject).await?;
+        let address = |(row, identifier): &(IdentifierRow, Identifier)| {
+            (identifier.kind() == IdentifierKind::Email).then(|| (row.blind, identifier.clone()))
+        };
+        let Some((blind, to)) = identifiers.iter().find_map(address).filter(|_| !told) else { return Ok(()) };
+        let mail = Mail::new(&to, "Your sayso account is paused", text(whom).into());
+        self.queue_mail(tx, &blind, &mail).await
+    }
+}
+
+fn text(whom: Whom) -> &'static str {
+    match whom {
+        Whom::Oneself => {
+            "Somebody opted this address, or a handle of yours, out of sayso without logging in. Everything about you is paused \
+             from now on.\r\n\r\nIf it was not you: log in and lift the pause. If you do nothing, your account is erased after \
+             90 days.\r\n"
+        }
+        Whom::Child => {
+            "Somebody said that this address, or a handle of yours, belongs to a child. Everything about you is paused from now \
+             on.\r\n\r\nIf you are 18 or over: ask the operator to record a verified age signal. If nothing happens, the account \
+             is erased after 30 days.\r\n"
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Without an account: what is held about an address, its erasure, how an earlier erasure went. A mailed code proves it.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::codes::{CodeFor, Send};
+use super::{App, ErasureStarted, ErasureView, Export, ServiceError};
+use crate::domain::{Act, Adult, Seq};
+use crate::ident::Identifier;
+use crate::ids::{Reference, Subject};
+use crate::secret::SecretText;
+use crate::store::{CodeRow, Tx};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// What is held.
+    Access,
+    /// That it goes.
+    Erasure,
+    /// How an earlier erasure went.
+    Status,
+}
+
+impl What {
+    fn code(self) -> CodeFor {
+        match self {
+            Self::Access => CodeFor::Access,
+            Self::Erasure => CodeFor::Erasure,
+            Self::Status => CodeFor::Status,
+        }
+    }
+}
+
+/// A request that waits for its code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Requested {
+    /// To confirm it by.
+    pub reference: Reference,
+}
+
+/// The answer to a confirmed request.
+#[derive(Debug, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Answer {
+    /// What is held.
+    Access {
+        /// There is an account or not.
+        member: bool,
+        /// The address opted out: a slow keyed digest of it is kept, and nothing readable.
+        opted_out: bool,
+        /// Everything, when there is an account.
+        export: Option<Export>,
+    },
+    /// It goes.
+    Erasure(ErasureStarted),
+    /// How earlier erasures went.
+    Status {
+        /// Each of them.
+        erasures: Vec<ErasureView>,
+    },
+}
+
+enum Confirmed {
+    Wrong,
+    Access { found: Option<(Subject, Seq)>, opted_out: bool },
+    Erasure(ErasureStarted),
+    Status([u8; 16]),
+}
+
+impl App {
+    /// Mails a code to an address, known or not.
+    ///
+    /// # Errors
+    /// Only for the database, and when too many wait.
+    pub async fn request(
+        &self,
+        to: &Identifier,
+        what: What,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Requested, ServiceError> {
+        super::accounts::address(to)?;
+        let digest = self.suppression_digest(to).await?;
+        let reference = Reference::new(self.entropy.bytes()?);
+        let answer = self
+            .act(idempotency, &(self, to, what, digest, reference), |tx, (app, to, what, digest, reference)| {
+                Box::pin(async move {
+                    let (digest, reference) = (Some(*digest), *reference);
+                    let send = Send { to, what: what.code(), adult: Adult::Unknown, digest, reference };
+                    app.send_code(tx, send).await?;
+                    Ok((Requested { reference }, None))
+                })
+            })
+            .await?;
+        self.deliver_mails().await?;
+        Ok(answer)
+    }
+
+    /// Takes the code and answers.
+    ///
+    /// # Errors
+    /// [`ServiceError::BadCredentials`] for a reference or code that does not fit, one as the other.
+    pub async fn confirm(&self, reference: &Reference, code: &SecretText) -> Result<Answer, ServiceError> {
+        let confirmed = self
+            .store
+            .run_tx(&(self, reference, code), |tx, (app, reference, code)| {
+                Box::pin(app.confirm_in(tx, reference, code))
+            })
+            .await?;
+        self.work.notify_one();
+        match confirmed {
+            Confirmed::Wrong => Err(ServiceError::BadCredentials),
+            Confirmed::Erasure(started) => Ok(Answer::Erasure(started)),
+            Confirmed::Access { found, opted_out } => {
+                let export = match found {
+                    Some((subject, seq)) => Some(self.export_subject(&subject, seq).await?),
+                    None => None,
+                };
+                Ok(Answer::Access { member: export.is_some(), opted_out, export })
+            }
+            Confirmed::Status(digest) => {
+                let jobs = self.store.read_tx(&digest, |tx, digest| Box::pin(tx.jobs_by_digest(digest))).await?;
+                let erasures = jobs.into_iter().map(|job| self.erasure_view(job)).collect::<Result<_, _>>()?;
+                Ok(Answer::Status { erasures })
+            }
+        }
+    }
+
+    async fn confirm_in(
+        &self,
+        tx: &mut Tx,
+        reference: &Reference,
+        code: &SecretText,
+    ) -> Result<Confirmed, ServiceError> {
+        let rows: Vec<CodeRow> = tx.code_by_reference(reference).await?.into_iter().collect();
+        let Some(row) = self.fitting(tx, rows, code.expose()).await? else { return Ok(Confirmed::Wrong) };
+        let Some(digest) = row.digest else { return Ok(Confirmed::Wrong) };
+        tx.delete_code(&row.blind, &row.what).await?;
+        let owner = tx.owner_of(&row.blind).await?;
+        match row.what.as_str() {
+            "status" => Ok(Confirmed::Status(digest)),
+            "access" => {
+                let opted_out = tx.suppression(&digest).await?.is_some();
+                let head = self.head(tx).await?;
+                let Some(subject) = owner else {
+                    self.record_public(tx, head, Act::AccessAnswered {}).await?;
+                    return Ok(Confirmed::Access { found: None, opted_out });
+                };
+                let mut person = self.person(tx, &subject).await?;
+                let done = self.record(tx, head, &mut person, Act::AccessAnswered {}).await?;
+                Ok(Confirmed::Access { found: Some((subject, done.seq)), opted_out })
+            }
+            _ => Ok(Confirmed::Erasure(match owner {
+                Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
+                None => self.erase_nothing(tx, Some(digest)).await?,
+            })),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What time does: grants end, opt-outs that nobody lifted become erasures, codes and log-ins lapse. Nothing here allows
+//! anything, and no denial waits for it: the gate looks at the clock itself.
+
+use std::collections::BTreeMap;
+
+use super::{App, ServiceError};
+use crate::domain::{Act, Ended};
+use crate::ids::Subject;
+use crate::store::{DueGrant, Tx};
+
+const BATCH: i64 = 200;
+
+impl App {
+    /// One round. Safe to run at any time.
+    ///
+    /// # Errors
+    /// The first failure; what was not done is done in the next round.
+    pub async fn sweep(&self) -> Result<(), ServiceError> {
+        let now = self.now();
+        self.expire_mail_files(now)?;
+        self.store
+            .run_tx(&now, |tx, now| {
+                Box::pin(async move {
+                    tx.expire_codes(*now).await?;
+                    Ok::<_, ServiceError>(tx.expire_identity(*now).await?)
+                })
+            })
+            .await?;
+        let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.grants_due(*now, BATCH))).await?;
+        self.end_all(due, |ended| Act::Expired { ended }).await?;
+        let revoked = self.store.read_tx(&(), |tx, ()| Box::pin(tx.grants_to_disabled(BATCH))).await?;
+        self.end_all(revoked, |ended| Act::Revoked { ended }).await?;
+        let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.erase_due(*now, BATCH))).await?;
+        for subject in due {
+            let digest = self.digests_of(&subject).await?.into_iter().next();
+            self.erase_subject(subject, digest, None).await?;
+        }
+        Ok(())
+    }
+
+    /// One event for each person.
+    async fn end_all(&self, due: Vec<DueGrant>, act: fn(Vec<Ended>) -> Act) -> Result<(), ServiceError> {
+        let mut by_person: BTreeMap<Subject, Vec<Ended>> = BTreeMap::new();
+        for grant in due {
+            by_person.entry(grant.subject).or_default().push(grant.ended);
+        }
+        for input in by_person {
+            let ended = self
+                .store
+                .run_tx(&(self, input, act), |tx, (app, (subject, ended), act)| {
+                    Box::pin(app.end_for(tx, subject, ended, *act))
+                })
+                .await;
+            match ended {
+                Err(ServiceError::NotFound(_)) => {} // taken back or renewed meanwhile
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_for(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        ended: &[Ended],
+        act: fn(Vec<Ended>) -> Act,
+    ) -> Result<(), ServiceError> {
+        let head = self.head(tx).await?;
+        let mut person = self.person(tx, subject).await?;
+        let expiring = matches!(act(Vec::new()), Act::Expired { .. });
+        let still = |one: &&Ended| {
+            let live = person.history.standing.grants.get(&one.triple);
+            live.is_some_and(|live| {
+                live.lineage == one.lineage && (!expiring || live.valid_until <= head.recorded)
+            })
+        };
+        let ended: Vec<Ended> = ended.iter().filter(still).cloned().collect();
+        if ended.is_empty() {
+            return Err(ServiceError::NotFound("grant to end"));
+        }
+        self.record(tx, head, &mut person, act(ended)).await.map(drop)
+    }
+}

@@ -1,0 +1,183 @@
+//! Recomputes everything: the tree from the rows, the rows from what they commit to, the standings from the events.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::record::open_event;
+use super::{App, ServiceError};
+use crate::crypto::SubjectKey;
+use crate::domain::{Event, History, Seq};
+use crate::ids::Subject;
+use crate::log::{Frontier, Leaf, commitment, parse_vkey, verify};
+use crate::store::{Head, LeafRow, Tx};
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which event; nothing when it is about no single one.
+    pub seq: Option<Seq>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// How many events the head counts.
+    pub size: i64,
+    /// Events whose body was opened and fits its leaf.
+    pub opened: u64,
+    /// Events that nobody can open any more, or that were never kept: erased people, callers without an account, the service.
+    pub sealed_off: u64,
+    /// People whose standing was recomputed.
+    pub people: u64,
+    /// Edges, every one of which must hang on two live grants.
+    pub edges: i64,
+    /// Everything that is wrong; the first one is the lowest in the log.
+    pub findings: Vec<Finding>,
+}
+
+const PAGE: i64 = 1_000;
+/// More findings than anybody reads.
+const FINDINGS_MAX: usize = 100;
+
+#[derive(Default)]
+struct Walk {
+    report: Report,
+    frontier: Frontier,
+    keys: BTreeMap<Subject, Option<SubjectKey>>,
+    people: BTreeMap<Subject, History>,
+}
+
+impl App {
+    /// Verifies log, bodies, standings and edges from one snapshot of the database.
+    ///
+    /// # Errors
+    /// Only when the database cannot be read; what is wrong in it is in the report.
+    pub async fn verify_log(&self, progress: impl Fn(i64) + Send + Sync) -> Result<Report, ServiceError> {
+        self.store
+            .read_tx(&(self, progress), |tx, (app, progress)| Box::pin(app.verify_in(tx, progress)))
+            .await
+    }
+
+    async fn verify_in(&self, tx: &mut Tx, progress: &(impl Fn(i64) + Send + Sync)) -> Result<Report, ServiceError> {
+        let head = tx.head().await?;
+        let mut walk = Walk { report: Report { size: head.seq.0, ..Report::default() }, ..Walk::default() };
+        let mut next = 1;
+        loop {
+            let rows = tx.leaves(Seq(next), PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            let following = last.seq.0 + 1;
+            for row in &rows {
+                walk.missing(next, row.seq.0);
+                next = row.seq.0 + 1;
+                self.check_leaf(tx, &mut walk, row).await?;
+            }
+            progress(following - 1);
+        }
+        walk.missing(next, head.seq.0 + 1);
+        self.check_root(tx, &mut walk, &head).await?;
+        check_people(tx, &mut walk).await?;
+        Ok(walk.report)
+    }
+
+    async fn check_leaf(&self, tx: &mut Tx, walk: &mut Walk, row: &LeafRow) -> Result<(), ServiceError> {
+        let leaf = Leaf { kind: row.kind.clone(), day: row.day, commitment: row.commitment };
+        let hash = leaf.hash();
+        if hash != row.stored_hash {
+            walk.find(Some(row.seq), "the row was changed: it no longer gives the leaf that the tree holds");
+        }
+        walk.frontier.push(hash);
+        let (Some(subject), Some(sealed)) = (row.subject, &row.body) else {
+            walk.report.sealed_off += 1;
+            if row.subject.is_some() || row.body.is_some() {
+                walk.find(Some(row.seq), "half of what belongs to a person was removed");
+            }
+            return Ok(());
+        };
+        if !walk.keys.contains_key(&subject) {
+            let key = self.key_of(tx, &subject).await.ok();
+            walk.keys.insert(subject, key);
+        }
+        let key = walk.keys.get(&subject).and_then(Option::as_ref);
+        match key.and_then(|key| open_event(row.seq, sealed, key).ok()) {
+            Some((nonce, body)) => walk.check_body(row, subject, &nonce, &body),
+            None => walk.find(Some(row.seq), "the body does not open: it, its owner or its key was changed"),
+        }
+        Ok(())
+    }
+
+    async fn check_root(&self, tx: &mut Tx, walk: &mut Walk, head: &Head) -> Result<(), ServiceError> {
+        let rows = tx.count_events().await?;
+        if rows != head.seq.0 {
+            walk.find(None, &format!("the head counts {} events but there are {rows}", head.seq.0));
+        }
+        let key = parse_vkey(&self.log_vkey())?;
+        match verify(&head.checkpoint, &key) {
+            Err(_) => walk.find(None, "the checkpoint does not carry our signature"),
+            Ok(checkpoint) if i64::try_from(checkpoint.size) != Ok(head.seq.0) => {
+                walk.find(None, "the checkpoint is about another number of events than the head");
+            }
+            Ok(checkpoint) if checkpoint.root != walk.frontier.root() => {
+                walk.find(None, "the events do not give the root that the checkpoint signs");
+            }
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn find(&mut self, seq: Option<Seq>, what: &str) {
+        if self.report.findings.len() < FINDINGS_MAX {
+            self.report.findings.push(Finding { seq, what: what.into() });
+        }
+    }
+
+    fn missing(&mut self, expected: i64, found: i64) {
+        if found > expected {
+            self.find(Some(Seq(expected)), &format!("events {expected} to {} are missing", found - 1));
+        }
+    }
+
+    fn check_body(&mut self, row: &LeafRow, subject: Subject, nonce: &[u8; 32], body: &str) {
+        if commitment(nonce, body) != row.commitment {
+            self.find(Some(row.seq), "the body is not what the leaf commits to");
+            return;
+        }
+        let Ok(event) = serde_json::from_str::<Event>(body) else {
+            self.find(Some(row.seq), "the body is no event");
+            return;
+        };
+        if event.act.kind() != row.kind || event.at.day() != row.day {
+            self.find(Some(row.seq), "the leaf shows another kind or day than the body");
+        }
+        self.report.opened += 1;
+        self.people.entry(subject).or_default().apply(row.seq, &event);
+    }
+}
+
+/// The standings that the gate reads must be the fold of the events, and every edge must hang on live grants.
+async fn check_people(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let mut after = None;
+    loop {
+        let page = tx.subjects_after(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        for subject in page {
+            let stored = tx.standing(&subject).await?;
+            let folded = walk.people.remove(&subject).unwrap_or_default();
+            if stored.as_ref() != Some(&folded.standing) {
+                walk.find(folded.seq, "the standing of this event's owner is not what their events say");
+            }
+            walk.report.people += 1;
+        }
+    }
+    let (edges, stray) = tx.count_edges().await?;
+    walk.report.edges = edges;
+    if stray != 0 {
+        walk.find(None, &format!("{stray} edges hang on no live grant"));
+    }
+    Ok(())
+}
