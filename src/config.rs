@@ -100,10 +100,14 @@ impl Config {
             table.insert(key.to_ascii_lowercase(), from_variable(key, value));
         }
         let config: Self = table.try_into().map_err(|e: toml::de::Error| invalid(&e))?;
-        config.check()
+        config.checked()
     }
 
-    fn check(mut self) -> Result<Self, ConfigError> {
+    /// The settings, if they fit together.
+    ///
+    /// # Errors
+    /// Names the key that does not.
+    pub fn checked(mut self) -> Result<Self, ConfigError> {
         if !(self.database.is_empty() || is_postgres(&self.database)) {
             return Err(ConfigError::Invalid("`database` must begin with `postgres://`, or be empty for SQLite".into()));
         }

@@ -17,3 +17,5 @@ pub mod ident;
 pub mod ingest;
 pub mod log;
 pub mod service;
+pub mod http;
+pub mod worker;

@@ -84,6 +84,14 @@ impl App {
         if client.role == claims.role { Ok(Caller::Client(client)) } else { Err(ServiceError::Unauthenticated) }
     }
 
+    /// What a token of ours names, without looking whether it still counts: the scope of an `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthenticated`] whatever is wrong.
+    pub fn token_subject(&self, token: &str) -> Result<String, ServiceError> {
+        Ok(self.tokens.check(token, self.now())?.sub)
+    }
+
     /// Client credentials (RFC 6749, section 4.4): name and secret for a token.
     ///
     /// # Errors
