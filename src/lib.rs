@@ -19,3 +19,4 @@ pub mod log;
 pub mod service;
 pub mod http;
 pub mod worker;
+pub mod cli;
