@@ -118,13 +118,7 @@ fn size(path: &Path) -> Result<u64, CliError> {
 }
 
 /// Takes a file in batches. What came before an error is taken; the file can be run again once it is mended.
-async fn take(
-    app: &App,
-    source: &Source,
-    input: Input,
-    format: Format,
-    counts: &mut Ingested,
-) -> Result<(), CliError> {
+async fn take(app: &App, source: &Source, input: Input, format: Format, counts: &mut Ingested) -> Result<(), CliError> {
     let mut items = Items::new(input, format, source, app.topics());
     loop {
         let mut batch: Vec<Item> = Vec::with_capacity(limits::ACTIVITIES_MAX);

@@ -126,13 +126,7 @@ fn known_reasons(dropped: std::collections::BTreeMap<String, u64>) -> std::colle
 }
 
 /// Adds a line to a body; a line of an edge list as the reply that it stands for. False for a line that says nothing.
-fn convert(
-    number: u64,
-    line: &str,
-    format: Format,
-    source: &Source,
-    body: &mut Vec<u8>,
-) -> Result<bool, InputError> {
+fn convert(number: u64, line: &str, format: Format, source: &Source, body: &mut Vec<u8>) -> Result<bool, InputError> {
     if format == Format::Ndjson {
         body.extend_from_slice(line.as_bytes());
         return Ok(!line.trim().is_empty());
