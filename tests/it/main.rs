@@ -13,6 +13,8 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod domain;
+mod floor;
 mod ident;
 mod log;
 mod parsing;
