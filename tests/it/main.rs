@@ -13,9 +13,13 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod datamap;
+mod domain;
+mod floor;
 mod ident;
 mod log;
 mod parsing;
+mod raw;
 mod readme;
 mod score;
 mod tidy;
