@@ -13,9 +13,15 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod audit;
+mod consent;
 mod ident;
 mod log;
+mod opting_out;
 mod parsing;
+mod people;
 mod score;
+mod scores;
+mod strangers;
 mod tidy;
 mod world;
