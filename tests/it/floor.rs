@@ -85,8 +85,12 @@ fn every_combination_has_its_own_cell() {
     assert_eq!(all.len(), 46_080);
     let distinct: std::collections::HashSet<String> = all.iter().map(|cell| format!("{cell:?}")).collect();
     assert_eq!(distinct.len(), 46_080);
-    let letters: usize =
-        TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next_back()).map(str::len).sum();
+    let letters: usize = TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(' ').next_back())
+        .map(str::len)
+        .sum();
     assert_eq!(letters, 46_080);
 }
 

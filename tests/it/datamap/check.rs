@@ -13,7 +13,8 @@ use crate::world::{Db, NOON, World};
 
 fn mapped() -> Vec<LiveColumn> {
     let map = DataMap::built_in().unwrap();
-    let column = |table: &str, name: &String, kind| LiveColumn { table: table.into(), column: name.clone(), kind: Some(kind) };
+    let column =
+        |table: &str, name: &String, kind| LiveColumn { table: table.into(), column: name.clone(), kind: Some(kind) };
     let tables = map.table.iter();
     tables.flat_map(|table| table.columns.iter().map(|(name, c)| column(&table.name, name, c.kind))).collect()
 }

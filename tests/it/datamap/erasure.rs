@@ -55,9 +55,14 @@ async fn resist(world: &World, raises: bool) {
     } else {
         "INSERT INTO idempotency VALUES (sha256(OLD.key), OLD.subject, OLD.request_hash, OLD.sealed, 0)"
     };
-    run(world, &format!("CREATE FUNCTION resist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act}; RETURN OLD; END $$")).await;
+    run(
+        world,
+        &format!("CREATE FUNCTION resist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act}; RETURN OLD; END $$"),
+    )
+    .await;
     let when = if raises { "BEFORE" } else { "AFTER" };
-    run(world, &format!("CREATE TRIGGER resist {when} DELETE ON idempotency FOR EACH ROW EXECUTE FUNCTION resist()")).await;
+    run(world, &format!("CREATE TRIGGER resist {when} DELETE ON idempotency FOR EACH ROW EXECUTE FUNCTION resist()"))
+        .await;
 }
 
 async fn give_way(world: &World) {

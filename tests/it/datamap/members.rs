@@ -50,11 +50,7 @@ pub(super) async fn member(world: &World, address: &str) -> PersonCaller {
 }
 
 pub(super) fn triple(purpose: &str, source: &str, recipient: &str) -> Triple {
-    Triple {
-        purpose: purpose.parse().unwrap(),
-        source: source.parse().unwrap(),
-        recipient: recipient.parse().unwrap(),
-    }
+    Triple { purpose: purpose.parse().unwrap(), source: source.parse().unwrap(), recipient: recipient.parse().unwrap() }
 }
 
 /// Registers a recipient for public profiles from GitHub.

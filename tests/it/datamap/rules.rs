@@ -65,7 +65,11 @@ fn every_table_stands_once_and_every_owner_can_be_followed() {
             let place = |name: &str| map.table.iter().position(|table| table.name == name).unwrap();
             assert!(map.table[place(other)].columns.contains_key(column), "{through}");
             assert!(map.table[place(other)].columns.contains_key("subject"), "{through}");
-            assert!(place(&table.name) < place(other), "{} must be cleared while {other} still says whose it is", table.name);
+            assert!(
+                place(&table.name) < place(other),
+                "{} must be cleared while {other} still says whose it is",
+                table.name
+            );
         }
     }
 }

@@ -17,7 +17,8 @@ const PLACE: Place<'_> = Place { table: "identifier", column: "sealed", row: &[7
 #[test]
 fn the_same_plaintext_sealed_twice_differs() {
     let (key, entropy) = (Key::new([1; 32]), Entropy::system());
-    let sealed: HashSet<Vec<u8>> = (0..500).map(|_| seal(&key, &PLACE, b"anna@example.org", &entropy).unwrap()).collect();
+    let sealed: HashSet<Vec<u8>> =
+        (0..500).map(|_| seal(&key, &PLACE, b"anna@example.org", &entropy).unwrap()).collect();
     assert_eq!(sealed.len(), 500);
     assert!(sealed.iter().all(|sealed| open(&key, &PLACE, sealed).unwrap() == b"anna@example.org"));
     let subject = Subject::new([3; 16]);
@@ -97,7 +98,8 @@ on_both!(a_sealed_cell_of_somebody_else_is_refused_by_the_service, |world| {
     raw.run(swap, &of(anna.subject)).await;
     assert!(world.app.consents(&anna).await.is_err(), "one's own event opened in another row");
 
-    let swap = "UPDATE subject_key SET wrapped = (SELECT wrapped FROM subject_key WHERE subject = $1) WHERE subject = $2";
+    let swap =
+        "UPDATE subject_key SET wrapped = (SELECT wrapped FROM subject_key WHERE subject = $1) WHERE subject = $2";
     raw.run(swap, &both()).await;
     assert!(world.app.identifiers(&ben).await.is_err(), "another person's key opened");
     raw.close().await;

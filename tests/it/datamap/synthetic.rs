@@ -166,7 +166,9 @@ async fn rows_of(raw: &Raw, table: &Table, owner: &Owner, subject: &Subject) -> 
     let names: Vec<String> = table.columns.keys().cloned().collect();
     let kinds: Vec<ColumnType> = table.columns.values().map(|column| column.kind).collect();
     let condition = match owner.through.as_deref().and_then(|path| path.split_once('.')) {
-        Some((other, column)) => format!("EXISTS (SELECT 1 FROM {other} o WHERE o.{column} = t.{} AND o.subject = $1)", owner.column),
+        Some((other, column)) => {
+            format!("EXISTS (SELECT 1 FROM {other} o WHERE o.{column} = t.{} AND o.subject = $1)", owner.column)
+        }
         None => format!("t.{} = $1", owner.column),
     };
     let sql = format!("SELECT {} FROM {} t WHERE {condition}", names.join(", "), table.name);
@@ -220,7 +222,8 @@ async fn the_export_is_complete(world: &World, anna: &Person, ben: &Person) {
 
 /// What must be found nowhere: the stems, the person, what the service sealed, what is clear.
 async fn markers(world: &World, anna: &Person) -> Vec<Vec<u8>> {
-    let mut markers: Vec<Vec<u8>> = [ADDRESS, HANDLE, CLAIM, TOPIC, anna.stem].map(|text| text.as_bytes().to_vec()).into();
+    let mut markers: Vec<Vec<u8>> =
+        [ADDRESS, HANDLE, CLAIM, TOPIC, anna.stem].map(|text| text.as_bytes().to_vec()).into();
     markers.extend([anna.bytes_stem(), anna.blind.clone(), anna.caller.subject.as_bytes().to_vec()]);
     let raw = Raw::of(world).await;
     for table in owned().iter().filter(|table| is_made_by_service(table)) {

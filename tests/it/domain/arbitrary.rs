@@ -149,8 +149,10 @@ pub(super) fn sorted(value: &Value) -> String {
         Value::Object(entries) => {
             let mut keys: Vec<&String> = entries.keys().collect();
             keys.sort();
-            let pairs: Vec<_> =
-                keys.into_iter().map(|key| format!("{}:{}", Value::from(key.as_str()), sorted(&entries[key]))).collect();
+            let pairs: Vec<_> = keys
+                .into_iter()
+                .map(|key| format!("{}:{}", Value::from(key.as_str()), sorted(&entries[key])))
+                .collect();
             format!("{{{}}}", pairs.join(","))
         }
         other => other.to_string(),

@@ -112,7 +112,10 @@ pub(super) fn restricted_since(events: &Events, triple: &Triple, known: Seq) -> 
     (0..events.len()).any(|place| {
         let (seq, event) = &events[place];
         let pauses = matches!(event.act, Act::Held {} | Act::OptedOut { .. } | Act::Erased {}) || is_child(&event.act);
-        let told = matches!(event.act, Act::Refused { .. } | Act::Withdrawn { .. } | Act::Revoked { .. } | Act::Expired { .. });
+        let told = matches!(
+            event.act,
+            Act::Refused { .. } | Act::Withdrawn { .. } | Act::Revoked { .. } | Act::Expired { .. }
+        );
         let lost = ends(events, place, triple) && (told || grant(&events[..place], triple).is_some());
         *seq > known && (pauses || lost)
     })

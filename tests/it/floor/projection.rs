@@ -9,11 +9,7 @@ const NOW: Micros = Micros(1_795_435_200_000_000);
 const LINEAGE: Seq = Seq(7);
 
 fn triple(purpose: &str, source: &str, recipient: &str) -> Triple {
-    Triple {
-        purpose: purpose.parse().unwrap(),
-        source: source.parse().unwrap(),
-        recipient: recipient.parse().unwrap(),
-    }
+    Triple { purpose: purpose.parse().unwrap(), source: source.parse().unwrap(), recipient: recipient.parse().unwrap() }
 }
 
 fn asked() -> Triple {
@@ -43,7 +39,8 @@ fn adult(triple: &Triple, notice_version: i64, valid_until: Micros) -> Standing 
 }
 
 fn ask(standing: Option<&Standing>, triple: &Triple, rules: &Rules, now: Micros) -> Decision {
-    let decisions = Action::ALL.map(|action| decide(standing, &Question { action, triple, other_end: true }, rules, now));
+    let decisions =
+        Action::ALL.map(|action| decide(standing, &Question { action, triple, other_end: true }, rules, now));
     assert!(decisions.iter().all(|decision| *decision == decisions[0]), "{decisions:?}");
     decisions[0]
 }

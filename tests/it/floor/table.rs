@@ -80,13 +80,15 @@ fn lines() -> Vec<(Action, u32, Adult, PurposeClass)> {
 
 pub(super) fn cells() -> Vec<(Facts, Action)> {
     let all = lines().into_iter();
-    all.flat_map(|(action, person, adult, purpose)| line(person, adult, purpose).map(move |facts| (facts, action))).collect()
+    all.flat_map(|(action, person, adult, purpose)| line(person, adult, purpose).map(move |facts| (facts, action)))
+        .collect()
 }
 
 pub(super) fn written() -> String {
     let mut text = String::from(HEAD);
     for (action, person, adult, purpose) in lines() {
-        let flags: String = "EHSL".chars().zip((0..4).rev()).map(|(c, at)| if bit(person, at) { c } else { '-' }).collect();
+        let flags: String =
+            "EHSL".chars().zip((0..4).rev()).map(|(c, at)| if bit(person, at) { c } else { '-' }).collect();
         let letters: String = line(person, adult, purpose).map(|facts| letter(floor(&facts, action))).collect();
         let (action, adult, purpose) = (format!("{action:?}"), format!("{adult:?}"), format!("{purpose:?}"));
         writeln!(text, "{action:<8} {flags} {adult:<7} {purpose:<10} {letters}").unwrap();
