@@ -69,7 +69,7 @@ on_both!(fifty_at_once_leave_no_gap, |world| {
         .collect();
     assert!(leaves.iter().zip(&hashes).all(|(row, hash)| row.stored_hash == *hash));
     let checkpoint = verify(&head.checkpoint, &parse_vkey(&world.app.log_vkey()).unwrap()).unwrap();
-    assert_eq!((checkpoint.size, checkpoint.root), (count as u64, root(&hashes)));
+    assert_eq!((checkpoint.size, checkpoint.root), (u64::try_from(count).unwrap(), root(&hashes)));
 });
 
 /// Writes to several tables, then fails in the way that is asked for.
