@@ -45,6 +45,14 @@ impl Micros {
 pub struct Day(pub i64);
 
 impl Day {
+    /// Reads a calendar day, `YYYY-MM-DD` (ISO 8601); nothing for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        const FORMAT: &[time::format_description::BorrowedFormatItem<'_>] =
+            time::macros::format_description!("[year]-[month]-[day]");
+        let date = time::Date::parse(text, FORMAT).ok()?;
+        let epoch = time::OffsetDateTime::UNIX_EPOCH.date();
+        Some(Self(i64::from(date.to_julian_day() - epoch.to_julian_day())))
+    }
     /// The first microsecond of the day; saturates.
     pub fn start(self) -> Micros {
         Micros(self.0.saturating_mul(MICROS_PER_DAY))

@@ -11,7 +11,7 @@ use crate::domain::{ATTENTION_SCORE, Micros, ResponseKind, SAYSO, Seq, Source, S
 use crate::gate::{Action, Question, Rules, decide};
 use crate::ident::Identifier;
 use crate::ids::Subject;
-use crate::ingest::{Activity, Doing, Drop, Item};
+use crate::ingest::{Activity, Doing, Drop, Format, Item, Items, Topics};
 use crate::limits;
 use crate::store::{ActivityRow, EdgeKey, FoundBy, Known, ObjectRow, Tx};
 
@@ -65,6 +65,23 @@ struct Batch<'a> {
 type Outcome = Result<Result<(), Drop>, ServiceError>;
 
 impl App {
+    /// Reads a batch. All of it is read before any of it is taken.
+    ///
+    /// # Errors
+    /// Names the line and the field of the first thing that cannot be read; too many activities.
+    pub fn read_items(&self, bytes: &[u8], format: Format, source: &Source) -> Result<Vec<Item>, ServiceError> {
+        let items = Items::new(bytes, format, source, &self.topics).collect::<Result<Vec<_>, _>>()?;
+        if items.len() > limits::ACTIVITIES_MAX {
+            return Err(ServiceError::invalid("body", "at most 1,000 activities at once"));
+        }
+        Ok(items)
+    }
+
+    /// The topic list, for reading a file piece by piece.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
     /// Takes in what a collector brings from a source that it is registered for.
     ///
     /// # Errors

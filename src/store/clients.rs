@@ -43,7 +43,7 @@ pub struct NoticeRow {
 }
 
 /// How often a caller asked about a member, and was answered so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DecisionTally {
     /// When.
     pub day: Day,

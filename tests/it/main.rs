@@ -20,6 +20,7 @@ mod log;
 mod opting_out;
 mod parsing;
 mod people;
+mod readme;
 mod score;
 mod scores;
 mod strangers;

@@ -1,0 +1,112 @@
+//! Accounts and log-ins.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::Shared;
+use super::anyone::identifier;
+use super::extract::{Act, Nothing, Person, media_type, only, read};
+use super::problem::Problem;
+use crate::domain::Adult;
+use crate::ident::IdentifierKind;
+use crate::limits;
+use crate::secret::SecretText;
+use crate::service::{ClientToken, Registration, ServiceError, Tokens, Verification};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Register {
+    kind: IdentifierKind,
+    identifier: String,
+    adult: Adult,
+}
+
+pub(super) async fn register(State(app): State<Shared>, act: Act<Register>) -> Result<impl IntoResponse, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    app.register(&Registration { identifier, adult: act.body.adult }, act.idempotency.as_ref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "next": "look for a mail with a code" }))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verify {
+    identifier: String,
+    code: SecretText,
+    password: Option<SecretText>,
+}
+
+pub(super) async fn verify(State(app): State<Shared>, act: Act<Verify>) -> Result<Json<Tokens>, Problem> {
+    let Verify { identifier: text, code, password } = act.body;
+    let identifier = identifier(IdentifierKind::Email, &text)?;
+    Ok(Json(app.verify(&Verification { identifier, code, password }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    identifier: String,
+    password: SecretText,
+}
+
+pub(super) async fn login(State(app): State<Shared>, act: Act<Login>) -> Result<Json<Tokens>, Problem> {
+    let identifier = identifier(IdentifierKind::Email, &act.body.identifier)?;
+    Ok(Json(app.login(&identifier, &act.body.password).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Code {
+    identifier: String,
+}
+
+pub(super) async fn code(State(app): State<Shared>, act: Act<Code>) -> Result<impl IntoResponse, Problem> {
+    app.send_login_code(&identifier(IdentifierKind::Email, &act.body.identifier)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "next": "look for a mail" }))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refresh {
+    refresh_token: SecretText,
+}
+
+pub(super) async fn refresh(State(app): State<Shared>, act: Act<Refresh>) -> Result<Json<Tokens>, Problem> {
+    Ok(Json(app.refresh(&act.body.refresh_token).await?))
+}
+
+pub(super) async fn logout(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    _act: Act<Nothing>,
+) -> Result<StatusCode, Problem> {
+    app.logout(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Client credentials (RFC 6749, section 4.4) with `client_secret_basic`.
+pub(super) async fn token(State(app): State<Shared>, request: Request) -> Result<Json<ClientToken>, Problem> {
+    let (parts, body) = request.into_parts();
+    media_type(&parts.headers, &["application/x-www-form-urlencoded"])?;
+    let bytes = read(body, limits::BODY_BYTES_MAX).await?;
+    let fields: Vec<_> = url::form_urlencoded::parse(&bytes).collect();
+    if fields.len() != 1 || fields.iter().any(|(name, value)| name != "grant_type" || value != "client_credentials") {
+        let detail = "expected `grant_type=client_credentials` and nothing else";
+        return Err(Problem::field(StatusCode::BAD_REQUEST, "invalid-field", "grant_type", detail));
+    }
+    let (id, secret) = basic(&parts.headers)?;
+    Ok(Json(app.client_token(&id, &secret).await?))
+}
+
+fn basic(headers: &HeaderMap) -> Result<(String, SecretText), Problem> {
+    let value = only(headers, &header::AUTHORIZATION)?.ok_or(ServiceError::BadCredentials)?;
+    let encoded = value.strip_prefix("Basic ").ok_or(ServiceError::BadCredentials)?;
+    let bytes = STANDARD.decode(encoded).map_err(|_| ServiceError::BadCredentials)?;
+    let text = String::from_utf8(bytes).map_err(|_| ServiceError::BadCredentials)?;
+    let (id, secret) = text.split_once(':').ok_or(ServiceError::BadCredentials)?;
+    Ok((id.to_owned(), SecretText::new(secret.to_owned())))
+}

@@ -1,0 +1,93 @@
+//! What operators do. None of it shows them anything about a person.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::Shared;
+use super::anyone::identifier;
+use super::extract::{Act, Nothing, Operator, Path};
+use super::problem::Problem;
+use crate::crypto::Role;
+use crate::domain::{Purpose, Recipient, Source};
+use crate::ident::IdentifierKind;
+use crate::ids::IdentifierId;
+use crate::service::{Done, NewClient, NewNotice};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Client {
+    id: Recipient,
+    role: Role,
+    class: Option<String>,
+    #[serde(default)]
+    purposes: Vec<Purpose>,
+    #[serde(default)]
+    sources: Vec<Source>,
+}
+
+pub(super) async fn register(
+    State(app): State<Shared>,
+    _caller: Operator,
+    act: Act<Client>,
+) -> Result<impl IntoResponse, Problem> {
+    let Client { id, role, class, purposes, sources } = act.body;
+    let client = NewClient { id, role, class, purposes, sources };
+    Ok((StatusCode::CREATED, Json(app.register_client(&client, act.idempotency.as_ref()).await?)))
+}
+
+pub(super) async fn disable(
+    State(app): State<Shared>,
+    _caller: Operator,
+    Path(id): Path<Recipient>,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.disable_client(&id, act.idempotency.as_ref()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notice {
+    purpose: Purpose,
+    text: String,
+    locale: String,
+    material: bool,
+}
+
+pub(super) async fn publish(
+    State(app): State<Shared>,
+    _caller: Operator,
+    act: Act<Notice>,
+) -> Result<impl IntoResponse, Problem> {
+    let Notice { purpose, text, locale, material } = act.body;
+    let notice = NewNotice { purpose, text, locale, material };
+    Ok((StatusCode::CREATED, Json(app.publish_notice(&notice, act.idempotency.as_ref()).await?)))
+}
+
+pub(super) async fn prove(
+    State(app): State<Shared>,
+    _caller: Operator,
+    Path(id): Path<IdentifierId>,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.prove_by_operator(&id, act.idempotency.as_ref()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgeSignal {
+    kind: IdentifierKind,
+    identifier: String,
+}
+
+pub(super) async fn age(
+    State(app): State<Shared>,
+    _caller: Operator,
+    act: Act<AgeSignal>,
+) -> Result<impl IntoResponse, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    app.record_age(&identifier, act.idempotency.as_ref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({}))))
+}

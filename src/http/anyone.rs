@@ -1,0 +1,82 @@
+//! What needs no account: opting out, asking, deleting, reading notices.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::Shared;
+use super::extract::{Act, Path};
+use super::problem::Problem;
+use crate::domain::{Purpose, Whom};
+use crate::ident::{Identifier, IdentifierKind};
+use crate::ids::Reference;
+use crate::secret::SecretText;
+use crate::service::{NoticeView, ServiceError, What};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptOut {
+    kind: IdentifierKind,
+    identifier: String,
+    #[serde(rename = "for")]
+    whom: Whom,
+}
+
+pub(super) async fn opt_out(State(app): State<Shared>, act: Act<OptOut>) -> Result<impl IntoResponse, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    let done = app.opt_out(&identifier, act.body.whom, act.idempotency.as_ref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(done)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    kind: IdentifierKind,
+    identifier: String,
+    what: What,
+}
+
+pub(super) async fn request(State(app): State<Shared>, act: Act<Ask>) -> Result<impl IntoResponse, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    let requested = app.request(&identifier, act.body.what, act.idempotency.as_ref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(requested)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Confirm {
+    code: SecretText,
+}
+
+pub(super) async fn confirm(
+    State(app): State<Shared>,
+    Path(reference): Path<Reference>,
+    act: Act<Confirm>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.confirm(&reference, &act.body.code).await?))
+}
+
+pub(super) async fn erasure(
+    State(app): State<Shared>,
+    Path(reference): Path<Reference>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.erasure(&reference).await?))
+}
+
+pub(super) async fn notices(State(app): State<Shared>) -> Result<Json<Vec<NoticeView>>, Problem> {
+    Ok(Json(app.notices().await?))
+}
+
+pub(super) async fn notice(
+    State(app): State<Shared>,
+    Path(purpose): Path<Purpose>,
+) -> Result<Json<NoticeView>, Problem> {
+    let found = app.notices().await?.into_iter().find(|notice| notice.purpose == purpose);
+    Ok(Json(found.ok_or(ServiceError::NotFound("purpose"))?))
+}
+
+pub(super) fn identifier(kind: IdentifierKind, text: &str) -> Result<Identifier, Problem> {
+    Ok(Identifier::parse(kind, text).map_err(ServiceError::from)?)
+}

@@ -1,0 +1,214 @@
+//! What handlers take from a request: strict JSON, a strict query, the caller by role, the `Idempotency-Key`.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Shared;
+use super::problem::Problem;
+use crate::crypto::Role;
+use crate::limits;
+use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
+
+/// A body that must be empty or `{}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// A strict JSON body, and the caller's `Idempotency-Key` within its scope.
+pub(super) struct Act<T> {
+    pub(super) body: T,
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Act<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, limits::BODY_BYTES_MAX).await?;
+        if !bytes.is_empty() {
+            media_type(&parts.headers, &["application/json"])?;
+        }
+        let key = only(&parts.headers, &HeaderName::from_static("idempotency-key"))?;
+        let idempotency = match key {
+            Some(key) => Some(scoped(app, &parts, key, &bytes)?),
+            None => None,
+        };
+        Ok(Self { body: parse(&bytes)?, idempotency })
+    }
+}
+
+/// The key counts for one caller, one route with its ids, and one body.
+fn scoped(app: &Shared, parts: &Parts, key: &str, bytes: &Bytes) -> Result<Idempotency, Problem> {
+    if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX {
+        let expected = "expected 1 to 255 bytes, such as a random UUID";
+        return Err(Problem::field(StatusCode::BAD_REQUEST, "invalid-header", "Idempotency-Key", expected));
+    }
+    let caller = match bearer(&parts.headers)? {
+        Some(token) => app.token_subject(token)?,
+        None => String::from("anyone"),
+    };
+    Ok(app.idempotency(&caller, &format!("{} {}", parts.method, parts.uri), key, bytes))
+}
+
+/// Reads a body of bounded size.
+pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, bytes_max).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("length limit"));
+        if too_large {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("send at most {bytes_max} bytes at once"))
+        } else {
+            Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "the body ended early: send it again")
+        }
+    })
+}
+
+/// Refuses a body of another media type, and returns the one it is.
+pub(super) fn media_type(headers: &HeaderMap, expected: &[&'static str]) -> Result<&'static str, Problem> {
+    let given = only(headers, &header::CONTENT_TYPE)?.unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    expected.iter().copied().find(|one| *one == essence).ok_or_else(|| {
+        let detail = format!("send `Content-Type: {}`", expected.join("` or `"));
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail)
+    })
+}
+
+/// A header that may come once (N23).
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let refused = |what: &str| Problem::field(StatusCode::BAD_REQUEST, "invalid-header", name.as_str(), what);
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(refused("expected once, it came several times"));
+    }
+    first.to_str().map(Some).map_err(|_| refused("expected printable ASCII"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        wrong_json(error.inner(), &field)
+    })?;
+    reader.end().map_err(|error| wrong_json(&error, ""))?;
+    Ok(value)
+}
+
+/// Says what serde expected, never what it found: that may be personal.
+fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
+    if !error.is_data() {
+        let detail = format!("the body is no JSON: look at line {}, column {}", error.line(), error.column());
+        return Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail);
+    }
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let (field, detail) = match text.split_once("expected ") {
+        _ if text.starts_with("missing field") || text.starts_with("duplicate field") => {
+            (field, format!("{text}: each field must be there, once"))
+        }
+        _ if text.starts_with("unknown field") => {
+            let known = text.split_once(", expected ").map_or("no field at all", |(_, known)| known);
+            ("", format!("a field is not known here: expected {known}"))
+        }
+        Some((_, expected)) => (field, format!("expected {expected}")),
+        None => (field, format!("the value does not fit: {}", rule(text))),
+    };
+    Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", if field == "." { "" } else { field }, detail)
+}
+
+/// Messages of our own types carry no input; anything else is not repeated.
+fn rule(text: &str) -> &str {
+    if text.starts_with("a name is") || text.starts_with("an id is") { text } else { "look at the documentation" }
+}
+
+/// A strict query.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let query = AxumQuery::from_request_parts(parts, app).await.map(|AxumQuery(query)| Self(query));
+        query.map_err(|_| {
+            let detail = "a parameter is unknown, missing, repeated, or not what it should be";
+            Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail)
+        })
+    }
+}
+
+/// A typed part of the path; what does not fit does not exist.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let path = AxumPath::from_request_parts(parts, app).await.map(|AxumPath(path)| Self(path));
+        path.map_err(|_| Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing"))
+    }
+}
+
+/// The bearer token, if there is one.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = only(headers, &header::AUTHORIZATION)? else { return Ok(None) };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(ServiceError::Unauthenticated.into());
+    }
+    Ok(Some(token.trim()))
+}
+
+async fn caller(parts: &Parts, app: &Shared) -> Result<Caller, Problem> {
+    let token = bearer(&parts.headers)?.ok_or(ServiceError::Unauthenticated)?;
+    Ok(app.authenticate(token).await?)
+}
+
+/// The caller, who must be a person.
+pub(super) struct Person(pub(super) PersonCaller);
+
+impl FromRequestParts<Shared> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        match caller(parts, app).await? {
+            Caller::Person(person) => Ok(Self(person)),
+            Caller::Client(_) => Err(ServiceError::Forbidden.into()),
+        }
+    }
+}
+
+/// The caller, who must be an operator.
+pub(super) struct Operator;
+/// The caller, who must be an auditor.
+pub(super) struct Auditor;
+/// The caller, who must be a collector.
+pub(super) struct Collector(pub(super) ClientCaller);
+/// The caller, who must be a recipient.
+pub(super) struct Recipient(pub(super) ClientCaller);
+
+macro_rules! roles {
+    ($($name:ident => $make:expr;)*) => {$(
+        impl FromRequestParts<Shared> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+                match caller(parts, app).await? {
+                    Caller::Client(client) if client.role == Role::$name => Ok($make(client)),
+                    _ => Err(ServiceError::Forbidden.into()),
+                }
+            }
+        }
+    )*};
+}
+
+roles! {
+    Operator => |_| Operator;
+    Auditor => |_| Auditor;
+    Collector => Collector;
+    Recipient => Recipient;
+}

@@ -1,0 +1,66 @@
+//! The batch question of a recipient: the allowed ones among many, in order.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::anyone::identifier;
+use super::extract::{Act, Recipient};
+use super::problem::Problem;
+use crate::domain::{Micros, Purpose, Seq, Source};
+use crate::gate::Action;
+use crate::ident::IdentifierKind;
+use crate::ids::Pairwise;
+use crate::service::{Asked, GateQuestion, ServiceError};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    action: Action,
+    purpose: Purpose,
+    source: Source,
+    ids: Vec<Id>,
+}
+
+/// Either `pairwise`, or `kind` and `identifier`.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Id {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairwise: Option<Pairwise>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<IdentifierKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Answer {
+    allowed: Vec<Id>,
+    use_by_us: Micros,
+    seq: Seq,
+}
+
+pub(super) async fn filter(
+    State(app): State<Shared>,
+    Recipient(caller): Recipient,
+    act: Act<Question>,
+) -> Result<Json<Answer>, Problem> {
+    let Question { action, purpose, source, ids } = act.body;
+    if ids.len() > crate::limits::FILTER_IDS_MAX {
+        return Err(ServiceError::invalid("ids", "at most 1,000 ids").into());
+    }
+    let asked = ids.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
+    let answer = app.filter(&caller, &GateQuestion { action, purpose, source, ids: asked }).await?;
+    let allowed = answer.allowed.iter().filter_map(|place| ids.get(*place).cloned()).collect();
+    Ok(Json(Answer { allowed, use_by_us: answer.use_by_us, seq: answer.seq }))
+}
+
+fn asked(id: &Id) -> Result<Asked, Problem> {
+    match (id.pairwise, id.kind, id.identifier.as_deref()) {
+        (Some(pairwise), None, None) => Ok(Asked::Pairwise(pairwise)),
+        (None, Some(kind), Some(text)) => Ok(Asked::Identifier(identifier(kind, text)?)),
+        _ => Err(ServiceError::invalid("ids", "each with `pairwise`, or with `kind` and `identifier`").into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! What surrounds every handler, from the outside in:
+//!
+//! 1. a request id, so that everything after can name it;
+//! 2. the log line: method, route, status, duration; never the query, a header or a body;
+//! 3. response headers that forbid caching and guessing;
+//! 4. panics become a problem;
+//! 5. places: beyond the limit 503 at once, rather than slow answers for all;
+//! 6. the time limit: 503, because the outcome is not known;
+//! 7. the fixed quantum for answers whose time could tell who is known.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::Shared;
+use super::problem::Problem;
+use super::routes::{Pace, ROUTES};
+use crate::clock::Mark;
+use crate::limits;
+
+pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
+    let places = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
+    let quantum = Duration::from_millis(app.config.quantum_millis);
+    routes
+        .layer(from_fn_with_state(quantum, steady))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(places, with_place))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(from_fn(logged))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(from_fn(own_request_id))
+}
+
+fn fixed(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// A caller's own request id could carry anything into the log, so it is not taken.
+async fn own_request_id(mut request: Request, next: Next) -> Response {
+    request.headers_mut().remove("x-request-id");
+    next.run(request).await
+}
+
+async fn logged(request: Request, next: Next) -> Response {
+    let begun = Mark::now();
+    let method = request.method().clone();
+    let route = matched(&request).unwrap_or("(none)").to_owned();
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
+    let response = next.run(request).await;
+    let millis = begun.elapsed().as_millis();
+    tracing::info!(%method, route, status = response.status().as_u16(), millis, id, "request");
+    response
+}
+
+async fn with_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much at once: try again in a moment")
+            .into_response(),
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
+    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        return response;
+    }
+    let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail).into_response()
+}
+
+async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
+    let route = matched(&request);
+    let waits = ROUTES.iter().any(|one| Some(one.path) == route && one.pace == Pace::Steady) && !quantum.is_zero();
+    if !waits || crate::mutant::on("answers_leave_early") {
+        return next.run(request).await;
+    }
+    let begun = Mark::now();
+    let response = next.run(request).await;
+    tokio::time::sleep(rest(begun.elapsed(), quantum)).await;
+    response
+}
+
+/// How long until the next multiple of the quantum.
+fn rest(elapsed: Duration, quantum: Duration) -> Duration {
+    let over = elapsed.as_nanos() % quantum.as_nanos();
+    quantum.saturating_sub(Duration::from_nanos(u64::try_from(over).unwrap_or(0)))
+}
+
+fn matched(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    let detail = "the service is damaged; an operator must look at its log";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", detail).into_response()
+}

@@ -1,0 +1,202 @@
+//! A person's own things: identifiers, consents, pause, export, erasure, score.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::Shared;
+use super::anyone::identifier;
+use super::extract::{Act, Nothing, Path, Person, Query};
+use super::problem::Problem;
+use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple};
+use crate::ident::IdentifierKind;
+use crate::ids::IdentifierId;
+use crate::service::{ConsentDecision, ConsentRequest, Consents, Done, Export, IdentifierView, ServiceError};
+
+pub(super) async fn identifiers(
+    State(app): State<Shared>,
+    Person(caller): Person,
+) -> Result<Json<Vec<IdentifierView>>, Problem> {
+    Ok(Json(app.identifiers(&caller).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claim {
+    kind: IdentifierKind,
+    identifier: String,
+}
+
+pub(super) async fn claim(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    act: Act<Claim>,
+) -> Result<impl IntoResponse, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    Ok((StatusCode::CREATED, Json(app.claim(&caller, &identifier, act.idempotency.as_ref()).await?)))
+}
+
+pub(super) async fn prove(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(id): Path<IdentifierId>,
+    _act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.prove_by_page(&caller, &id).await?))
+}
+
+pub(super) async fn consents(State(app): State<Shared>, Person(caller): Person) -> Result<Json<Consents>, Problem> {
+    Ok(Json(app.consents(&caller).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decide {
+    purpose: Purpose,
+    source: Source,
+    recipient: Recipient,
+    notice_version: i64,
+    notice_sha256: String,
+    known_seq: i64,
+    until_us: Option<i64>,
+    decision: ConsentDecision,
+}
+
+pub(super) async fn decide(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    act: Act<Decide>,
+) -> Result<impl IntoResponse, Problem> {
+    let body = act.body;
+    let request = ConsentRequest {
+        triple: Triple { purpose: body.purpose, source: body.source, recipient: body.recipient },
+        notice_version: body.notice_version,
+        notice_sha256: body.notice_sha256,
+        known_seq: Seq(body.known_seq),
+        until: body.until_us.map(Micros),
+        decision: body.decision,
+    };
+    let consent = app.decide_consent(&caller, &request, act.idempotency.as_ref()).await?;
+    Ok((StatusCode::CREATED, Json(consent)))
+}
+
+pub(super) async fn withdraw(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(id): Path<i64>,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.withdraw(&caller, Seq(id), act.idempotency.as_ref()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ByPurpose {
+    purpose: Purpose,
+}
+
+pub(super) async fn withdraw_purpose(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Query(query): Query<ByPurpose>,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.withdraw_purpose(&caller, &query.purpose, act.idempotency.as_ref()).await?))
+}
+
+pub(super) async fn hold(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.hold(&caller, act.idempotency.as_ref()).await?))
+}
+
+pub(super) async fn release(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    act: Act<Nothing>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(app.release(&caller, act.idempotency.as_ref()).await?))
+}
+
+pub(super) async fn export(State(app): State<Shared>, Person(caller): Person) -> Result<Json<Export>, Problem> {
+    Ok(Json(app.export(&caller).await?))
+}
+
+/// Its own success ends the log-in, so a repeat with the same `Idempotency-Key` is answered before the caller is looked up.
+pub(super) async fn erase(State(app): State<Shared>, request: Request) -> Result<impl IntoResponse, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let again = Request::from_parts(parts.clone(), body);
+    let act = <Act<Nothing> as axum::extract::FromRequest<Shared>>::from_request(again, &app).await?;
+    if let Some(idempotency) = &act.idempotency
+        && let Some(before) = app.erased_before(idempotency).await?
+    {
+        return Ok((StatusCode::ACCEPTED, Json(before)));
+    }
+    let Person(caller) = Person::from_request_parts(&mut parts, &app).await?;
+    Ok((StatusCode::ACCEPTED, Json(app.erase(&caller, act.idempotency.as_ref()).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AsOf {
+    as_of: Option<String>,
+}
+
+impl AsOf {
+    /// A calendar day, `YYYY-MM-DD`.
+    fn time(&self) -> Result<Option<Micros>, Problem> {
+        self.as_of.as_deref().map(day).transpose().map(|day| day.map(Day::start))
+    }
+}
+
+/// Reads `YYYY-MM-DD`.
+pub(super) fn day(text: &str) -> Result<Day, Problem> {
+    Ok(Day::parse(text).ok_or_else(|| ServiceError::invalid("as_of, from, to", "a day such as `2026-11-22`"))?)
+}
+
+pub(super) async fn score(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Query(query): Query<AsOf>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.score(&caller, query.time()?).await?))
+}
+
+pub(super) async fn explanation(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Query(query): Query<AsOf>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.explanation(&caller, query.time()?).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TopicDecision {
+    Accepted,
+    Rejected,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecideTopic {
+    decision: TopicDecision,
+}
+
+pub(super) async fn topic(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(topic): Path<Topic>,
+    act: Act<DecideTopic>,
+) -> Result<Json<Done>, Problem> {
+    let accepted = matches!(act.body.decision, TopicDecision::Accepted);
+    Ok(Json(app.decide_topic(&caller, &topic, accepted, act.idempotency.as_ref()).await?))
+}
+
+pub(super) async fn decisions(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.decisions(&caller).await?))
+}

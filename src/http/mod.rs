@@ -1,0 +1,25 @@
+//! The API: JSON over HTTP, problems (RFC 9457), every route on one page ([`routes`]).
+
+mod accounts;
+mod activities;
+mod admin;
+mod anyone;
+mod audit;
+mod extract;
+mod gate;
+mod health;
+mod layers;
+mod me;
+mod problem;
+mod routes;
+mod serve;
+
+use std::sync::Arc;
+
+use crate::service::App;
+
+pub use routes::{Access, Pace, ROUTES, Route, router};
+pub use serve::{Running, ServeError, start};
+
+/// What every handler shares.
+type Shared = Arc<App>;

@@ -1,0 +1,122 @@
+//! Problems (RFC 9457): a stable `type`, the status, what to do, and which field was wrong. Nothing personal, no cause.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::service::ServiceError;
+use crate::store::StoreError;
+
+/// One problem. Boxed, so that an `Ok` does not pay for it.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Fields>);
+
+#[derive(Debug, Serialize)]
+struct Fields {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<serde_json::Value>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Fields {
+            kind: format!("urn:sayso:problem:{name}"),
+            title: status.canonical_reason().unwrap_or("problem"),
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            line: None,
+            reason: None,
+        }))
+    }
+
+    pub(super) fn field(status: StatusCode, name: &str, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(status, name, detail);
+        problem.0.field = Some(field.into()).filter(|field| !field.is_empty());
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sayso\""));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        use StatusCode as S;
+        let detail = error.to_string();
+        match error {
+            ServiceError::Invalid(invalid) => Self::field(
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-field",
+                invalid.field,
+                format!("expected {}", invalid.expected),
+            ),
+            ServiceError::Input(input) => {
+                let status = if input.field.is_empty() { S::BAD_REQUEST } else { S::UNPROCESSABLE_ENTITY };
+                let mut problem = Self::field(status, "invalid-document", input.field, detail);
+                problem.0.line = input.line;
+                problem
+            }
+            ServiceError::Unauthenticated => Self::new(S::UNAUTHORIZED, "unauthenticated", detail),
+            ServiceError::BadCredentials => Self::new(S::UNAUTHORIZED, "bad-credentials", detail),
+            ServiceError::Forbidden => Self::new(S::FORBIDDEN, "forbidden", detail),
+            ServiceError::Denied(denial) => {
+                let mut problem = Self::new(S::FORBIDDEN, "not-permitted", detail);
+                problem.0.reason = serde_json::to_value(denial).ok();
+                problem
+            }
+            ServiceError::NoAccount => Self::new(S::FORBIDDEN, "no-account", detail),
+            ServiceError::NotFound(_) => Self::new(S::NOT_FOUND, "not-found", detail),
+            ServiceError::StaleGrant => Self::new(S::CONFLICT, "stale-grant", detail),
+            ServiceError::NoticeChanged => Self::new(S::CONFLICT, "notice-changed", detail),
+            ServiceError::KeyReused => Self::new(S::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail),
+            ServiceError::Conflict(_) => Self::new(S::CONFLICT, "conflict", detail),
+            ServiceError::ProhibitedPurpose => Self::new(S::UNPROCESSABLE_ENTITY, "prohibited-purpose", detail),
+            ServiceError::NotProved => Self::new(S::CONFLICT, "not-proved", detail),
+            ServiceError::Fetch(_) => Self::new(S::CONFLICT, "page-not-read", detail),
+            ServiceError::Busy => Self::new(S::SERVICE_UNAVAILABLE, "busy", detail),
+            ServiceError::Store(error) => store(&error),
+            ServiceError::Broken(cause) => {
+                tracing::error!(%cause, "an act failed");
+                Self::new(S::INTERNAL_SERVER_ERROR, "broken", detail)
+            }
+        }
+    }
+}
+
+/// The database's failures: the only ones that answer 5xx by design. The cause goes to the operator's log.
+fn store(error: &StoreError) -> Problem {
+    let name = match error {
+        StoreError::OutcomeUnknown(_) => "outcome-unknown",
+        StoreError::Full => "storage-full",
+        StoreError::Corrupt(_) | StoreError::Database(_) | StoreError::Schema(_) => "broken",
+        _ => "unavailable",
+    };
+    let status = if name == "broken" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "the database failed");
+    Problem::new(status, name, error.to_string())
+}

@@ -1,0 +1,148 @@
+//! Every route on one page, with who may call it. A test calls each one without a caller, with every wrong one, and with
+//! the right one.
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post, put};
+
+use super::problem::Problem;
+use super::{Shared, accounts, activities, admin, anyone, audit, gate, health, layers, me};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever asks.
+    Anyone,
+    /// A person, for themselves.
+    Person,
+    /// An operator.
+    Operator,
+    /// An auditor.
+    Auditor,
+    /// A collector.
+    Collector,
+    /// A recipient.
+    Recipient,
+    /// Nobody yet: it answers 501.
+    NotBuilt,
+}
+
+/// When a route answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As soon as it can.
+    Prompt,
+    /// At a fixed quantum of time, because how long it takes could tell who is known.
+    Steady,
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// When it answers.
+    pub pace: Pace,
+}
+
+macro_rules! routes {
+    ($($access:ident $pace:ident $method:ident $path:literal => $handler:path;)*) => {
+        /// Every route.
+        pub const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            access: Access::$access,
+            pace: Pace::$pace,
+        },)*];
+
+        fn all() -> Router<Shared> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    Anyone    Steady post   "/v1/opt-out" => anyone::opt_out;
+    Anyone    Steady post   "/v1/requests" => anyone::request;
+    Anyone    Steady post   "/v1/requests/{reference}/confirm" => anyone::confirm;
+    Anyone    Prompt get    "/v1/erasures/{reference}" => anyone::erasure;
+    Anyone    Prompt get    "/v1/notices" => anyone::notices;
+    Anyone    Prompt get    "/v1/notices/{purpose}" => anyone::notice;
+
+    Anyone    Steady post   "/v1/subjects" => accounts::register;
+    Anyone    Steady post   "/v1/auth/verify" => accounts::verify;
+    Anyone    Steady post   "/v1/auth/login" => accounts::login;
+    Anyone    Steady post   "/v1/auth/code" => accounts::code;
+    Anyone    Steady post   "/v1/auth/refresh" => accounts::refresh;
+    Person    Prompt post   "/v1/auth/logout" => accounts::logout;
+    Anyone    Steady post   "/v1/auth/token" => accounts::token;
+
+    Person    Prompt get    "/v1/me/identifiers" => me::identifiers;
+    Person    Prompt post   "/v1/me/identifiers" => me::claim;
+    Person    Prompt post   "/v1/me/identifiers/{id}/verify" => me::prove;
+    Person    Prompt get    "/v1/me/consents" => me::consents;
+    Person    Prompt post   "/v1/me/consents" => me::decide;
+    Person    Prompt delete "/v1/me/consents" => me::withdraw_purpose;
+    Person    Prompt delete "/v1/me/consents/{id}" => me::withdraw;
+    Person    Prompt post   "/v1/me/hold" => me::hold;
+    Person    Prompt delete "/v1/me/hold" => me::release;
+    Person    Prompt get    "/v1/me/export" => me::export;
+    Person    Prompt delete "/v1/me" => me::erase;
+    Person    Prompt get    "/v1/me/score" => me::score;
+    Person    Prompt get    "/v1/me/score/explanation" => me::explanation;
+    Person    Prompt put    "/v1/me/topics/{topic}" => me::topic;
+    Person    Prompt get    "/v1/me/decisions" => me::decisions;
+
+    Collector Prompt post   "/v1/activities" => activities::take;
+    Recipient Prompt post   "/v1/gate/filter" => gate::filter;
+
+    Anyone    Prompt get    "/v1/log/checkpoint" => audit::checkpoint;
+    Anyone    Prompt get    "/v1/log/leaves" => audit::leaves;
+    Auditor   Prompt get    "/v1/audit/events" => audit::events;
+
+    Operator  Prompt post   "/v1/admin/clients" => admin::register;
+    Operator  Prompt delete "/v1/admin/clients/{id}" => admin::disable;
+    Operator  Prompt post   "/v1/admin/notices" => admin::publish;
+    Operator  Prompt post   "/v1/admin/claims/{id}/proof" => admin::prove;
+    Operator  Prompt post   "/v1/admin/age-signals" => admin::age;
+
+    Anyone    Prompt get    "/healthz" => health::alive;
+    Anyone    Prompt get    "/readyz" => health::ready;
+
+    NotBuilt  Prompt get    "/v1/log/proof/inclusion" => not_built;
+    NotBuilt  Prompt get    "/v1/log/proof/consistency" => not_built;
+    NotBuilt  Prompt get    "/v1/audit/summary" => not_built;
+    NotBuilt  Prompt post   "/v1/audit/access" => not_built;
+    NotBuilt  Prompt post   "/v1/me/contests" => not_built;
+    NotBuilt  Prompt get    "/v1/me/disclosures" => not_built;
+    NotBuilt  Prompt post   "/access/v1/evaluation" => not_built;
+    NotBuilt  Prompt post   "/access/v1/evaluations" => not_built;
+    NotBuilt  Prompt get    "/gate/forward" => not_built;
+    NotBuilt  Prompt put    "/v1/scores/{pairwise}" => not_built;
+    NotBuilt  Prompt get    "/v1/disclosures/{pairwise}" => not_built;
+    NotBuilt  Prompt get    "/openapi.json" => not_built;
+}
+
+/// The whole API of a service.
+pub fn router(app: Shared) -> Router {
+    let routes = all().fallback(not_found).method_not_allowed_fallback(not_allowed);
+    layers::around(routes, &app).with_state(app)
+}
+
+async fn not_built() -> impl IntoResponse {
+    Problem::new(StatusCode::NOT_IMPLEMENTED, "not-built", "this part of sayso is not built yet")
+}
+
+async fn not_found() -> impl IntoResponse {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
+}
+
+async fn not_allowed(method: Method) -> impl IntoResponse {
+    let detail = format!("this path does not take {method}");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
