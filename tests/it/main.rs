@@ -17,6 +17,7 @@ mod api;
 mod ident;
 mod log;
 mod parsing;
+mod readme;
 mod score;
 mod tidy;
 mod world;
