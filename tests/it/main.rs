@@ -13,6 +13,7 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod api;
 mod audit;
 mod config;
 mod consent;
