@@ -133,7 +133,8 @@ impl Program {
     }
 
     pub async fn token(&self, id: &str, secret: &str) -> String {
-        let form = self.post("/v1/auth/token").basic_auth(id, Some(secret)).form(&[("grant_type", "client_credentials")]);
+        let form =
+            self.post("/v1/auth/token").basic_auth(id, Some(secret)).form(&[("grant_type", "client_credentials")]);
         text(&ok(form, 200).await, "access_token")
     }
 }
