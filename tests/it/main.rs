@@ -14,10 +14,23 @@
 )]
 
 mod api;
+mod audit;
+mod config;
+mod consent;
+mod datamap;
+mod domain;
+mod floor;
 mod ident;
+mod import;
 mod log;
+mod opting_out;
 mod parsing;
+mod people;
+mod raw;
 mod readme;
+mod real_data;
 mod score;
+mod scores;
+mod strangers;
 mod tidy;
 mod world;

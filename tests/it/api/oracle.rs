@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sayso::http::{Pace, ROUTES};
 use serde_json::{Value, json};
 
-use super::client::{Answer, Api, PASSWORD};
+use super::client::{Answer, Api, PASSWORD, text};
 use super::tables::tables;
 use crate::on_both;
 use crate::world::{Db, World};
@@ -122,7 +122,7 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     names.push(json!({ "pairwise": "00112233445566778899aabbccddeeff" }));
     names.push(json!({ "kind": "handle", "identifier": "github:nobody" }));
     api.world.pass_seconds(sayso::limits::GRANT_DAYS * 86_400);
-    let token = super::client::text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
+    let token = text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
     let mut answers = Vec::new();
     for name in &names {
         let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [name] });
