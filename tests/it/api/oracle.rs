@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sayso::http::{Pace, ROUTES};
 use serde_json::{Value, json};
 
-use crate::api::client::{Answer, Api, PASSWORD};
+use super::client::{Answer, Api, PASSWORD, text};
 use super::tables::tables;
 use crate::on_both;
 use crate::world::{Db, World};
@@ -31,7 +31,7 @@ async fn people(api: &Api) {
         api.post("/v1/opt-out").json(&body).send().await.expect_status(202);
     }
     api.register(&address("minor"), "no").await.expect_status(202);
-    let code = crate::api::client::code_in(api.world.path(), &address("minor"));
+    let code = super::client::code_in(api.world.path(), &address("minor"));
     let body = json!({ "identifier": address("minor"), "code": code });
     api.post("/v1/auth/verify").json(&body).send().await.expect_status(403);
     api.register(&address("waiting"), "yes").await.expect_status(202);
@@ -86,8 +86,7 @@ on_both!(what_an_outsider_asks_about_somebody_has_one_answer_whoever_it_is, |wor
         }
     }
     let leaves = api.get("/v1/log/leaves").send().await.expect_status(200).json();
-    let kinds: Vec<_> =
-        leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
+    let kinds: Vec<_> = leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
     assert!(kinds.iter().all(|kind| **kind == json!("opted_out")), "{kinds:?}");
 });
 
@@ -105,8 +104,7 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     let api = Api::over(world);
     let recipient = api.recipient("a-recipient").await;
     people(&api).await;
-    let mut names: Vec<Value> =
-        STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
+    let mut names: Vec<Value> = STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
     for (state, act) in [("withdrawn", "DELETE"), ("paused", "POST"), ("expired", "")] {
         let person = api.person(&address(state)).await;
         let granted = api.grant(&person, "a-recipient").await;
@@ -124,7 +122,7 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     names.push(json!({ "pairwise": "00112233445566778899aabbccddeeff" }));
     names.push(json!({ "kind": "handle", "identifier": "github:nobody" }));
     api.world.pass_seconds(sayso::limits::GRANT_DAYS * 86_400);
-    let token = crate::api::client::text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
+    let token = text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
     let mut answers = Vec::new();
     for name in &names {
         let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [name] });
