@@ -145,6 +145,7 @@ impl App {
     async fn remove_rows(&self, job: JobRow, subject: Subject) -> Result<JobRow, ServiceError> {
         let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
         let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
+        let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
         self.store
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {

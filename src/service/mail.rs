@@ -43,11 +43,12 @@ impl App {
         Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
     }
 
-    /// Hands over what waits. Safe to run at any time and twice at once: a mail keeps its file name.
+    /// Hands over what waits, one caller after the other: two at once would write and rename the same file.
     ///
     /// # Errors
     /// When the outbox cannot be written; the mails stay queued.
     pub async fn deliver_mails(&self) -> Result<(), ServiceError> {
+        let _alone = self.outbox.lock().await;
         let mails = self.store.read_tx(&(), |tx, ()| Box::pin(tx.mails(BATCH))).await?;
         for row in mails {
             let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
