@@ -80,8 +80,9 @@ impl Config {
     /// Names the key that is unknown or has the wrong type.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let text = match file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?
+            }
             None => String::new(),
         };
         Self::parse(&text, variables())
@@ -109,7 +110,9 @@ impl Config {
     /// Names the key that does not.
     pub fn checked(mut self) -> Result<Self, ConfigError> {
         if !(self.database.is_empty() || is_postgres(&self.database)) {
-            return Err(ConfigError::Invalid("`database` must begin with `postgres://`, or be empty for SQLite".into()));
+            return Err(ConfigError::Invalid(
+                "`database` must begin with `postgres://`, or be empty for SQLite".into(),
+            ));
         }
         if self.log_origin.is_empty() || self.log_origin.contains(['+', '\n', ' ']) {
             return Err(ConfigError::Invalid("`log_origin` must be a name without spaces or `+`".into()));

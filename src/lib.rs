@@ -1,21 +1,53 @@
-//! sayso
+//! sayso stands in front of social scoring: nobody is scored, profiled, linked or shown unless they said so.
+//!
+//! # The house
+//!
+//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, ident, crypto, datamap, ingest,
+//! store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `ingest`, `datamap`) do no I/O and take `now` as an argument. Only
+//! `store` runs SQL, only `http` knows axum. A test reads the sources and enforces this.
+//!
+//! # One request, walked through: taking a grant back
+//!
+//! 1. `DELETE /v1/me/consents/8` meets the layers of [`http`] (request id, log line, places, time limit) and its line in
+//!    [`http::ROUTES`], which says: a person, for themselves.
+//! 2. The extractors read the bearer token, look its session up, and scope the `Idempotency-Key`.
+//! 3. [`service::App::withdraw`] begins one transaction. It takes the head row, so that commit order = `seq` = leaf index;
+//!    opens the person's events with their key; folds them ([`domain::History`]).
+//! 4. It records `withdrawn`: seals the event, adds the leaf ([`log::Leaf`]) to the tree, signs the checkpoint, folds the event
+//!    into the standing, deletes the grant. Every edge under the grant's lineage goes with it, by foreign key.
+//! 5. The commit is on disk before the answer, with its receipt, leaves. Whoever asks [`gate::decide`] from now on is denied.
+//!
+//! # Where to find things
+//!
+//! What must hold whatever anybody configures is [`gate::floor`]. What is stored is `policies/datamap.toml`. Every bound is in
+//! [`limits`]. Time, randomness and the environment are read in [`clock`], [`secret`] and [`config`] and nowhere else.
+//! Decisions that were taken stand in the head of the module that lives by them.
+//!
+//! # What differs from a usual service, on purpose
+//!
+//! - Nothing is cached between requests: each decision reads the one database in one snapshot, so a withdrawal needs no
+//!   invalidation. The fence with leases for many nodes will take its place beside [`gate`].
+//! - Expiry, holds and outdated notices are checked when something is read, never only by a sweep.
+//! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
+
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod datamap;
 pub mod domain;
 pub mod gate;
+pub mod http;
+pub mod ident;
 pub mod ids;
+pub mod ingest;
 pub mod limits;
+pub mod log;
 pub mod mutant;
 pub mod policy;
-pub mod secret;
-pub mod telemetry;
-pub mod datamap;
 pub mod score;
-pub mod store;
-pub mod ident;
-pub mod ingest;
-pub mod log;
+pub mod secret;
 pub mod service;
-pub mod http;
+pub mod store;
+pub mod telemetry;
 pub mod worker;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `sayso` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sayso::cli::main()
+}

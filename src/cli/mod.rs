@@ -132,8 +132,7 @@ impl Place {
     async fn open(&self, access: Access) -> Result<App, CliError> {
         let config = self.config()?;
         telemetry::start(config.log_format);
-        let Boot { app, operator_secret } =
-            App::open(config, Clock::system(), Entropy::system(), access).await?;
+        let Boot { app, operator_secret } = App::open(config, Clock::system(), Entropy::system(), access).await?;
         if let Some(secret) = operator_secret {
             serve::show_secret(&secret)?;
         }

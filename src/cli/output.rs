@@ -35,6 +35,6 @@ pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
 /// An HTTP client for talking to a service.
 pub(super) fn client() -> Result<reqwest::Client, super::CliError> {
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+    let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build();
     client.map_err(|e| super::CliError::Remote(e.to_string()))
 }

@@ -99,7 +99,7 @@ fn walk(folder: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> Result<(), C
 fn look(path: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> std::io::Result<u64> {
     let overlap = forms.iter().map(Vec::len).max().unwrap_or(1) - 1;
     let mut file = File::open(path)?;
-    let (mut window, mut hits) = (Vec::new(), 0);
+    let (mut window, mut hits) = (Vec::<u8>::new(), 0);
     let mut piece = vec![0; PIECE];
     loop {
         let read = file.read(&mut piece)?;
@@ -111,7 +111,7 @@ fn look(path: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> std::io::Resul
         window.extend(piece.iter().take(read));
         for form in forms {
             let seen = known.saturating_sub(form.len() - 1);
-            hits += window.windows(form.len()).skip(seen).filter(|bytes| bytes == form).count() as u64;
+            hits += window.windows(form.len()).skip(seen).filter(|bytes| *bytes == form.as_slice()).count() as u64;
         }
         let gone = window.len().saturating_sub(overlap);
         window.drain(..gone);

@@ -69,7 +69,9 @@ fn print(report: &Report, remote: bool) -> Result<(), CliError> {
     output::line(&format!("{} events", report.size))?;
     if remote {
         output::line("checked: every leaf against the tree, the tree against the signed checkpoint")?;
-        output::line("not checked from outside: what the leaves commit to, and standings; that needs the database and its keys")?;
+        output::line(
+            "not checked from outside: what the leaves commit to, and standings; that needs the database and its keys",
+        )?;
     } else {
         output::line(&format!("{} bodies opened and fit their leaves", report.opened))?;
         output::line(&format!("{} are of the service, of callers without an account, or erased", report.sealed_off))?;

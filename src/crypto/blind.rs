@@ -11,27 +11,27 @@ pub struct Blind<'a>(pub &'a Key);
 
 impl Blind<'_> {
     /// Of an identifier of a member, in its normal form.
-    pub fn identifier(&self, kind: &str, normal: &str) -> [u8; 32] {
+    pub fn identifier(self, kind: &str, normal: &str) -> [u8; 32] {
         self.digest("identifier", &[kind, normal])
     }
     /// Of a member's own post.
-    pub fn object(&self, source: &str, id: &str) -> [u8; 32] {
+    pub fn object(self, source: &str, id: &str) -> [u8; 32] {
         self.digest("object", &[source, id])
     }
     /// Of an activity, under its actor's own key.
-    pub fn activity(&self, source: &str, id: &str) -> [u8; 32] {
+    pub fn activity(self, source: &str, id: &str) -> [u8; 32] {
         self.digest("activity", &[source, id])
     }
     /// Of a caller's `Idempotency-Key` within its scope.
-    pub fn idempotency(&self, caller: &str, route: &str, key: &str) -> [u8; 32] {
+    pub fn idempotency(self, caller: &str, route: &str, key: &str) -> [u8; 32] {
         self.digest("idempotency", &[caller, route, key])
     }
     /// Of a mailed code for one purpose and address.
-    pub fn code(&self, scope: &[u8], code: &str) -> [u8; 32] {
+    pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])
     }
 
-    fn digest(&self, label: &str, parts: &[&str]) -> [u8; 32] {
+    fn digest(self, label: &str, parts: &[&str]) -> [u8; 32] {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose()) else {
             return [0; 32]; // HMAC takes keys of any length
         };

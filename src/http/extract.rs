@@ -182,17 +182,23 @@ impl FromRequestParts<Shared> for Person {
     }
 }
 
-macro_rules! roles {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        pub(super) struct $name(pub(super) ClientCaller);
+/// The caller, who must be an operator.
+pub(super) struct Operator;
+/// The caller, who must be an auditor.
+pub(super) struct Auditor;
+/// The caller, who must be a collector.
+pub(super) struct Collector(pub(super) ClientCaller);
+/// The caller, who must be a recipient.
+pub(super) struct Recipient(pub(super) ClientCaller);
 
+macro_rules! roles {
+    ($($name:ident => $make:expr;)*) => {$(
         impl FromRequestParts<Shared> for $name {
             type Rejection = Problem;
 
             async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
                 match caller(parts, app).await? {
-                    Caller::Client(client) if client.role == Role::$name => Ok(Self(client)),
+                    Caller::Client(client) if client.role == Role::$name => Ok($make(client)),
                     _ => Err(ServiceError::Forbidden.into()),
                 }
             }
@@ -201,12 +207,8 @@ macro_rules! roles {
 }
 
 roles! {
-    /// The caller, who must be an operator.
-    Operator;
-    /// The caller, who must be an auditor.
-    Auditor;
-    /// The caller, who must be a collector.
-    Collector;
-    /// The caller, who must be a recipient.
-    Recipient;
+    Operator => |_| Operator;
+    Auditor => |_| Auditor;
+    Collector => Collector;
+    Recipient => Recipient;
 }

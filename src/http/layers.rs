@@ -77,13 +77,11 @@ async fn with_place(State(places): State<Arc<Semaphore>>, request: Request, next
 
 async fn in_time(request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail).into_response()
-        }
+    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        return response;
     }
+    let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail).into_response()
 }
 
 async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
@@ -108,7 +106,6 @@ fn matched(request: &Request) -> Option<&str> {
     request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer gives the payload away")]
 fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     let detail = "the service is damaged; an operator must look at its log";

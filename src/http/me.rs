@@ -197,9 +197,6 @@ pub(super) async fn topic(
     Ok(Json(app.decide_topic(&caller, &topic, accepted, act.idempotency.as_ref()).await?))
 }
 
-pub(super) async fn decisions(
-    State(app): State<Shared>,
-    Person(caller): Person,
-) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn decisions(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.decisions(&caller).await?))
 }

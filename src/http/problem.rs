@@ -8,9 +8,12 @@ use serde::Serialize;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 
-/// One problem.
+/// One problem. Boxed, so that an `Ok` does not pay for it.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Fields>);
+
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+struct Fields {
     #[serde(rename = "type")]
     kind: String,
     title: &'static str,
@@ -26,7 +29,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Fields {
             kind: format!("urn:sayso:problem:{name}"),
             title: status.canonical_reason().unwrap_or("problem"),
             status: status.as_u16(),
@@ -34,18 +37,20 @@ impl Problem {
             field: None,
             line: None,
             reason: None,
-        }
+        }))
     }
 
     pub(super) fn field(status: StatusCode, name: &str, field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: Some(field.into()).filter(|field| !field.is_empty()), ..Self::new(status, name, detail) }
+        let mut problem = Self::new(status, name, detail);
+        problem.0.field = Some(field.into()).filter(|field| !field.is_empty());
+        problem
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self)).into_response();
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -63,18 +68,25 @@ impl From<ServiceError> for Problem {
         use StatusCode as S;
         let detail = error.to_string();
         match error {
-            ServiceError::Invalid(invalid) => {
-                Self::field(S::UNPROCESSABLE_ENTITY, "invalid-field", invalid.field, format!("expected {}", invalid.expected))
-            }
+            ServiceError::Invalid(invalid) => Self::field(
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-field",
+                invalid.field,
+                format!("expected {}", invalid.expected),
+            ),
             ServiceError::Input(input) => {
                 let status = if input.field.is_empty() { S::BAD_REQUEST } else { S::UNPROCESSABLE_ENTITY };
-                Self { line: input.line, ..Self::field(status, "invalid-document", input.field, detail) }
+                let mut problem = Self::field(status, "invalid-document", input.field, detail);
+                problem.0.line = input.line;
+                problem
             }
             ServiceError::Unauthenticated => Self::new(S::UNAUTHORIZED, "unauthenticated", detail),
             ServiceError::BadCredentials => Self::new(S::UNAUTHORIZED, "bad-credentials", detail),
             ServiceError::Forbidden => Self::new(S::FORBIDDEN, "forbidden", detail),
             ServiceError::Denied(denial) => {
-                Self { reason: serde_json::to_value(denial).ok(), ..Self::new(S::FORBIDDEN, "not-permitted", detail) }
+                let mut problem = Self::new(S::FORBIDDEN, "not-permitted", detail);
+                problem.0.reason = serde_json::to_value(denial).ok();
+                problem
             }
             ServiceError::NoAccount => Self::new(S::FORBIDDEN, "no-account", detail),
             ServiceError::NotFound(_) => Self::new(S::NOT_FOUND, "not-found", detail),

@@ -42,7 +42,8 @@ pub async fn start(app: Shared) -> Result<Running, ServeError> {
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app.clone(), stopped.clone()));
     let service = router(app.clone());
-    let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until(stopped)).await });
+    let server =
+        tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until(stopped)).await });
     Ok(Running { address, stop, server, worker, app })
 }
 

@@ -178,12 +178,7 @@ impl App {
         Ok(Verified::Minor)
     }
 
-    async fn new_person(
-        &self,
-        tx: &mut Tx,
-        identifier: &Identifier,
-        blind: &[u8; 32],
-    ) -> Result<Person, ServiceError> {
+    async fn new_person(&self, tx: &mut Tx, identifier: &Identifier, blind: &[u8; 32]) -> Result<Person, ServiceError> {
         let subject = Subject::new(self.entropy.bytes()?);
         let key = SubjectKey::generate(&self.entropy)?;
         let regime: Regime = "gdpr".parse().map_err(|_| ServiceError::NotFound("regime"))?;

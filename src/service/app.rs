@@ -82,7 +82,9 @@ pub enum BootError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Keys and database are not of one service.
-    #[error("the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`")]
+    #[error(
+        "the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`"
+    )]
     ForeignRing,
     /// The first acts failed.
     #[error("the first start failed: {0}")]

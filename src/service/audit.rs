@@ -55,10 +55,7 @@ impl App {
             return Err(ServiceError::invalid("from", "a leaf index, from 0"));
         }
         let first = Seq(from.saturating_add(1));
-        let rows = self
-            .store
-            .read_tx(&first, |tx, first| Box::pin(tx.leaves(*first, limits::LEAVES_MAX)))
-            .await?;
+        let rows = self.store.read_tx(&first, |tx, first| Box::pin(tx.leaves(*first, limits::LEAVES_MAX))).await?;
         Ok(rows.into_iter().map(view).collect())
     }
 

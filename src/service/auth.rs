@@ -73,10 +73,7 @@ impl App {
         let claims = self.tokens.check(token, now)?;
         if claims.role == Role::Person {
             let id: Session = claims.sub.parse().map_err(|_| ServiceError::Unauthenticated)?;
-            let session = self
-                .store
-                .read_tx(&id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.session(id, now).await?) }))
-                .await?;
+            let session = self.store.read_tx(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
             let session = session.ok_or(ServiceError::Unauthenticated)?;
             return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
         }
@@ -97,10 +94,7 @@ impl App {
     /// # Errors
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
     pub async fn client_token(&self, id: &str, secret: &SecretText) -> Result<ClientToken, ServiceError> {
-        let row = self
-            .store
-            .read_tx(id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.client(id).await?) }))
-            .await?;
+        let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
         let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
         let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
         let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;
@@ -110,10 +104,7 @@ impl App {
     }
 
     async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
-        let row = self
-            .store
-            .read_tx(id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.client(id).await?) }))
-            .await?;
+        let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
         let Some(row) = row.filter(|row| !row.disabled) else { return Ok(None) };
         let bad = || StoreError::Corrupt("client");
         Ok(Some(ClientCaller {

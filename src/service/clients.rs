@@ -61,8 +61,7 @@ impl App {
                 }
                 let act = Act::ClientRegistered { client: client.id.clone(), role: client.role.as_str().into() };
                 let done = app.record_public(tx, head, act).await?;
-                let registered =
-                    RegisteredClient { client_id: client.id.clone(), client_secret: secret.clone(), done };
+                let registered = RegisteredClient { client_id: client.id.clone(), client_secret: secret.clone(), done };
                 Ok((registered, None))
             })
         })

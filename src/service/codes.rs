@@ -37,7 +37,9 @@ impl CodeFor {
             Self::Register => ("Your sayso code", "Somebody, probably you, wants to register this address with sayso."),
             Self::Login => ("Your sayso code", "Somebody, probably you, wants to log in to sayso."),
             Self::Access => ("Your sayso code", "Somebody, probably you, asks what sayso holds about this address."),
-            Self::Erasure => ("Your sayso code", "Somebody, probably you, asks sayso to delete everything about this address."),
+            Self::Erasure => {
+                ("Your sayso code", "Somebody, probably you, asks sayso to delete everything about this address.")
+            }
             Self::Status => ("Your sayso code", "Somebody, probably you, asks how an earlier deletion went."),
         };
         let text = format!(
@@ -68,8 +70,8 @@ impl App {
         let (now, blind) = (self.now(), self.blind(send.to));
         let earlier = tx.code(&blind, send.what.as_str()).await?;
         let in_hour = earlier.as_ref().filter(|row| now < row.hour_from.plus_seconds(3600));
-        let (sent, hour_from) = in_hour.map_or((0, now), |row| (row.sent, row.hour_from));
-        if sent >= limits::CODES_PER_HOUR_MAX {
+        let (already, hour_from) = in_hour.map_or((0, now), |row| (row.sent, row.hour_from));
+        if already >= limits::CODES_PER_HOUR_MAX {
             return Ok(());
         }
         let code = self.new_code()?;
@@ -81,7 +83,7 @@ impl App {
             digest: send.digest,
             adult: send.adult,
             tries: 0,
-            sent: sent + 1,
+            sent: already + 1,
             hour_from,
             expires: now.plus_seconds(limits::CODE_SECONDS),
         };

@@ -58,9 +58,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn erased_before(&self, idempotency: &Idempotency) -> Result<Option<ErasureStarted>, ServiceError> {
-        self.store
-            .read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency)))
-            .await
+        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
     }
 
     pub(super) async fn erase_subject(
@@ -189,10 +187,10 @@ impl App {
     /// When there is none with this reference.
     pub async fn erasure(&self, reference: &Reference) -> Result<ErasureView, ServiceError> {
         let job = self.store.read_tx(reference, |tx, reference| Box::pin(tx.job(reference))).await?;
-        self.erasure_view(job.ok_or(ServiceError::NotFound("erasure"))?)
+        self.erasure_view(&job.ok_or(ServiceError::NotFound("erasure"))?)
     }
 
-    pub(super) fn erasure_view(&self, job: JobRow) -> Result<ErasureView, ServiceError> {
+    pub(super) fn erasure_view(&self, job: &JobRow) -> Result<ErasureView, ServiceError> {
         let kept = self.datamap.table.iter().filter(|table| table.erase != Erase::Delete && !table.owners.is_empty());
         let why = |table: &crate::datamap::Table| table.why.clone().unwrap_or_else(|| table.kept.clone());
         Ok(ErasureView {

@@ -142,7 +142,8 @@ fn plain(cell: &Cell) -> Value {
 
 /// A sealed column, as its table seals it.
 fn opened(table: &ExportedTable, cells: &[Cell], sealed: &[u8], key: &SubjectKey) -> Result<Value, ServiceError> {
-    let cell = |name: &str| table.columns.iter().zip(cells).find(|(column, _)| column.name == name).map(|(_, cell)| cell);
+    let cell =
+        |name: &str| table.columns.iter().zip(cells).find(|(column, _)| column.name == name).map(|(_, cell)| cell);
     let corrupt = || StoreError::Corrupt("export");
     if table.table == "event" {
         let Some(Cell::Int(seq)) = cell("seq") else { return Err(corrupt().into()) };

@@ -70,11 +70,8 @@ impl App {
         if question.action == Action::Link {
             return Err(ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`"));
         }
-        let triple = Triple {
-            purpose: question.purpose.clone(),
-            source: question.source.clone(),
-            recipient: caller.id.clone(),
-        };
+        let triple =
+            Triple { purpose: question.purpose.clone(), source: question.source.clone(), recipient: caller.id.clone() };
         let names: Vec<Vec<u8>> = question.ids.iter().map(|id| self.name(id)).collect();
         let (known, rules, seq) = self
             .store

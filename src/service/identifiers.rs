@@ -72,7 +72,8 @@ impl App {
                 let expires = app.now().plus_seconds(limits::CLAIM_SECONDS);
                 let sealed = app.seal_identifier("claim", &key, &id, identifier)?;
                 let kind = identifier.kind().as_str().into();
-                tx.insert_claim(&ClaimRow { subject: *subject, id, kind, sealed, code: code.to_vec(), expires }).await?;
+                tx.insert_claim(&ClaimRow { subject: *subject, id, kind, sealed, code: code.to_vec(), expires })
+                    .await?;
                 let code = hex::encode(code);
                 let claimed = Claimed {
                     id,

@@ -17,7 +17,7 @@ use crate::crypto::{Place, open, seal};
 use crate::domain::Micros;
 use crate::ident::Identifier;
 use crate::limits;
-use crate::store::{MailRow, StoreError, Tx};
+use crate::store::{MailRow, Tx};
 
 const FROM: &str = "sayso <no-reply@sayso.invalid>";
 const BATCH: i64 = 100;
@@ -53,9 +53,7 @@ impl App {
         for row in mails {
             let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
             write_file(&self.config.data, &row, &serde_json::from_slice(&plain)?)?;
-            self.store
-                .run_tx(&row.id, |tx, id| Box::pin(async move { Ok::<_, StoreError>(tx.delete_mail(id).await?) }))
-                .await?;
+            self.store.run_tx(&row.id, |tx, id| Box::pin(tx.delete_mail(id))).await?;
         }
         Ok(())
     }

@@ -89,12 +89,8 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
         text: notice.text.clone(),
     };
     tx.insert_notice(&row).await?;
-    let act = Act::NoticePublished {
-        purpose: row.purpose,
-        version: row.version,
-        sha256: row.sha256,
-        material: row.material,
-    };
+    let act =
+        Act::NoticePublished { purpose: row.purpose, version: row.version, sha256: row.sha256, material: row.material };
     app.record_public(tx, head, act).await
 }
 

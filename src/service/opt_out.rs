@@ -59,13 +59,7 @@ impl App {
     }
 
     /// One notice when somebody is paused, not one for each repeat.
-    async fn tell(
-        &self,
-        tx: &mut Tx,
-        subject: &Subject,
-        before: &Standing,
-        whom: Whom,
-    ) -> Result<(), ServiceError> {
+    async fn tell(&self, tx: &mut Tx, subject: &Subject, before: &Standing, whom: Whom) -> Result<(), ServiceError> {
         let told = match whom {
             Whom::Oneself => before.suppressed,
             Whom::Child => before.latched,

@@ -121,7 +121,7 @@ impl App {
             }
             Confirmed::Status(digest) => {
                 let jobs = self.store.read_tx(&digest, |tx, digest| Box::pin(tx.jobs_by_digest(digest))).await?;
-                let erasures = jobs.into_iter().map(|job| self.erasure_view(job)).collect::<Result<_, _>>()?;
+                let erasures = jobs.iter().map(|job| self.erasure_view(job)).collect::<Result<_, _>>()?;
                 Ok(Answer::Status { erasures })
             }
         }

@@ -169,10 +169,7 @@ impl App {
         let mut summary = ScoreSummary::default();
         let mut after: Option<Subject> = None;
         loop {
-            let page = self
-                .store
-                .read_tx(&after, |tx, after| Box::pin(tx.subjects_after(after.as_ref(), 500)))
-                .await?;
+            let page = self.store.read_tx(&after, |tx, after| Box::pin(tx.subjects_after(after.as_ref(), 500))).await?;
             let Some(last) = page.last() else { return Ok(summary) };
             after = Some(*last);
             for subject in &page {

@@ -71,9 +71,7 @@ impl App {
         let expiring = matches!(act(Vec::new()), Act::Expired { .. });
         let still = |one: &&Ended| {
             let live = person.history.standing.grants.get(&one.triple);
-            live.is_some_and(|live| {
-                live.lineage == one.lineage && (!expiring || live.valid_until <= head.recorded)
-            })
+            live.is_some_and(|live| live.lineage == one.lineage && (!expiring || live.valid_until <= head.recorded))
         };
         let ended: Vec<Ended> = ended.iter().filter(still).cloned().collect();
         if ended.is_empty() {

@@ -1,6 +1,7 @@
 //! Recomputes everything: the tree from the rows, the rows from what they commit to, the standings from the events.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
@@ -56,9 +57,7 @@ impl App {
     /// # Errors
     /// Only when the database cannot be read; what is wrong in it is in the report.
     pub async fn verify_log(&self, progress: impl Fn(i64) + Send + Sync) -> Result<Report, ServiceError> {
-        self.store
-            .read_tx(&(self, progress), |tx, (app, progress)| Box::pin(app.verify_in(tx, progress)))
-            .await
+        self.store.read_tx(&(self, progress), |tx, (app, progress)| Box::pin(app.verify_in(tx, progress))).await
     }
 
     async fn verify_in(&self, tx: &mut Tx, progress: &(impl Fn(i64) + Send + Sync)) -> Result<Report, ServiceError> {
@@ -96,9 +95,8 @@ impl App {
             }
             return Ok(());
         };
-        if !walk.keys.contains_key(&subject) {
-            let key = self.key_of(tx, &subject).await.ok();
-            walk.keys.insert(subject, key);
+        if let Entry::Vacant(unknown) = walk.keys.entry(subject) {
+            unknown.insert(self.key_of(tx, &subject).await.ok());
         }
         let key = walk.keys.get(&subject).and_then(Option::as_ref);
         match key.and_then(|key| open_event(row.seq, sealed, key).ok()) {

@@ -1,5 +1,9 @@
 //! What can go wrong in the store. Nothing here carries a value of a row.
 
+use std::borrow::Cow;
+
+use sqlx::error::DatabaseError;
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,7 +61,7 @@ const RETRY: [&str; 6] = ["5", "6", "261", "517", "40001", "40P01"];
 const FULL: [&str; 3] = ["13", "53100", "1038"];
 
 fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|e| e.code()).map(|code| code.into_owned())
+    error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned)
 }
 
 impl From<sqlx::Error> for StoreError {

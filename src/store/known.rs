@@ -33,11 +33,7 @@ pub struct Known {
     pub wrapped_key: Vec<u8>,
 }
 
-type KnownColumns = (
-    (Vec<u8>, Vec<u8>, Vec<u8>),
-    StandingColumns,
-    (Option<i64>, Option<i64>, Option<i64>),
-);
+type KnownColumns = ((Vec<u8>, Vec<u8>, Vec<u8>), StandingColumns, (Option<i64>, Option<i64>, Option<i64>));
 
 macro_rules! columns {
     ($row:expr) => {{
@@ -45,7 +41,16 @@ macro_rules! columns {
         let r = &$row;
         (
             (r.try_get(0)?, r.try_get(1)?, r.try_get(2)?),
-            (r.try_get(3)?, r.try_get(4)?, r.try_get(5)?, r.try_get(6)?, r.try_get(7)?, r.try_get(8)?, r.try_get(9)?, r.try_get(10)?),
+            (
+                r.try_get(3)?,
+                r.try_get(4)?,
+                r.try_get(5)?,
+                r.try_get(6)?,
+                r.try_get(7)?,
+                r.try_get(8)?,
+                r.try_get(9)?,
+                r.try_get(10)?,
+            ),
             (r.try_get(11)?, r.try_get(12)?, r.try_get(13)?),
         )
     }};

@@ -6,10 +6,10 @@
 
 mod clients;
 mod codes;
-mod error;
 mod erase;
-mod graph;
+mod error;
 mod grants;
+mod graph;
 mod identity;
 mod jobs;
 mod known;
@@ -24,8 +24,8 @@ pub use clients::{ClientRow, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
 pub use erase::{Cell, ExportedTable};
 pub use error::{StoreError, Transient};
-pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
 pub use grants::DueGrant;
+pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
 pub use identity::{ClaimRow, IdentifierRow, SessionRow};
 pub use jobs::{JobRow, JobStep};
 pub use known::{FoundBy, Known};

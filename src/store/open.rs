@@ -50,11 +50,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another server has the file; [`StoreError::Schema`] for a column nobody mapped.
     pub async fn open(data: &Path, database: &str, access: Access, map: &DataMap) -> Result<Self, StoreError> {
-        let store = if database.is_empty() {
-            Self::sqlite(data, access).await?
-        } else {
-            Self::postgres(database).await?
-        };
+        let store =
+            if database.is_empty() { Self::sqlite(data, access).await? } else { Self::postgres(database).await? };
         if access == Access::Serve {
             store.migrate().await?;
         }

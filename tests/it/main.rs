@@ -16,6 +16,7 @@
 mod ident;
 mod log;
 mod parsing;
+mod readme;
 mod score;
 mod tidy;
 mod world;
