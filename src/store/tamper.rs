@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::{Store, StoreError};
 
@@ -29,6 +29,7 @@ pub async fn rows(data: &Path) -> Result<BTreeMap<String, i64>, StoreError> {
         let count: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await?;
         rows.insert(table, count);
     }
+    connection.close().await?;
     Ok(rows)
 }
 
@@ -41,7 +42,7 @@ pub async fn tamper(data: &Path, seq: i64, days: i64) -> Result<(), StoreError> 
     let mut connection = intrude(data).await?;
     let statement = "UPDATE event SET day = day + $1 WHERE seq = $2";
     sqlx::query(statement).bind(days).bind(seq).execute(&mut connection).await?;
-    Ok(())
+    Ok(connection.close().await?)
 }
 
 async fn intrude(data: &Path) -> Result<SqliteConnection, StoreError> {
