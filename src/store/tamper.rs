@@ -20,9 +20,8 @@ const BUSY: Duration = Duration::from_secs(10);
 /// When the file cannot be read.
 pub async fn rows(data: &Path) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut connection = intrude(data).await?;
-    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        .fetch_all(&mut connection)
-        .await?;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'").fetch_all(&mut connection).await?;
     let mut rows = BTreeMap::new();
     for table in tables {
         let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));

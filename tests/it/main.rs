@@ -13,6 +13,7 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod demo;
 mod ident;
 mod log;
 mod parsing;

@@ -23,7 +23,13 @@ pub(super) async fn log(stage: &Stage, story: &mut Story, withdrawal: &Reply) ->
     scene.happens(
         "The operator, with the keys",
         "sayso verify log --data ..",
-        format!("{} opened, {} people, {} edges, {} findings", inside.opened, inside.people, inside.edges, inside.findings.len()),
+        format!(
+            "{} opened, {} people, {} edges, {} findings",
+            inside.opened,
+            inside.people,
+            inside.edges,
+            inside.findings.len()
+        ),
     );
     let seq = withdrawal.number("/seq")?;
     let listed = events.body.as_array().into_iter().flatten().any(|leaf| number(leaf, "seq") == Some(seq));
@@ -35,7 +41,10 @@ pub(super) async fn log(stage: &Stage, story: &mut Story, withdrawal: &Reply) ->
         outside.findings.is_empty() && outside.size > 0,
     );
     scene.claim(
-        format!("each of {} standings is what the person's own events say, each edge hangs on two live yeses", inside.people),
+        format!(
+            "each of {} standings is what the person's own events say, each edge hangs on two live yeses",
+            inside.people
+        ),
         inside.findings.is_empty() && inside.people > 0,
     );
     scene.claim("Ben's receipt opens his leaf, and nobody else's does", receipt_opens(stage, withdrawal).await?);
@@ -66,11 +75,22 @@ pub(super) async fn tampering(stage: &Stage, story: &mut Story, withdrawal: &Rep
     edit(stage, seq, 1).await?;
     let outside_again = verify::remote(&stage.api.base, &stage.vkey).await?;
     let inside_again = inside(stage).await?;
-    scene.happens("An intruder with the file", format!("UPDATE event SET day = day - 1 WHERE seq = {seq}"), "1 row changed");
+    scene.happens(
+        "An intruder with the file",
+        format!("UPDATE event SET day = day - 1 WHERE seq = {seq}"),
+        "1 row changed",
+    );
     scene.happens("The auditor", remote_line(stage), in_words(&outside));
-    scene.happens("The intruder puts it back", format!("UPDATE event SET day = day + 1 WHERE seq = {seq}"), "1 row changed");
+    scene.happens(
+        "The intruder puts it back",
+        format!("UPDATE event SET day = day + 1 WHERE seq = {seq}"),
+        "1 row changed",
+    );
     scene.happens("The auditor", remote_line(stage), in_words(&outside_again));
-    scene.claim(format!("the auditor's verification fails and names event {seq}, and no other"), names_only(&outside, seq));
+    scene.claim(
+        format!("the auditor's verification fails and names event {seq}, and no other"),
+        names_only(&outside, seq),
+    );
     scene.claim("so does the verification from the inside", names_only(&inside_edited, seq));
     scene.claim("with the row put back both pass again", {
         outside_again.findings.is_empty() && inside_again.findings.is_empty()

@@ -25,8 +25,18 @@ pub(super) const PASSWORD: &str = "a long walk by the sea";
 
 /// Rows that exist only because of a person.
 pub(super) const PERSONAL: [&str; 12] = [
-    "standing", "subject_key", "identifier", "claim", "credential", "session", "live_grant", "pairwise", "object", "edge",
-    "edge_activity", "topic_choice",
+    "standing",
+    "subject_key",
+    "identifier",
+    "claim",
+    "credential",
+    "session",
+    "live_grant",
+    "pairwise",
+    "object",
+    "edge",
+    "edge_activity",
+    "topic_choice",
 ];
 
 pub(super) async fn rows(stage: &Stage) -> Result<BTreeMap<String, i64>, CliError> {
@@ -64,8 +74,7 @@ pub(super) async fn accounts(
     community: &Community,
 ) -> Result<(Cast, Vec<Member>), CliError> {
     let mut scene = Scene::new("accounts", "People open accounts and prove their address and their handle");
-    let (ada, [registered, verified, claimed, proved]) =
-        stage.join(&community.ada, "ADA", Some(PASSWORD)).await?;
+    let (ada, [registered, verified, claimed, proved]) = stage.join(&community.ada, "ADA", Some(PASSWORD)).await?;
     scene.show("Ada", &registered);
     scene.show_only("Ada, with the code from her mail", &verified, &["token_type", "expires_in"]);
     scene.show_only("Ada claims her handle", &claimed, &["id", "text", "page"]);
@@ -84,7 +93,8 @@ pub(super) async fn accounts(
     let accounts = rows.get("standing").copied().unwrap_or(-1);
     scene.claim(format!("{wanted} adults opened an account"), accounts == i64::try_from(wanted).unwrap_or(0));
     scene.claim("an account alone is no consent: nothing is granted", rows.get("live_grant") == Some(&0));
-    story.tell(scene, "an account belongs to whoever can read its mail, and a handle to whoever can change its page.")?;
+    story
+        .tell(scene, "an account belongs to whoever can read its mail, and a handle to whoever can change its page.")?;
     Ok((cast, members))
 }
 
@@ -102,8 +112,7 @@ pub(super) async fn minor(stage: &Arc<Stage>, story: &mut Story, community: &Com
     scene.claim("the first answer is the one that everybody gets", registered.status == 202);
     scene.claim("there is no account for him", refused.status == 403);
     scene.claim("nor after a second try with another answer", refused_again.status == 403);
-    let others: Vec<Person> =
-        community.others.iter().filter(|person| person.part == Part::Minor).cloned().collect();
+    let others: Vec<Person> = community.others.iter().filter(|person| person.part == Part::Minor).cloned().collect();
     let minors = others.len() + 1;
     stage.crowd(others, "minors try", enter).await?;
     let same = personal(&rows(stage).await?) == before;
@@ -111,12 +120,7 @@ pub(super) async fn minor(stage: &Arc<Stage>, story: &mut Story, community: &Com
     story.tell(scene, "a minor's registration leads to nothing, and a different answer later does not help.")
 }
 
-pub(super) async fn no_grant(
-    stage: &Stage,
-    story: &mut Story,
-    ada: &Member,
-    lines: &[String],
-) -> Result<(), CliError> {
+pub(super) async fn no_grant(stage: &Stage, story: &mut Story, ada: &Member, lines: &[String]) -> Result<(), CliError> {
     let mut scene = Scene::new("no_grant_no_score", "Nobody is scored who did not say yes");
     let before = rows(stage).await?;
     let brought = stage.bring(lines, "activities, before any consent").await?;
@@ -162,7 +166,10 @@ pub(super) async fn grants(
     let scored = score.body.get("state").and_then(Value::as_str) == Some("scored");
     scene.claim(format!("Ada is told {} out of 100", score.body.get("value").unwrap_or(&Value::Null)), scored);
     adds_up(&mut scene, &score, &explanation)?;
-    story.tell(scene, "a yes is one purpose, one source, one recipient, with a receipt; and a score is a sum that can be checked.")?;
+    story.tell(
+        scene,
+        "a yes is one purpose, one source, one recipient, with a receipt; and a score is a sum that can be checked.",
+    )?;
     Ok(ben)
 }
 
@@ -184,9 +191,14 @@ pub(super) async fn stranger(
     let dropped = one.number("/dropped/no_consent")? == 1 && (brought.accepted, brought.no_consent) == (0, 199);
     scene.claim("200 likes were read and forgotten: none was taken", dropped);
     scene.claim("every table has as many rows as before", before.0 == after.0);
-    scene.claim("Ada's score, its explanation and the log's checkpoint are the same to the letter", before.1 == after.1);
+    scene
+        .claim("Ada's score, its explanation and the log's checkpoint are the same to the letter", before.1 == after.1);
     let found = scan::scan(&stage.data, community.eve.actor().as_bytes())?;
-    scene.happens("A scan of every byte of the data folder for Eve's handle", "sayso scan", format!("{} hits", found.hits));
+    scene.happens(
+        "A scan of every byte of the data folder for Eve's handle",
+        "sayso scan",
+        format!("{} hits", found.hits),
+    );
     scene.claim(format!("Eve's handle is in none of {} files", found.files), found.hits == 0);
     story.tell(scene, "who did not join is not counted, not stored, and not hinted at in anybody else's score.")
 }

@@ -9,9 +9,9 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use super::super::{CliError, output};
-use super::story::cut;
+use super::story::{cut, short};
 
-const BODY_CHARS: usize = 220;
+const BODY_CHARS: usize = 200;
 
 /// Where the service is.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl Api {
     pub(super) async fn post_lines(&self, token: &Token, path: &str, lines: String) -> Result<Reply, CliError> {
         let count = lines.lines().count();
         let shown = if count == 1 { cut(lines.trim_end(), BODY_CHARS) } else { format!("@{count}-activities.ndjson") };
-        let request = format!("{} --data-binary '{shown}'", self.shown(&Method::POST, Some(token), path));
+        let request = format!("{} --data-binary '{shown}'", Self::shown(&Method::POST, Some(token), path));
         let http = self.request(&Method::POST, Some(token), path);
         self.send(request, http.header("Content-Type", "application/x-ndjson").body(lines)).await
     }
@@ -97,7 +97,7 @@ impl Api {
     /// The token of a registered client (OAuth 2 client credentials).
     pub(super) async fn token(&self, id: &str, secret: &str, shown_as: &'static str) -> Result<Token, CliError> {
         let http = self.request(&Method::POST, None, "/v1/auth/token").basic_auth(id, Some(secret));
-        let request = format!("{} -u {id}", self.shown(&Method::POST, None, "/v1/auth/token"));
+        let request = format!("{} -u {id}", Self::shown(&Method::POST, None, "/v1/auth/token"));
         let reply = self.send(request, http.form(&[("grant_type", "client_credentials")])).await?.expect(200)?;
         Ok(Token { shown_as, secret: reply.text("access_token")? })
     }
@@ -109,10 +109,10 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, CliError> {
-        let mut request = self.shown(&method, token, path);
+        let mut request = Self::shown(&method, token, path);
         let mut http = self.request(&method, token, path);
         if let Some(body) = body {
-            request = format!("{request} --json '{}'", cut(&body.to_string(), BODY_CHARS));
+            request = format!("{request} --json '{}'", cut(&short(body, 0), BODY_CHARS));
             http = http.json(body);
         }
         self.send(request, http).await
@@ -126,10 +126,10 @@ impl Api {
         }
     }
 
-    fn shown(&self, method: &Method, token: Option<&Token>, path: &str) -> String {
+    fn shown(method: &Method, token: Option<&Token>, path: &str) -> String {
         let method = if *method == Method::DELETE { " -X DELETE" } else { "" }; // `curl` posts whatever has a body
         let bearer = token.map(|token| format!(" --oauth2-bearer ${}", token.shown_as)).unwrap_or_default();
-        format!("curl{method}{bearer} {}{path}", self.base)
+        format!("curl{method}{bearer} $SAYSO{path}")
     }
 
     async fn send(&self, request: String, http: RequestBuilder) -> Result<Reply, CliError> {

@@ -178,7 +178,8 @@ impl Acts<'_> {
     fn week(&mut self, week: Week, number: i64) {
         let monday = week.monday().start().0 / 1_000_000;
         let posts = self.posts(monday, number);
-        let reach: Vec<u64> = posts.iter().map(|post| self.people.get(post.author).map_or(0, |p| p.popularity)).collect();
+        let reach: Vec<u64> =
+            posts.iter().map(|post| self.people.get(post.author).map_or(0, |p| p.popularity)).collect();
         for (place, person) in self.people.clone().into_iter().enumerate() {
             let liked = person.interests;
             let mine: Vec<u64> = posts

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::{CliError, scan};
-use super::beginning::PASSWORD;
+use super::beginning::{PASSWORD, personal, rows};
 use super::client::Reply;
 use super::community::{Community, Person};
 use super::stage::{Member, Stage};
@@ -94,6 +94,7 @@ pub(super) async fn erasure(
     (community, ada): (&Community, &Member),
 ) -> Result<(), CliError> {
     let mut scene = Scene::new("erasure", "Ada leaves");
+    let before: i64 = personal(&rows(stage).await?).values().sum();
     let started = stage.api.delete(Some(&ada.token), "/v1/me").await?.expect(202)?;
     let next = stage.api.get(Some(&ada.token), "/v1/me/score").await?;
     let (_, allowed) = stage.may_show(&[&community.ada, &community.cleo]).await?;
@@ -106,11 +107,13 @@ pub(super) async fn erasure(
     scene.show_only("Whoever holds the reference", &finished, &["step", "removed"]);
     scene.show_only("Ada tries to log in", &gone, &["type"]);
     let done = finished.body.get("step").and_then(Value::as_str) == Some("done");
-    let removed = finished.body.get("removed").and_then(Value::as_object);
-    let removed: u64 = removed.into_iter().flatten().filter_map(|(_, rows)| rows.as_u64()).sum();
+    let removed = before - personal(&rows(stage).await?).values().sum::<i64>();
     scene.claim("she is logged out everywhere at once", next.status == 401);
     scene.claim("the paper's very next question about her is denied", allowed == [community.cleo.address()]);
-    scene.claim(format!("{removed} rows are gone, and the service read back that none is left"), done && removed > 0);
+    scene.claim(
+        format!("{removed} rows about her are gone, and the service read back that none is left"),
+        done && removed > 0,
+    );
     scene.claim("what is kept is listed with its reason", finished.body.get("kept").is_some_and(Value::is_object));
     scene.claim("logging in is answered as for somebody who never was here", {
         gone.status == 401 && (gone.status, &gone.body) == (never.status, &never.body)
@@ -137,8 +140,17 @@ pub(super) fn byte_scan(stage: &Stage, story: &mut Story, markers: &[Marker], be
     let words = scan::scan(&stage.data, b"Something about #")?;
     scene.happens(
         "Somebody with the disk in hand",
-        format!("sayso scan --data .. (each text as it is, in hexadecimal and in base64; {} files, {} bytes)", words.files, words.bytes),
-        markers.iter().zip(before).zip(&after).map(|((m, b), a)| format!("{} {b} then {a}", m.what)).collect::<Vec<_>>().join(", "),
+        format!(
+            "sayso scan --data .. (each text as it is, in hexadecimal and in base64; {} files, {} bytes)",
+            words.files, words.bytes
+        ),
+        markers
+            .iter()
+            .zip(before)
+            .zip(&after)
+            .map(|((m, b), a)| format!("{} {b} then {a}", m.what))
+            .collect::<Vec<_>>()
+            .join(", "),
     );
     let found_before = markers.iter().zip(before).filter(|(marker, _)| marker.readable).all(|(_, hits)| *hits > 0);
     scene.claim("before she left, the same search did find her: it is no blind search", found_before);
@@ -146,5 +158,8 @@ pub(super) fn byte_scan(stage: &Stage, story: &mut Story, markers: &[Marker], be
         scene.claim(format!("{}: {hits} hits", marker.what), *hits == 0);
     }
     scene.claim(format!("the words of anybody's posts: {} hits; they were never kept", words.hits), words.hits == 0);
-    story.tell(scene, "deleted means gone from the file, its free pages, its journal and the outbox, not only from view.")
+    story.tell(
+        scene,
+        "deleted means gone from the file, its free pages, its journal and the outbox, not only from view.",
+    )
 }

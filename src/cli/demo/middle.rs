@@ -84,12 +84,7 @@ fn shape(value: &Value) -> Vec<String> {
 }
 
 /// Returns the answer to Ben's withdrawal, with its receipt.
-pub(super) async fn friend(
-    stage: &Stage,
-    story: &mut Story,
-    cast: &Cast,
-    grant: &Reply,
-) -> Result<Reply, CliError> {
+pub(super) async fn friend(stage: &Stage, story: &mut Story, cast: &Cast, grant: &Reply) -> Result<Reply, CliError> {
     let mut scene = Scene::new("friend_withdraws", "Ben, who reshared Ada every week, takes his yes back");
     let (score, explanation) = own_score(stage, &cast.ada.token).await?;
     let before = explanation.number("/amounts/numerator")?;

@@ -71,7 +71,7 @@ impl Demo {
         let mut story = Story::new(self.json);
         story.say(&format!(
             "A town of {people} people: some want to be scored, some do not, some never heard of it, some are minors. In \
-             twenty-six weeks they did {} things in public. The service runs at {} with its data in {}.",
+             twenty-six weeks they did {} things in public. The service runs at {} ($SAYSO below) with its data in {}.",
             lines.len(),
             stage.api.base,
             stage.data.display()
@@ -81,12 +81,7 @@ impl Demo {
     }
 }
 
-async fn walk(
-    stage: &Arc<Stage>,
-    story: &mut Story,
-    community: &Community,
-    lines: &[String],
-) -> Result<(), CliError> {
+async fn walk(stage: &Arc<Stage>, story: &mut Story, community: &Community, lines: &[String]) -> Result<(), CliError> {
     beginning::start(stage, story).await?;
     let (cast, members) = beginning::accounts(stage, story, community).await?;
     beginning::minor(stage, story, community).await?;

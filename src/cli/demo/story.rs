@@ -8,7 +8,10 @@ use super::super::{CliError, output};
 use super::client::Reply;
 
 const LINE_CHARS: usize = 96;
-const ANSWER_CHARS: usize = 420;
+const ANSWER_CHARS: usize = 330;
+const TEXT_CHARS: usize = 40;
+const DEPTH_MAX: usize = 3;
+const ITEMS_SHOWN: usize = 2;
 
 /// Tells one scene after the other.
 pub(super) struct Story {
@@ -62,7 +65,7 @@ impl Scene {
     fn exchange(&mut self, who: &str, reply: &Reply, body: &Value) {
         let answer = match body {
             Value::Null => reply.status.to_string(),
-            body => format!("{} {}", reply.status, cut(&short(body, 0).to_string(), ANSWER_CHARS)),
+            body => format!("{} {}", reply.status, cut(&short(body, 0), ANSWER_CHARS)),
         };
         self.exchanges.push(Exchange { who: who.into(), request: reply.request.clone(), answer });
     }
@@ -82,11 +85,6 @@ impl Scene {
 impl Story {
     pub(super) fn new(json: bool) -> Self {
         Self { json, scenes: 0 }
-    }
-
-    /// Whether it is told to a machine.
-    pub(super) fn json(&self) -> bool {
-        self.json
     }
 
     /// A line between scenes, for people only.
@@ -119,7 +117,9 @@ impl Story {
             return Ok(output::line(&end.to_string())?);
         }
         let scenes = self.scenes;
-        self.say(&format!("\nAll {scenes} steps hold. {people} people, {seconds:.0} s, nothing but HTTP and one data folder."))
+        self.say(&format!(
+            "\nAll {scenes} steps hold. {people} people, {seconds:.0} s, nothing but HTTP and one data folder."
+        ))
     }
 }
 
@@ -129,10 +129,11 @@ impl Scene {
         for exchange in &self.exchanges {
             lines.push(format!("    {}:", exchange.who));
             lines.extend(wrapped(&format!("$ {}", exchange.request), "      "));
-            lines.extend(wrapped(&format!("=> {}", exchange.answer), "      "));
+            lines.extend(wrapped(&format!("> {}", exchange.answer), "      "));
         }
+        lines.push(String::new());
         for claim in &self.claims {
-            let mark = if claim.holds { "holds " } else { "DOES NOT HOLD " };
+            let mark = if claim.holds { "✓" } else { "✗ DOES NOT HOLD:" };
             lines.extend(wrapped(&format!("{mark} {}", claim.claim), "    "));
         }
         if self.holds {
@@ -142,23 +143,24 @@ impl Scene {
     }
 }
 
-/// Long texts, long lists and deep objects are shown by their beginning.
-fn short(value: &Value, depth: usize) -> Value {
+/// JSON with spaces to break lines at. Long texts, long lists and deep objects are shown by their beginning.
+pub(super) fn short(value: &Value, depth: usize) -> String {
     match value {
-        Value::String(text) => cut(text, 48).into(),
-        Value::Array(items) if depth > 2 => format!("[{} in all]", items.len()).into(),
+        Value::String(text) => Value::from(cut(text, TEXT_CHARS)).to_string(),
+        Value::Array(_) | Value::Object(_) if depth > DEPTH_MAX => "…".into(),
         Value::Array(items) => {
-            let mut shown: Vec<Value> = items.iter().take(3).map(|item| short(item, depth + 1)).collect();
+            let mut shown: Vec<String> = items.iter().take(ITEMS_SHOWN).map(|item| short(item, depth + 1)).collect();
             if items.len() > shown.len() {
-                shown.push(format!("… {} in all", items.len()).into());
+                shown.push(format!("… {} in all", items.len()));
             }
-            shown.into()
+            format!("[{}]", shown.join(", "))
         }
-        Value::Object(_) if depth > 2 => "{…}".into(),
         Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), short(field, depth + 1))).collect())
+            let shown: Vec<String> =
+                fields.iter().map(|(name, field)| format!("\"{name}\": {}", short(field, depth + 1))).collect();
+            format!("{{{}}}", shown.join(", "))
         }
-        other => other.clone(),
+        other => other.to_string(),
     }
 }
 
