@@ -18,6 +18,7 @@ mod audit;
 mod config;
 mod consent;
 mod datamap;
+mod demo;
 mod domain;
 mod floor;
 mod ident;

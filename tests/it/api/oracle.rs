@@ -86,7 +86,8 @@ on_both!(what_an_outsider_asks_about_somebody_has_one_answer_whoever_it_is, |wor
         }
     }
     let leaves = api.get("/v1/log/leaves").send().await.expect_status(200).json();
-    let kinds: Vec<_> = leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
+    let kinds: Vec<_> =
+        leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
     assert!(kinds.iter().all(|kind| **kind == json!("opted_out")), "{kinds:?}");
 });
 
@@ -104,7 +105,8 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     let api = Api::over(world);
     let recipient = api.recipient("a-recipient").await;
     people(&api).await;
-    let mut names: Vec<Value> = STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
+    let mut names: Vec<Value> =
+        STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
     for (state, act) in [("withdrawn", "DELETE"), ("paused", "POST"), ("expired", "")] {
         let person = api.person(&address(state)).await;
         let granted = api.grant(&person, "a-recipient").await;
