@@ -114,7 +114,8 @@ on_both!(every_checkpoint_is_a_prefix_of_every_later_one, |world| {
 on_both!(the_public_log_names_nobody, |world| {
     let members = community(&world, 4).await;
     let leaves = serde_json::to_string(&world.app.leaves(0).await.unwrap()).unwrap();
-    let audit = serde_json::to_string(&world.app.audit_events(&sayso::service::AuditQuery::default()).await.unwrap()).unwrap();
+    let audit =
+        serde_json::to_string(&world.app.audit_events(&sayso::service::AuditQuery::default()).await.unwrap()).unwrap();
     for member in &members {
         let subject = member.caller.subject.to_string();
         assert!(!leaves.contains(&subject) && !audit.contains(&subject));

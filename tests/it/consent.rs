@@ -191,7 +191,9 @@ on_both!(a_grant_ends_after_a_year_and_never_lasts_longer_than_two, |world| {
         let answer = world.app.decide_consent(&ann.caller, &asked, None).await;
         assert!(matches!(answer, Err(ServiceError::Invalid(_))), "{until:?}");
     }
-    for (until, expected) in [(None, now.plus_days(GRANT_DAYS)), (Some(last), last), (Some(Micros(now.0 + 1)), Micros(now.0 + 1))] {
+    for (until, expected) in
+        [(None, now.plus_days(GRANT_DAYS)), (Some(last), last), (Some(Micros(now.0 + 1)), Micros(now.0 + 1))]
+    {
         let asked = request(&world, &ann, &about, ConsentDecision::Granted).await;
         world.app.decide_consent(&ann.caller, &ConsentRequest { until, ..asked }, None).await.unwrap();
         assert_eq!(world.app.consents(&ann.caller).await.unwrap().live[0].valid_until_us, expected);

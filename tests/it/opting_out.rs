@@ -25,7 +25,9 @@ on_both!(an_opt_out_looks_the_same_whoever_it_is_about, |world| {
     let size = log_size(&world).await;
     for whom in [Whom::Oneself, Whom::Child] {
         let mut shapes = Vec::new();
-        for who in ["ann@example.org", "stranger@example.org", "stranger@example.org", "ann@example.org", "held@example.org"] {
+        for who in
+            ["ann@example.org", "stranger@example.org", "stranger@example.org", "ann@example.org", "held@example.org"]
+        {
             let before = log_size(&world).await;
             let answer = world.app.opt_out(&address(who), whom, None).await.unwrap();
             assert_eq!(kinds_after(&world, before).await, ["opted_out"], "exactly one leaf, of the same kind");
@@ -61,7 +63,9 @@ on_both!(a_stranger_who_opts_out_leaves_one_slow_digest, |world| {
     }
     assert!(letters(&world).is_empty(), "nobody is written to who never wrote");
     let after = dump(&world).await;
-    for (table, rows) in before.iter().filter(|(table, _)| !["event", "tree_node", "log_head"].contains(&table.as_str())) {
+    for (table, rows) in
+        before.iter().filter(|(table, _)| !["event", "tree_node", "log_head"].contains(&table.as_str()))
+    {
         assert_eq!(after[table].len(), rows.len() + usize::from(table == "suppression"), "{table}");
     }
 });
@@ -112,10 +116,10 @@ on_both!(an_opt_out_that_nobody_lifts_becomes_an_erasure, |world| {
     let ann = scored_member(&world, "ann").await;
     let kid = scored_member(&world, "kid").await;
     let ben = scored_member(&world, "ben").await;
-    crate::strangers::ingest(&world, &[
-        crate::strangers::like("l1", "ben", "ann", 1),
-        crate::strangers::like("l2", "ben", "kid", 1),
-    ])
+    crate::strangers::ingest(
+        &world,
+        &[crate::strangers::like("l1", "ben", "ann", 1), crate::strangers::like("l2", "ben", "kid", 1)],
+    )
     .await;
     world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
     world.app.opt_out(&kid.email, Whom::Child, None).await.unwrap();

@@ -52,11 +52,7 @@ pub(crate) fn source(name: &str) -> Source {
 }
 
 pub(crate) fn triple(purpose: &str, source: &str, recipient: &str) -> Triple {
-    Triple {
-        purpose: purpose.parse().unwrap(),
-        source: source.parse().unwrap(),
-        recipient: recipient.parse().unwrap(),
-    }
+    Triple { purpose: purpose.parse().unwrap(), source: source.parse().unwrap(), recipient: recipient.parse().unwrap() }
 }
 
 /// The grant that the built-in score needs for a source.
@@ -135,7 +131,12 @@ pub(crate) async fn own(world: &World, member: &Member, identifier: &Identifier)
 }
 
 /// A decision after reading the newest notice and everything that was decided before.
-pub(crate) async fn request(world: &World, member: &Member, triple: &Triple, decision: ConsentDecision) -> ConsentRequest {
+pub(crate) async fn request(
+    world: &World,
+    member: &Member,
+    triple: &Triple,
+    decision: ConsentDecision,
+) -> ConsentRequest {
     let notices = world.app.notices().await.unwrap();
     let notice = notices.into_iter().find(|notice| notice.purpose == triple.purpose);
     let (version, sha256) = notice.map_or((1, String::new()), |notice| (notice.version, notice.sha256));

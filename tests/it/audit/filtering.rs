@@ -137,7 +137,11 @@ on_both!(a_member_sees_who_asked_denials_as_well_as_permits, |world| {
     world.app.flush_decisions().await.unwrap();
     let told = async |member: &Member| -> Vec<(bool, i64)> {
         let tallies = world.app.decisions(&member.caller).await.unwrap();
-        assert!(tallies.iter().all(|one| one.caller == "desk" && one.purpose == "public_profile" && one.action == "disclose"));
+        assert!(
+            tallies
+                .iter()
+                .all(|one| one.caller == "desk" && one.purpose == "public_profile" && one.action == "disclose")
+        );
         tallies.into_iter().map(|one| (one.allowed, one.times)).collect()
     };
     assert_eq!(told(&ann).await, [(false, 1), (true, 3)]);

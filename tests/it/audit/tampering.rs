@@ -47,7 +47,9 @@ on_both!(one_changed_byte_of_any_event_is_found, |world| {
     community(&world, 4).await;
     keep_a_copy(&world).await;
     for seq in owned(&world).await {
-        for column in ["kind = 'granted_'", "kind = 'held '", "day = day + 1", "day = day - 1", "subject = NULL", "body = NULL"] {
+        for column in
+            ["kind = 'granted_'", "kind = 'held '", "day = day + 1", "day = day - 1", "subject = NULL", "body = NULL"]
+        {
             tamper(&world, &format!("UPDATE event SET {column} WHERE seq = {seq}")).await;
             names(&findings(&world).await, seq, column);
             restore(&world).await;
@@ -150,7 +152,8 @@ on_both!(an_inserted_event_is_found, |world| {
     keep_a_copy(&world).await;
     let next = log_size(&world).await + 1;
     let zeros = literal(&world, &[0; 32]);
-    tamper(&world, &format!("INSERT INTO event (seq, kind, day, commitment) VALUES ({next}, 'held', 1, {zeros})")).await;
+    tamper(&world, &format!("INSERT INTO event (seq, kind, day, commitment) VALUES ({next}, 'held', 1, {zeros})"))
+        .await;
     assert_ne!(findings(&world).await, []);
     let leaf = Leaf { kind: "held".into(), day: sayso::domain::Day(1), commitment: [0; 32] }.hash();
     let leaf = literal(&world, &leaf);

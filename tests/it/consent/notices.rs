@@ -47,7 +47,11 @@ on_both!(a_notice_that_is_not_material_ends_nothing, |world| {
     assert_same(&only(&before, &["live_grant", "standing"]), &only(&dump(&world).await, &["live_grant", "standing"]));
     publish(&world, "attention_score", true).await;
     publish(&world, "attention_score", false).await;
-    assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::NoticeOutdated, "the one between was material");
+    assert_eq!(
+        denial(world.app.score(&ann.caller, None).await),
+        Denial::NoticeOutdated,
+        "the one between was material"
+    );
 });
 
 on_both!(a_notice_of_another_purpose_changes_nothing, |world| {

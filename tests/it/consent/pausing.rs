@@ -1,5 +1,7 @@
 //! A pause hides everything and ends nothing.
 
+use std::fmt::Write;
+
 use sayso::domain::Whom;
 
 use super::*;
@@ -31,14 +33,15 @@ async fn told(world: &World, members: &[Member]) -> String {
             view
         });
         let explanation = world.app.explanation(&member.caller, None).await.map(|view| view.explanation);
-        told += &format!("{score:?} {explanation:?}\n");
+        writeln!(told, "{score:?} {explanation:?}").unwrap();
     }
     told
 }
 
 on_both!(a_hold_hides_and_its_lifting_restores_everything, |world| {
     let members = community(&world).await;
-    let (stored, before) = (only(&dump(&world).await, &["edge", "edge_activity", "object", "live_grant"]), told(&world, &members).await);
+    let (stored, before) =
+        (only(&dump(&world).await, &["edge", "edge_activity", "object", "live_grant"]), told(&world, &members).await);
     assert!(before.contains("scored"), "{before}");
     for member in [0, 3] {
         world.app.hold(&members[member].caller, None).await.unwrap();

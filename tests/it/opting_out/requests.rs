@@ -75,7 +75,9 @@ on_both!(how_an_erasure_went_is_told_after_it, |world| {
         if finished {
             world.app.run_erasures().await.unwrap();
         }
-        let Answer::Status { erasures } = ask(&world, "ann@example.org", What::Status).await else { panic!("a status") };
+        let Answer::Status { erasures } = ask(&world, "ann@example.org", What::Status).await else {
+            panic!("a status")
+        };
         assert_eq!(erasures.len(), 1);
         assert_eq!((erasures[0].reference, erasures[0].finished_us.is_some()), (started.reference, finished));
         world.pass_seconds(3600);
@@ -98,7 +100,9 @@ on_both!(a_request_needs_its_own_code, |world| {
     let code = code_for(&world, &ann.email);
     let other = world.app.request(&address("ben@example.org"), What::Erasure, None).await.unwrap();
     let nobodys = Reference::new([7; 16]);
-    for (reference, code) in [(first.reference, another_code(&code)), (other.reference, code.clone()), (nobodys, code.clone())] {
+    for (reference, code) in
+        [(first.reference, another_code(&code)), (other.reference, code.clone()), (nobodys, code.clone())]
+    {
         let answer = world.app.confirm(&reference, &secret(&code)).await;
         assert!(matches!(answer, Err(ServiceError::BadCredentials)));
     }

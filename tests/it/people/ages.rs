@@ -62,7 +62,9 @@ on_both!(an_opted_out_child_gets_no_account, |world| {
 
 on_both!(registering_as_a_minor_and_as_an_adult_looks_alike_in_the_log, |world| {
     let before = log_size(&world).await;
-    for (who, said) in [("ann@example.org", Adult::No), ("bob@example.org", Adult::Yes), ("ann@example.org", Adult::Yes)] {
+    for (who, said) in
+        [("ann@example.org", Adult::No), ("bob@example.org", Adult::Yes), ("ann@example.org", Adult::Yes)]
+    {
         let who = address(who);
         register(&world, &who, said).await;
         let code = code_for(&world, &who);

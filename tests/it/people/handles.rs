@@ -27,7 +27,8 @@ impl Page {
                 let mut request = [0; 2048];
                 let _read = stream.read(&mut request).await;
                 let body = served.lock().unwrap().clone();
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
                 let _written = stream.write_all(answer.as_bytes()).await;
             }
         });

@@ -64,15 +64,28 @@ impl Kind {
 
 fn kind() -> impl Strategy<Value = Kind> {
     let rare = prop::sample::select(vec![
-        Held, OptedOut, Latched, Expired, Outdated, Withdrawn, Erased, Stranger, Minor, UnknownAge, NoGrant, Refused,
-        OtherSource, OtherPurpose,
+        Held,
+        OptedOut,
+        Latched,
+        Expired,
+        Outdated,
+        Withdrawn,
+        Erased,
+        Stranger,
+        Minor,
+        UnknownAge,
+        NoGrant,
+        Refused,
+        OtherSource,
+        OtherPurpose,
     ]);
     prop_oneof![1 => Just(Consenting), 4 => rare]
 }
 
 /// Enough people for scores, and somebody of every sort beside them.
 fn community() -> impl Strategy<Value = Vec<Kind>> {
-    prop::collection::vec(kind(), PEOPLE - CONSENTING).prop_map(|others| [vec![Consenting; CONSENTING], others].concat())
+    prop::collection::vec(kind(), PEOPLE - CONSENTING)
+        .prop_map(|others| [vec![Consenting; CONSENTING], others].concat())
 }
 
 #[derive(Debug, Clone)]

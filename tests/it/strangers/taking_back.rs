@@ -12,9 +12,8 @@ use crate::world::Db;
 
 const PEOPLE: [&str; 4] = ["ann", "ben", "cleo", "dan"];
 const GIVEN: [&str; 3] = ["edge", "edge_activity", "object"];
-static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-});
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 #[derive(Debug, Clone)]
 struct Step {
