@@ -45,7 +45,10 @@ impl App {
                     if let Some(answer) = app.answered(tx, idempotency).await? {
                         return Ok(answer);
                     }
-                    let (answer, subject) = body(tx, input).await?;
+                    let (answer, subject) = match body(tx, input).await {
+                        Ok(done) => done,
+                        Err(error) => return Err(app.overtaken(tx, idempotency, error).await),
+                    };
                     app.remember(tx, idempotency, &answer, subject).await?;
                     Ok(answer)
                 })
@@ -66,7 +69,16 @@ impl App {
         Ok(Some(serde_json::from_slice(&plain)?))
     }
 
-    async fn remember<T: Serialize>(
+    /// The same request, sent twice at once, may fail because the other one did what it asked for. Then it is run again
+    /// and finds that answer.
+    async fn overtaken(&self, tx: &mut Tx, idempotency: &Idempotency, error: ServiceError) -> ServiceError {
+        match tx.answer(&idempotency.key, self.now()).await {
+            Ok(Some(_)) => StoreError::Fenced.into(),
+            _ => error,
+        }
+    }
+
+    pub(super) async fn remember<T: Serialize>(
         &self,
         tx: &mut Tx,
         idempotency: &Idempotency,

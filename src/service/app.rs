@@ -42,6 +42,7 @@ pub struct App {
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
+    pub(super) delivering: tokio::sync::Mutex<()>,
     /// Wakes the worker: there is a mail to deliver or an erasure to carry out.
     pub work: Notify,
 }
@@ -108,6 +109,7 @@ impl App {
             fetcher: Fetcher::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
+            delivering: tokio::sync::Mutex::default(),
             work: Notify::new(),
             config,
             store,

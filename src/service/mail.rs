@@ -43,11 +43,20 @@ impl App {
         Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
     }
 
-    /// Hands over what waits. Safe to run at any time and twice at once: a mail keeps its file name.
+    /// Hands over at once what an act queued. The act is on disk, so a failure here is not its failure: the worker tries
+    /// again.
+    pub(super) async fn hand_over(&self) {
+        if let Err(error) = self.deliver_mails().await {
+            tracing::error!(%error, "a mail waits in the database");
+        }
+    }
+
+    /// Hands over what waits. Safe to run at any time; one after another, because two would write the same file.
     ///
     /// # Errors
     /// When the outbox cannot be written; the mails stay queued.
     pub async fn deliver_mails(&self) -> Result<(), ServiceError> {
+        let _alone = self.delivering.lock().await;
         let mails = self.store.read_tx(&(), |tx, ()| Box::pin(tx.mails(BATCH))).await?;
         for row in mails {
             let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;

@@ -13,16 +13,26 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod api;
 mod audit;
+mod config;
 mod consent;
+mod datamap;
+mod domain;
+mod floor;
 mod ident;
+mod import;
 mod log;
+mod mutants;
 mod opting_out;
 mod parsing;
 mod people;
+mod raw;
 mod readme;
+mod real_data;
 mod score;
 mod scores;
+mod store;
 mod strangers;
 mod tidy;
 mod world;

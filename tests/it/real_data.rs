@@ -146,6 +146,9 @@ on_both!(a_real_community_from_import_to_erasure, |world| {
     timed("verify the log", begun);
     assert_eq!(log.findings, []);
     let leftover = hits(&stored(&world).await, &community.strangers);
-    println!("{report}  {taken:?}\n  again: {again:?}\n  {scores:?}\n  {} events, {} edges\n  {leftover} hits of strangers' markers", log.size, log.edges);
+    println!(
+        "{report}  {taken:?}\n  again: {again:?}\n  {scores:?}\n  {} events, {} edges\n  {leftover} hits of strangers' markers",
+        log.size, log.edges
+    );
     assert_eq!(leftover, 0);
 });
