@@ -58,7 +58,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn erased_before(&self, idempotency: &Idempotency) -> Result<Option<ErasureStarted>, ServiceError> {
-        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
+        self.answered_before(Some(idempotency)).await
     }
 
     pub(super) async fn erase_subject(
