@@ -8,8 +8,10 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::too_many_lines,
-    clippy::missing_panics_doc,
+    clippy::pedantic,
+    clippy::excessive_nesting,
+    unreachable_pub,
+    missing_docs,
     reason = "a test says what went wrong by failing"
 )]
 

@@ -1,6 +1,6 @@
 //! Nobody learns from an answer, its shape or its moment whether somebody is a member, a minor, paused or gone (G12).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sayso::http::{Pace, ROUTES};
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantu
         ("/v1/opt-out", json!({ "kind": "email", "identifier": address("unknown"), "for": "self" })),
         ("/v1/opt-out", json!({ "wrong": true })),
     ] {
-        let begun = Instant::now();
+        let begun = sayso::clock::Mark::now();
         api.post(path).json(&body).send().await;
         assert!(begun.elapsed() >= quantum, "{path} left after {:?}", begun.elapsed());
     }
