@@ -114,9 +114,10 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
     let text = error.to_string();
     // What was found stands in front of what was expected and may hold the same words, so both are cut at their last.
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let own_name = text.split('`').nth(1).unwrap_or_default();
     let (field, detail) = match text.rsplit_once("expected ") {
         _ if text.starts_with("missing field") || text.starts_with("duplicate field") => {
-            (field, format!("{text}: each field must be there, once"))
+            (own_name, format!("{text}: each field must be there, once"))
         }
         _ if text.starts_with("unknown field") => {
             let known = text.rsplit_once(", expected ").map_or("no field at all", |(_, known)| known);

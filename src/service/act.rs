@@ -38,22 +38,25 @@ impl App {
         T: Serialize + DeserializeOwned + Send + Sync,
     {
         let all = (self, idempotency, input, &body);
-        self.store
+        let outcome = self
+            .store
             .run_tx(&all, |tx, (app, idempotency, input, body)| {
                 Box::pin(async move {
                     let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
                     if let Some(answer) = app.answered(tx, idempotency).await? {
                         return Ok(answer);
                     }
-                    let (answer, subject) = match body(tx, input).await {
-                        Ok(done) => done,
-                        Err(error) => return Err(app.overtaken(tx, idempotency, error).await),
-                    };
+                    let (answer, subject) = body(tx, input).await?;
                     app.remember(tx, idempotency, &answer, subject).await?;
                     Ok(answer)
                 })
             })
-            .await
+            .await;
+        // The same request, sent twice at once, may fail because the other one did what it asked for.
+        match outcome {
+            Err(error) => self.answered_before(idempotency).await.ok().flatten().ok_or(error),
+            done => done,
+        }
     }
 
     pub(super) async fn answered<T: DeserializeOwned>(
@@ -69,13 +72,13 @@ impl App {
         Ok(Some(serde_json::from_slice(&plain)?))
     }
 
-    /// The same request, sent twice at once, may fail because the other one did what it asked for. Then it is run again
-    /// and finds that answer.
-    async fn overtaken(&self, tx: &mut Tx, idempotency: &Idempotency, error: ServiceError) -> ServiceError {
-        match tx.answer(&idempotency.key, self.now()).await {
-            Ok(Some(_)) => StoreError::Fenced.into(),
-            _ => error,
-        }
+    /// The answer that the same request got before, outside of any transaction.
+    pub(super) async fn answered_before<T: DeserializeOwned>(
+        &self,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<T>, ServiceError> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
     }
 
     pub(super) async fn remember<T: Serialize>(

@@ -58,7 +58,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn erased_before(&self, idempotency: &Idempotency) -> Result<Option<ErasureStarted>, ServiceError> {
-        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
+        self.answered_before(Some(idempotency)).await
     }
 
     pub(super) async fn erase_subject(
@@ -151,6 +151,7 @@ impl App {
         let Some(subject) = job.subject else { return Ok(job) };
         let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
         let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
+        let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
         let job = self
             .store

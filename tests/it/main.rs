@@ -8,8 +8,10 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::too_many_lines,
-    clippy::missing_panics_doc,
+    clippy::pedantic,
+    clippy::excessive_nesting,
+    unreachable_pub,
+    missing_docs,
     reason = "a test says what went wrong by failing"
 )]
 
@@ -18,6 +20,7 @@ mod audit;
 mod config;
 mod consent;
 mod datamap;
+mod demo;
 mod domain;
 mod floor;
 mod ident;

@@ -4,7 +4,7 @@ use sayso::http::{Access, ROUTES};
 use serde_json::{Value, json};
 
 use super::cases::{Case, Good, case, things};
-use super::client::{Answer, Api, Call};
+use super::client::{Answer, Api, Call, basic};
 use super::shared;
 use super::tables::{same, tables};
 use crate::on_both;
@@ -249,7 +249,7 @@ on_both!(every_bad_body_is_a_problem_that_changes_nothing_and_repeats_nothing, |
 
 on_both!(a_client_gets_a_token_only_with_a_form_of_one_field, |world| {
     let api = Api::over(world);
-    let operator = super::client::basic("operator", &api.world.operator_secret);
+    let operator = basic("operator", &api.world.operator_secret);
     let form = "application/x-www-form-urlencoded";
     let before = tables(&api.world).await;
     for (media_type, body, status) in [

@@ -1,11 +1,11 @@
 //! Nobody learns from an answer, its shape or its moment whether somebody is a member, a minor, paused or gone (G12).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sayso::http::{Pace, ROUTES};
 use serde_json::{Value, json};
 
-use super::client::{Answer, Api, PASSWORD};
+use super::client::{Answer, Api, PASSWORD, text};
 use super::tables::tables;
 use crate::on_both;
 use crate::world::{Db, World};
@@ -124,7 +124,7 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     names.push(json!({ "pairwise": "00112233445566778899aabbccddeeff" }));
     names.push(json!({ "kind": "handle", "identifier": "github:nobody" }));
     api.world.pass_seconds(sayso::limits::GRANT_DAYS * 86_400);
-    let token = super::client::text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
+    let token = text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
     let mut answers = Vec::new();
     for name in &names {
         let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [name] });
@@ -193,7 +193,7 @@ async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantu
         ("/v1/opt-out", json!({ "kind": "email", "identifier": address("unknown"), "for": "self" })),
         ("/v1/opt-out", json!({ "wrong": true })),
     ] {
-        let begun = Instant::now();
+        let begun = sayso::clock::Mark::now();
         api.post(path).json(&body).send().await;
         assert!(begun.elapsed() >= quantum, "{path} left after {:?}", begun.elapsed());
     }

@@ -12,7 +12,7 @@ async fn ask(world: &World, who: &str, what: What) -> Answer {
     let who = address(who);
     let requested = world.app.request(&who, what, None).await.unwrap();
     let code = code_for(world, &who);
-    world.app.confirm(&requested.reference, &secret(&code)).await.unwrap()
+    world.app.confirm(&requested.reference, &secret(&code), None).await.unwrap()
 }
 
 on_both!(about_a_stranger_nothing_is_held, |world| {
@@ -103,14 +103,14 @@ on_both!(a_request_needs_its_own_code, |world| {
     for (reference, code) in
         [(first.reference, another_code(&code)), (other.reference, code.clone()), (nobodys, code.clone())]
     {
-        let answer = world.app.confirm(&reference, &secret(&code)).await;
+        let answer = world.app.confirm(&reference, &secret(&code), None).await;
         assert!(matches!(answer, Err(ServiceError::BadCredentials)));
     }
     assert_eq!(dump(&world).await["erasure_job"].len(), 0);
     for _ in 0..4 {
-        assert!(world.app.confirm(&first.reference, &secret("00000000")).await.is_err());
+        assert!(world.app.confirm(&first.reference, &secret("00000000"), None).await.is_err());
     }
-    let spent = world.app.confirm(&first.reference, &secret(&code)).await;
+    let spent = world.app.confirm(&first.reference, &secret(&code), None).await;
     assert!(matches!(spent, Err(ServiceError::BadCredentials)), "five wrong ones ended it");
     world.app.score(&ann.caller, None).await.unwrap();
 });
@@ -119,8 +119,8 @@ on_both!(a_confirmed_request_is_used_up, |world| {
     let who = address("stranger@example.org");
     let requested = world.app.request(&who, What::Access, None).await.unwrap();
     let code = secret(&code_for(&world, &who));
-    world.app.confirm(&requested.reference, &code).await.unwrap();
-    assert!(matches!(world.app.confirm(&requested.reference, &code).await, Err(ServiceError::BadCredentials)));
+    world.app.confirm(&requested.reference, &code, None).await.unwrap();
+    assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
 });
 
 on_both!(a_request_counts_for_half_an_hour, |world| {
@@ -128,7 +128,7 @@ on_both!(a_request_counts_for_half_an_hour, |world| {
     let requested = world.app.request(&who, What::Access, None).await.unwrap();
     let code = secret(&code_for(&world, &who));
     world.pass_seconds(sayso::limits::CODE_SECONDS);
-    assert!(matches!(world.app.confirm(&requested.reference, &code).await, Err(ServiceError::BadCredentials)));
+    assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
 });
 
 on_both!(a_second_erasure_while_the_first_runs_finds_nobody, |world| {

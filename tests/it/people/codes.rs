@@ -45,7 +45,9 @@ on_both!(guesses_at_the_same_moment_are_counted_one_by_one, |world| {
     let requested = world.app.request(&ann, sayso::service::What::Access, None).await.unwrap();
     let guesses = (0..24).map(|guess| {
         let app = world.app.clone();
-        tokio::spawn(async move { app.confirm(&requested.reference, &secret(&format!("x{guess}"))).await.is_ok() })
+        tokio::spawn(
+            async move { app.confirm(&requested.reference, &secret(&format!("x{guess}")), None).await.is_ok() },
+        )
     });
     for guess in guesses.collect::<Vec<_>>() {
         assert!(!guess.await.unwrap());
@@ -79,7 +81,7 @@ on_both!(a_request_is_confirmed_once_however_many_confirm_it_at_once, |world| {
     let before = log_size(&world).await;
     let attempts = (0..8).map(|_| {
         let (app, code) = (world.app.clone(), secret(&code));
-        tokio::spawn(async move { app.confirm(&requested.reference, &code).await.is_ok() })
+        tokio::spawn(async move { app.confirm(&requested.reference, &code, None).await.is_ok() })
     });
     let mut answered = 0;
     for attempt in attempts.collect::<Vec<_>>() {
@@ -154,6 +156,6 @@ on_both!(a_code_for_one_thing_fits_no_other, |world| {
     assert!(verify(&world, &ann.email, &code).await.is_err());
     world.app.send_login_code(&ann.email).await.unwrap();
     let login = code_for(&world, &ann.email);
-    let answer = world.app.confirm(&requested.reference, &secret(&login)).await;
+    let answer = world.app.confirm(&requested.reference, &secret(&login), None).await;
     assert!(matches!(answer, Err(ServiceError::BadCredentials)));
 });
