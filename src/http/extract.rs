@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::crypto::Role;
 use crate::limits;
+use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
 
 /// A body that must be empty or `{}`.
