@@ -90,7 +90,8 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
 
 /// What is no JSON is told apart from JSON that does not fit; a list in place of an object never fits, although serde takes it.
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
-    let no_text = |_| Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "the body is no JSON: it is not in UTF-8");
+    let no_text =
+        |_| Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "the body is no JSON: it is not in UTF-8");
     let text = std::str::from_utf8(if bytes.is_empty() { b"{}" } else { bytes }).map_err(no_text)?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| wrong_json(&error, ""))?;
     if !text.trim_start().starts_with('{') {

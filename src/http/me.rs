@@ -13,7 +13,9 @@ use super::problem::Problem;
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple};
 use crate::ident::IdentifierKind;
 use crate::ids::IdentifierId;
-use crate::service::{ConsentDecision, ConsentRequest, Consents, Done, ErasureStarted, Export, IdentifierView, ServiceError};
+use crate::service::{
+    ConsentDecision, ConsentRequest, Consents, Done, ErasureStarted, Export, IdentifierView, ServiceError,
+};
 
 pub(super) async fn identifiers(
     State(app): State<Shared>,

@@ -78,9 +78,7 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<Option<T>, ServiceError> {
         let Some(idempotency) = idempotency else { return Ok(None) };
-        self.store
-            .read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency)))
-            .await
+        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
     }
 
     pub(super) async fn remember<T: Serialize>(

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ed25519_dalek::SigningKey;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::gate::Tallies;
 use super::{ServiceError, clients, notices};
@@ -42,7 +42,8 @@ pub struct App {
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
-    pub(super) delivering: tokio::sync::Mutex<()>,
+    /// Held by whoever writes or removes files of the outbox.
+    pub(super) outbox: AsyncMutex<()>,
     /// Wakes the worker: there is a mail to deliver or an erasure to carry out.
     pub work: Notify,
 }
@@ -109,7 +110,7 @@ impl App {
             fetcher: Fetcher::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
-            delivering: tokio::sync::Mutex::default(),
+            outbox: AsyncMutex::default(),
             work: Notify::new(),
             config,
             store,

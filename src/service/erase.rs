@@ -151,6 +151,7 @@ impl App {
         let Some(subject) = job.subject else { return Ok(job) };
         let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
         let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
+        let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
         let job = self
             .store

@@ -51,12 +51,12 @@ impl App {
         }
     }
 
-    /// Hands over what waits. Safe to run at any time; one after another, because two would write the same file.
+    /// Hands over what waits, one caller after the other: two at once would write and rename the same file.
     ///
     /// # Errors
     /// When the outbox cannot be written; the mails stay queued.
     pub async fn deliver_mails(&self) -> Result<(), ServiceError> {
-        let _alone = self.delivering.lock().await;
+        let _alone = self.outbox.lock().await;
         let mails = self.store.read_tx(&(), |tx, ()| Box::pin(tx.mails(BATCH))).await?;
         for row in mails {
             let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;

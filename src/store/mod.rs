@@ -17,6 +17,7 @@ mod log;
 mod open;
 mod people;
 mod schema;
+pub mod tamper;
 mod tx;
 
 pub use clients::{ClientRow, DecisionTally, NoticeRow};

@@ -44,7 +44,8 @@ fn play(moves: &[Move]) -> Story {
             }
             Move::Act(act) => {
                 // Some places of the one order belong to other people.
-                let (seq, event) = (Seq(2 * place as i64 + 1), Event { at: clock.now(), act: act.clone() });
+                let (seq, event) =
+                    (Seq(2 * i64::try_from(place).unwrap() + 1), Event { at: clock.now(), act: act.clone() });
                 history.apply(seq, &event);
                 events.push((seq, event.clone()));
                 Some(event)
@@ -85,7 +86,9 @@ proptest! {
         for cut in 0..=events.len() {
             let (first, rest) = events.split_at(cut);
             let mut history = fold(first);
-            rest.iter().for_each(|(seq, event)| history.apply(*seq, event));
+            for (seq, event) in rest {
+                history.apply(*seq, event);
+            }
             prop_assert_eq!(&history, &whole, "cut at {}", cut);
         }
     }
@@ -254,9 +257,7 @@ fn an_opt_out_for_a_child_is_erased_sooner_and_a_release_does_not_stop_that() {
     let own = event(Act::OptedOut { whom: Whom::Oneself });
     let child = event(Act::OptedOut { whom: Whom::Child });
     let release = event(Act::Released {});
-    let due = |events: &[&Event]| {
-        History::fold(events.iter().enumerate().map(|(n, event)| (Seq(n as i64 + 1), *event))).standing.erase_due
-    };
+    let due = |events: &[&Event]| History::fold((1..).map(Seq).zip(events.iter().copied())).standing.erase_due;
     assert_eq!(due(&[&own]), Some(at.plus_days(90)));
     assert_eq!(due(&[&own, &release]), None);
     assert_eq!(due(&[&child]), Some(at.plus_days(30)));

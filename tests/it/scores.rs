@@ -90,7 +90,7 @@ async fn check(world: &World, people: &[Member]) -> usize {
         ends.into_iter().all(|(subject, lineage)| allowed(subject, &one.source) == Ok(Seq(lineage)))
     };
     let visible: Vec<Edge> = stored.iter().filter(both_allowed).map(|one| one.edge.clone()).collect();
-    let mut scored = 0;
+    let mut published = 0;
     for person in people {
         let subject = person.caller.subject;
         let explanation = world.app.explanation(&person.caller, None).await;
@@ -107,7 +107,7 @@ async fn check(world: &World, people: &[Member]) -> usize {
             Verdict::Scored { value, micro } => {
                 assert_eq!((score.state, score.value), ("scored", Some(value)));
                 assert!(score.attention_micro.is_none_or(|shown| shown == micro));
-                scored += 1;
+                published += 1;
             }
             Verdict::InsufficientData => assert_eq!((score.state, score.value), ("insufficient_data", None)),
         }
@@ -116,7 +116,7 @@ async fn check(world: &World, people: &[Member]) -> usize {
         }
         check_sums(&explanation);
     }
-    scored
+    published
 }
 
 fn check_sums(view: &ExplanationView) {
@@ -167,8 +167,8 @@ fn act() -> impl Strategy<Value = Act> {
 /// Whoever may not, may not; that is no failure of the claim.
 fn may(answer: Result<impl Sized, ServiceError>) {
     match answer {
-        Ok(_) => {}
-        Err(
+        Ok(_)
+        | Err(
             ServiceError::Denied(_)
             | ServiceError::NotFound(_)
             | ServiceError::Conflict(_)

@@ -49,6 +49,14 @@ pub(crate) fn post(owner: &str, number: u32, weeks: u32, topic: Option<&str>) ->
     })
 }
 
+/// A post as a response names it: by its id, or with its author.
+fn target(owner: &str, number: u32, shown: bool) -> Value {
+    if shown {
+        return json!({ "type": "Note", "id": post_id(owner, number), "attributedTo": actor(owner) });
+    }
+    json!(post_id(owner, number))
+}
+
 /// A like or reshare; `shown` says whose post it was.
 pub(crate) fn response(
     kind: &str,
@@ -58,10 +66,7 @@ pub(crate) fn response(
     weeks: u32,
     shown: bool,
 ) -> Value {
-    let object = match shown {
-        true => json!({ "type": "Note", "id": post_id(owner, number), "attributedTo": actor(owner) }),
-        false => json!(post_id(owner, number)),
-    };
+    let object = target(owner, number, shown);
     json!({ "type": kind, "id": id(name), "actor": actor(who), "object": object, "published": weeks_ago(weeks) })
 }
 
@@ -71,10 +76,7 @@ pub(crate) fn like(name: &str, who: &str, owner: &str, number: u32) -> Value {
 
 /// A reply; its note has the id `note-` and the name.
 pub(crate) fn reply(name: &str, who: &str, (owner, number): (&str, u32), weeks: u32, shown: bool) -> Value {
-    let target = match shown {
-        true => json!({ "type": "Note", "id": post_id(owner, number), "attributedTo": actor(owner) }),
-        false => json!(post_id(owner, number)),
-    };
+    let target = target(owner, number, shown);
     json!({
         "type": "Create", "id": id(name), "actor": actor(who), "to": [EVERYBODY], "published": weeks_ago(weeks),
         "object": {

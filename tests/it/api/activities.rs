@@ -38,7 +38,13 @@ on_both!(every_document_that_servers_send_is_taken_or_dropped_by_reason, |world|
     let own = [
         take(&api, &collector, ACTIVITY, like(1).to_string()).await,
         take(&api, &collector, LINES, lines(3)).await,
-        take(&api, &collector, "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"", like(2).to_string()).await,
+        take(
+            &api,
+            &collector,
+            "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"",
+            like(2).to_string(),
+        )
+        .await,
         take(&api, &collector, ACTIVITY, json!({ "type": "Create", "actor": "https://a.example/u" }).to_string()).await,
     ];
     for answer in own {
@@ -85,7 +91,8 @@ on_both!(a_batch_is_taken_as_a_whole_or_not_at_all, |world| {
         assert_eq!(answer.problem(), "invalid-document");
         assert!(answer.json()["line"].is_u64(), "{}", answer.text());
     }
-    for (line, bad) in [(1, "nonsense"), (4, "[]"), (10, "{\"type\":\"Like\",\"type\":\"Like\"}"), (3, "{\"type\":7}")] {
+    for (line, bad) in [(1, "nonsense"), (4, "[]"), (10, "{\"type\":\"Like\",\"type\":\"Like\"}"), (3, "{\"type\":7}")]
+    {
         let mut rows: Vec<String> = whole.lines().map(str::to_owned).collect();
         rows[line - 1] = bad.into();
         let answer = take(&api, &collector, LINES, rows.join("\n")).await;
@@ -123,19 +130,28 @@ on_both!(a_collector_brings_only_from_its_sources_and_only_what_it_says, |world|
     let collector = api.collector("a-collector").await;
     let body = || like(1).to_string().into_bytes();
     for (query, status) in [
-        ("", 422), ("?source=", 422), ("?source=nowhere", 403), ("?source=bluesky", 403),
-        ("?source=activitypub&source=bluesky", 422), ("?source=activitypub&dry=1", 422), ("?source=%00", 422),
+        ("", 422),
+        ("?source=", 422),
+        ("?source=nowhere", 403),
+        ("?source=bluesky", 403),
+        ("?source=activitypub&source=bluesky", 422),
+        ("?source=activitypub&dry=1", 422),
+        ("?source=%00", 422),
     ] {
         let call = api.post(&format!("/v1/activities{query}")).bearer(&collector.token);
         let answer = call.bytes(ACTIVITY, body()).send().await;
         assert_eq!(answer.status, status, "{query} {}", answer.text());
         answer.problem();
     }
-    for media_type in ["", "text/plain", "application/xml", "multipart/form-data", "application/activity+json, text/plain"] {
+    for media_type in
+        ["", "text/plain", "application/xml", "multipart/form-data", "application/activity+json, text/plain"]
+    {
         let answer = take(&api, &collector, media_type, body()).await;
         assert_eq!((answer.status, answer.problem().as_str()), (415, "media-type"), "{media_type}");
     }
-    for (what, bytes) in [("empty", vec![]), ("a null byte", vec![0]), ("no UTF-8", vec![0xff; 10]), ("spaces", vec![b' '; 10])] {
+    for (what, bytes) in
+        [("empty", vec![]), ("a null byte", vec![0]), ("no UTF-8", vec![0xff; 10]), ("spaces", vec![b' '; 10])]
+    {
         for media_type in [ACTIVITY, LINES] {
             let answer = take(&api, &collector, media_type, bytes.clone()).await;
             assert!(answer.status < 500, "{what} as {media_type}: {}", answer.text());

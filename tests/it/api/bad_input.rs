@@ -11,8 +11,19 @@ use crate::on_both;
 
 const MARKER: &str = "ZQMARKERQZ";
 const STABLE: [&str; 13] = [
-    "malformed-json", "malformed-body", "invalid-field", "invalid-header", "invalid-document", "media-type", "too-large",
-    "prohibited-purpose", "notice-changed", "bad-credentials", "unauthenticated", "not-found", "conflict",
+    "malformed-json",
+    "malformed-body",
+    "invalid-field",
+    "invalid-header",
+    "invalid-document",
+    "media-type",
+    "too-large",
+    "prohibited-purpose",
+    "notice-changed",
+    "bad-credentials",
+    "unauthenticated",
+    "not-found",
+    "conflict",
 ];
 
 /// A request that must not succeed.
@@ -40,11 +51,28 @@ impl Bad {
 /// Values that fit hardly anywhere, as raw JSON.
 fn values() -> Vec<String> {
     let tricky = format!("x expected {MARKER}, expected {MARKER} at line {MARKER}");
-    let mut values: Vec<String> =
-        ["null", "true", "7", "-1", "1.5", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e999",
-         "-1e999", "4102444800", "\"\"", "[]", "{}", "\" \"", "\"\\u0000\"", "\"\\ud800\"", "\"\\u202e\\u0007\""]
-            .map(String::from)
-            .into();
+    let mut values: Vec<String> = [
+        "null",
+        "true",
+        "7",
+        "-1",
+        "1.5",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1e999",
+        "-1e999",
+        "4102444800",
+        "\"\"",
+        "[]",
+        "{}",
+        "\" \"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\u202e\\u0007\"",
+    ]
+    .map(String::from)
+    .into();
     values.push(format!("\"{}\"", MARKER.repeat(1_000)));
     values.push(json!(tricky).to_string());
     for value in [json!(MARKER), json!([MARKER]), json!({ MARKER: MARKER }), json!(format!("{MARKER}\0{MARKER}"))] {
@@ -116,8 +144,14 @@ fn broken_bodies(text: &str) -> Vec<Bad> {
     all.push(Bad::json("a null byte behind", "", format!("{text}\0")).status(400));
     all.push(Bad::json("a comment", "", format!("/* {MARKER} */{text}")).status(400));
     all.push(Bad::json("a byte order mark", "", format!("\u{feff}{text}")).status(400));
-    all.push(Bad::json("another encoding", "", text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).status(400));
-    all.push(Bad::json("broken UTF-8 in a value", "", [b"{\"identifier\":\"", &[0xff, 0xfe][..], b"\"}"].concat()).status(400));
+    all.push(
+        Bad::json("another encoding", "", text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())
+            .status(400),
+    );
+    all.push(
+        Bad::json("broken UTF-8 in a value", "", [b"{\"identifier\":\"", &[0xff, 0xfe][..], b"\"}"].concat())
+            .status(400),
+    );
     all.push(Bad::json("broken UTF-8 in a name", "", [b"{\"", &[0xc3, 0x28][..], b"\":1}"].concat()).status(400));
     for whole in ["[]", "null", "7", "true", "\"ZQMARKERQZ\"", "[[]]", "[{}]"] {
         all.push(Bad::json(&format!("{whole} as a whole"), "", whole).status(422));
@@ -128,7 +162,9 @@ fn broken_bodies(text: &str) -> Vec<Bad> {
     all.push(Bad::json("a deep unknown field", "", "{\"a\":".repeat(20_000) + "1" + &"}".repeat(20_000)));
     let large = format!("{{\"{MARKER}\":\"{}\"}}", "x".repeat(sayso::limits::BODY_BYTES_MAX));
     all.push(Bad::json("too large", "", large).status(413));
-    for media_type in ["text/plain", "", "application/jsonp", "application/json, text/plain", "application/x-www-form-urlencoded"] {
+    for media_type in
+        ["text/plain", "", "application/jsonp", "application/json, text/plain", "application/x-www-form-urlencoded"]
+    {
         let name = format!("as {media_type:?}");
         all.push(Bad { name, field: None, media_type, body: bytes.to_vec(), status: Some(415) });
     }
@@ -157,7 +193,8 @@ fn check(answer: &Answer, bad: &Bad, case: &Case) {
         && problem == "invalid-field"
     {
         let named = answer.json()["field"].as_str().unwrap_or_default().to_owned();
-        let named_so = named == *field || named.starts_with(&format!("{field}[")) || named.starts_with(&format!("{field}."));
+        let named_so =
+            named == *field || named.starts_with(&format!("{field}[")) || named.starts_with(&format!("{field}."));
         assert!(named_so, "the field is `{field}`: {what}");
     }
 }
@@ -192,7 +229,9 @@ on_both!(every_bad_body_is_a_problem_that_changes_nothing_and_repeats_nothing, |
     for (case, token) in cases(&api).await {
         let all = match &case.good {
             Good::Json(good) => bad_bodies(case.route.path, good),
-            Good::Nothing => bad_bodies(case.route.path, &json!({})).into_iter().filter(|bad| bad.body != b"{}").collect(),
+            Good::Nothing => {
+                bad_bodies(case.route.path, &json!({})).into_iter().filter(|bad| bad.body != b"{}").collect()
+            }
             Good::Form(_) | Good::Activity(_) => continue,
         };
         let before = tables(&api.world).await;
@@ -227,11 +266,15 @@ on_both!(a_client_gets_a_token_only_with_a_form_of_one_field, |world| {
         assert_eq!(answer.status, status, "{body}");
         assert!(!answer.text().contains(MARKER) && !answer.problem().is_empty(), "{body}");
     }
-    let large = api.post("/v1/auth/token").header("authorization", &operator).bytes(form, vec![b'a'; 300_000]).send().await;
+    let large =
+        api.post("/v1/auth/token").header("authorization", &operator).bytes(form, vec![b'a'; 300_000]).send().await;
     assert_eq!((large.status, large.problem().as_str()), (413, "too-large"));
     let form_body = || b"grant_type=client_credentials".to_vec();
-    for authorization in ["", "Basic", "Basic ", "Basic %%%", "Basic b3BlcmF0b3I=", "Bearer x", "Basic //79", "b3BlcmF0b3I6eA=="] {
-        let answer = api.post("/v1/auth/token").header("authorization", authorization).bytes(form, form_body()).send().await;
+    for authorization in
+        ["", "Basic", "Basic ", "Basic %%%", "Basic b3BlcmF0b3I=", "Bearer x", "Basic //79", "b3BlcmF0b3I6eA=="]
+    {
+        let answer =
+            api.post("/v1/auth/token").header("authorization", authorization).bytes(form, form_body()).send().await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "bad-credentials"), "{authorization}");
     }
     let none = api.post("/v1/auth/token").bytes(form, form_body()).send().await;
@@ -333,9 +376,20 @@ on_both!(a_body_may_be_as_large_as_the_limit_and_no_larger, |world| {
 });
 
 const OWN_NAUGHTY: [&str; 14] = [
-    "undefined", "' OR 1=1 --", "'; DROP TABLE event; --", "<script>alert(1)</script>", "${jndi:ldap://x.example/a}",
-    "../../../../etc/passwd", "\u{0}\u{1}\u{7f}", "\u{202e}moc.elpmaxe@a", "Ω≈ç√∫˜µ≤≥÷", "👩‍👩‍👧‍👦", "%00%ff", "\r\nX-Injected: 1",
-    "İıſK@example.org", "{{7*7}}",
+    "undefined",
+    "' OR 1=1 --",
+    "'; DROP TABLE event; --",
+    "<script>alert(1)</script>",
+    "${jndi:ldap://x.example/a}",
+    "../../../../etc/passwd",
+    "\u{0}\u{1}\u{7f}",
+    "\u{202e}moc.elpmaxe@a",
+    "Ω≈ç√∫˜µ≤≥÷",
+    "👩‍👩‍👧‍👦",
+    "%00%ff",
+    "\r\nX-Injected: 1",
+    "İıſK@example.org",
+    "{{7*7}}",
 ];
 
 fn naughty() -> Vec<String> {
@@ -374,7 +428,11 @@ on_both!(naughty_strings_do_no_harm_anywhere, |world| {
             checks_out(&answer, &text, path);
         }
         let notice = json!({ "purpose": "link", "text": text, "locale": "en", "material": false });
-        checks_out(&api.post("/v1/admin/notices").bearer(&operator.token).json(&notice).send().await, &text, "a notice");
+        checks_out(
+            &api.post("/v1/admin/notices").bearer(&operator.token).json(&notice).send().await,
+            &text,
+            "a notice",
+        );
         let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         for path in [
             format!("/v1/notices/{encoded}"),
@@ -399,7 +457,9 @@ async fn what_is_no_json_is_400_and_what_is_json_is_never_a_5xx() {
         let (name, bytes) = (shared::name(file), std::fs::read(file).unwrap());
         let calls = [
             api.post("/v1/opt-out").bytes("application/json", bytes.clone()),
-            api.post("/v1/activities?source=activitypub").bearer(&collector.token).bytes("application/json", bytes.clone()),
+            api.post("/v1/activities?source=activitypub")
+                .bearer(&collector.token)
+                .bytes("application/json", bytes.clone()),
         ];
         for call in calls {
             let answer = call.send().await;

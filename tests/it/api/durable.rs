@@ -184,7 +184,10 @@ async fn killed_during_its_first_start_it_comes_up_and_has_an_operator() {
         let before = std::fs::read_to_string(&shown).unwrap();
         std::fs::remove_file(&shown).unwrap();
         let program = Program::start(folder.path(), "");
-        assert!(program.secret.is_some() || before.contains("shown only now"), "after {millis} ms nobody has the secret");
+        assert!(
+            program.secret.is_some() || before.contains("shown only now"),
+            "after {millis} ms nobody has the secret"
+        );
         ok(program.get("/v1/notices/link"), 200).await;
         program.kill();
         verify_log(folder.path(), "");
@@ -227,7 +230,8 @@ async fn asked_to_stop_it_ends_within_five_seconds_and_loses_no_counts() {
         let mut half = TcpStream::connect(&address).await.unwrap();
         half.write_all(b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-le").await.unwrap();
         let mut body_half = TcpStream::connect(&address).await.unwrap();
-        let head = b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
+        let head =
+            b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
         body_half.write_all(head).await.unwrap();
         for _ in 0..7 {
             ok(program.post("/v1/gate/filter").bearer_auth(&recipient).json(&body), 200).await;

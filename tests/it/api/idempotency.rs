@@ -54,23 +54,41 @@ async fn acts(api: &Api, anna: &Somebody) -> Vec<Act> {
         body
     };
     vec![
-        Act::new("opt out", "POST", "/v1/opt-out", None)
-            .bodies(address("stranger@example.org", json!({ "for": "self" })), "for", json!("child")),
-        Act::new("request", "POST", "/v1/requests", None)
-            .bodies(address("stranger@example.org", json!({ "what": "access" })), "what", json!("status")),
-        Act::new("register", "POST", "/v1/subjects", None)
-            .bodies(address("new@example.org", json!({ "adult": "yes" })), "adult", json!("no")),
-        Act::new("claim", "POST", "/v1/me/identifiers", me)
-            .bodies(json!({ "kind": "handle", "identifier": "github:me" }), "identifier", json!("github:you")),
+        Act::new("opt out", "POST", "/v1/opt-out", None).bodies(
+            address("stranger@example.org", json!({ "for": "self" })),
+            "for",
+            json!("child"),
+        ),
+        Act::new("request", "POST", "/v1/requests", None).bodies(
+            address("stranger@example.org", json!({ "what": "access" })),
+            "what",
+            json!("status"),
+        ),
+        Act::new("register", "POST", "/v1/subjects", None).bodies(
+            address("new@example.org", json!({ "adult": "yes" })),
+            "adult",
+            json!("no"),
+        ),
+        Act::new("claim", "POST", "/v1/me/identifiers", me).bodies(
+            json!({ "kind": "handle", "identifier": "github:me" }),
+            "identifier",
+            json!("github:you"),
+        ),
         Act::new("grant", "POST", "/v1/me/consents", me).bodies(grant, "decision", json!("refused")),
         Act::new("withdraw", "DELETE", &format!("/v1/me/consents/{}", granted["consent_id"]), me),
         Act::new("withdraw a purpose", "DELETE", "/v1/me/consents?purpose=public_profile", me),
         Act::new("hold", "POST", "/v1/me/hold", me),
         Act::new("lift", "DELETE", "/v1/me/hold", me),
-        Act::new("topic", "PUT", "/v1/me/topics/music", me)
-            .bodies(json!({ "decision": "rejected" }), "decision", json!("accepted")),
-        Act::new("client", "POST", "/v1/admin/clients", admin)
-            .bodies(json!({ "id": "new-client", "role": "auditor" }), "role", json!("operator")),
+        Act::new("topic", "PUT", "/v1/me/topics/music", me).bodies(
+            json!({ "decision": "rejected" }),
+            "decision",
+            json!("accepted"),
+        ),
+        Act::new("client", "POST", "/v1/admin/clients", admin).bodies(
+            json!({ "id": "new-client", "role": "auditor" }),
+            "role",
+            json!("operator"),
+        ),
         Act::new("switch off", "DELETE", "/v1/admin/clients/to-disable", admin),
         Act::new("notice", "POST", "/v1/admin/notices", admin).bodies(
             json!({ "purpose": "link", "text": "new words", "locale": "en", "material": false }),
@@ -78,8 +96,11 @@ async fn acts(api: &Api, anna: &Somebody) -> Vec<Act> {
             json!("other words"),
         ),
         Act::new("proof", "POST", &format!("/v1/admin/claims/{}/proof", text(&claim, "id")), admin),
-        Act::new("age", "POST", "/v1/admin/age-signals", admin)
-            .bodies(address("stranger@example.org", json!({})), "identifier", json!("other@example.org")),
+        Act::new("age", "POST", "/v1/admin/age-signals", admin).bodies(
+            address("stranger@example.org", json!({})),
+            "identifier",
+            json!("other@example.org"),
+        ),
         Act::new("erase", "DELETE", "/v1/me", me),
     ]
 }

@@ -1,6 +1,6 @@
 //! Nobody learns from an answer, its shape or its moment whether somebody is a member, a minor, paused or gone (G12).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sayso::http::{Pace, ROUTES};
 use serde_json::{Value, json};
@@ -86,7 +86,8 @@ on_both!(what_an_outsider_asks_about_somebody_has_one_answer_whoever_it_is, |wor
         }
     }
     let leaves = api.get("/v1/log/leaves").send().await.expect_status(200).json();
-    let kinds: Vec<_> = leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
+    let kinds: Vec<_> =
+        leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
     assert!(kinds.iter().all(|kind| **kind == json!("opted_out")), "{kinds:?}");
 });
 
@@ -104,7 +105,8 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     let api = Api::over(world);
     let recipient = api.recipient("a-recipient").await;
     people(&api).await;
-    let mut names: Vec<Value> = STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
+    let mut names: Vec<Value> =
+        STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
     for (state, act) in [("withdrawn", "DELETE"), ("paused", "POST"), ("expired", "")] {
         let person = api.person(&address(state)).await;
         let granted = api.grant(&person, "a-recipient").await;
@@ -191,7 +193,7 @@ async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantu
         ("/v1/opt-out", json!({ "kind": "email", "identifier": address("unknown"), "for": "self" })),
         ("/v1/opt-out", json!({ "wrong": true })),
     ] {
-        let begun = Instant::now();
+        let begun = sayso::clock::Mark::now();
         api.post(path).json(&body).send().await;
         assert!(begun.elapsed() >= quantum, "{path} left after {:?}", begun.elapsed());
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ impl Program {
         let said = Said::default();
         collect(child.stdout.take().unwrap(), &said);
         collect(child.stderr.take().unwrap(), &said);
-        let begun = Instant::now();
+        let begun = sayso::clock::Mark::now();
         let url = loop {
             let now = said.lock().unwrap().clone();
             if let Some((_, rest)) = now.split_once("sayso listens on ")
@@ -92,7 +92,7 @@ impl Program {
 
     /// Asks it to stop, and returns how it ended, after how long, and all it said.
     pub fn terminate(mut self) -> (ExitStatus, Duration, String) {
-        let begun = Instant::now();
+        let begun = sayso::clock::Mark::now();
         let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
         let status = self.child.wait().unwrap();
@@ -133,7 +133,8 @@ impl Program {
     }
 
     pub async fn token(&self, id: &str, secret: &str) -> String {
-        let form = self.post("/v1/auth/token").basic_auth(id, Some(secret)).form(&[("grant_type", "client_credentials")]);
+        let form =
+            self.post("/v1/auth/token").basic_auth(id, Some(secret)).form(&[("grant_type", "client_credentials")]);
         text(&ok(form, 200).await, "access_token")
     }
 }

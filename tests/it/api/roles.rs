@@ -67,7 +67,8 @@ on_both!(the_right_caller_is_let_in_everywhere, |world| {
     let shared = things(&api, &callers.person, "a-recipient").await;
     for route in ROUTES {
         let mut own = None;
-        let mut token = callers.tokens.iter().find(|(access, _)| *access == route.access).map(|(_, token)| token.clone());
+        let mut token =
+            callers.tokens.iter().find(|(access, _)| *access == route.access).map(|(_, token)| token.clone());
         if matches!(route.access, Access::Person) {
             let place = ROUTES.iter().position(|one| std::ptr::eq(one, route)).unwrap();
             let owner = api.person(&format!("person{place}@example.org")).await;
@@ -82,7 +83,8 @@ on_both!(the_right_caller_is_let_in_everywhere, |world| {
         };
         if answer.status >= 400 {
             let problem = answer.problem();
-            let let_in = problem != "forbidden" && (problem != "unauthenticated" || case.route.access == Access::Anyone);
+            let let_in =
+                problem != "forbidden" && (problem != "unauthenticated" || case.route.access == Access::Anyone);
             assert!(let_in, "{} {problem}", case.name());
         }
         assert!(answer.status < 500 || route.access == Access::NotBuilt, "{} {}", case.name(), answer.text());
@@ -264,7 +266,8 @@ on_both!(another_recipients_name_for_a_person_is_nobodys_name, |world| {
 
 on_both!(an_unknown_path_and_a_wrong_method_are_problems, |world| {
     let api = Api::over(world);
-    for path in ["/", "/v1", "/v1/", "/v1/me/", "/v2/opt-out", "/v1/opt-out/", "/V1/opt-out", "//v1/opt-out", "/admin"] {
+    for path in ["/", "/v1", "/v1/", "/v1/me/", "/v2/opt-out", "/v1/opt-out/", "/V1/opt-out", "//v1/opt-out", "/admin"]
+    {
         refused(&api.get(path).send().await, 404, "not-found", path);
     }
     for path in ["/v1/erasures/x", "/v1/erasures/%00", "/v1/erasures/%ff", "/v1/notices/NO", "/v1/notices/%00"] {

@@ -23,7 +23,8 @@ async fn live_a_life(program: &Program, data: &Path, secret: &str) -> (Somebody,
     let tokens = ok(program.post("/v1/auth/verify").json(&verify), 200).await;
     let login = json!({ "identifier": address, "password": password });
     let again = ok(program.post("/v1/auth/login").json(&login), 200).await;
-    let refreshed = ok(program.post("/v1/auth/refresh").json(&json!({ "refresh_token": tokens["refresh_token"] })), 200).await;
+    let refreshed =
+        ok(program.post("/v1/auth/refresh").json(&json!({ "refresh_token": tokens["refresh_token"] })), 200).await;
     let person = super::client::somebody(&address, &again);
     let claim = json!({ "kind": "handle", "identifier": format!("activitypub:https://127.0.0.1:9/users/{MARK}") });
     let claimed = ok(program.post("/v1/me/identifiers").bearer_auth(&person.access).json(&claim), 201).await;
@@ -61,7 +62,8 @@ async fn be_wrong(program: &Program, person: &Somebody) {
         format!("{{\"identifier\": \"{MARK}@example.org\", \"code\": \"{MARK}\"}}"),
         format!("{{\"refresh_token\": \"{MARK}\"}}"),
     ];
-    let paths = ["/v1/opt-out", "/v1/subjects", "/v1/auth/login", "/v1/auth/verify", "/v1/auth/refresh", "/v1/me/consents"];
+    let paths =
+        ["/v1/opt-out", "/v1/subjects", "/v1/auth/login", "/v1/auth/verify", "/v1/auth/refresh", "/v1/me/consents"];
     for path in paths {
         for body in &bodies {
             let request = program.post(&format!("{path}?{MARK}={MARK}")).header("content-type", "application/json");

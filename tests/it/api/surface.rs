@@ -121,8 +121,21 @@ on_both!(an_auditor_filters_by_kind_day_and_place, |world| {
     assert_eq!(count(&of(&format!("?after={}", last - 1)).await), 1);
     assert_eq!(count(&of(&format!("?after={last}")).await), 0);
     for query in [
-        "?limit=0", "?limit=1001", "?limit=-1", "?after=x", "?from=2026-02-30", "?from=yesterday", "?to=2026-11-23T00:00",
-        "?kind=%00", "?kind=", "?kind=NO", "?kind=a&kind=b", "?kind=%ff", "?subject=1", "?from=", "?from=99999-01-01",
+        "?limit=0",
+        "?limit=1001",
+        "?limit=-1",
+        "?after=x",
+        "?from=2026-02-30",
+        "?from=yesterday",
+        "?to=2026-11-23T00:00",
+        "?kind=%00",
+        "?kind=",
+        "?kind=NO",
+        "?kind=a&kind=b",
+        "?kind=%ff",
+        "?subject=1",
+        "?from=",
+        "?from=99999-01-01",
     ] {
         let answer = events(&api, token, query).await;
         assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-field"), "{query}");
@@ -163,7 +176,10 @@ async fn what_is_hardly_http_is_refused_on_a_real_socket() {
     for (what, bytes) in [
         ("no HTTP at all", b"hello\r\n\r\n".to_vec()),
         ("a head that does not end", format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(900_000)).into_bytes()),
-        ("two lengths", b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_vec()),
+        (
+            "two lengths",
+            b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
+        ),
         (
             "a length and chunks",
             b"POST /v1/opt-out HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\

@@ -233,14 +233,7 @@ on_both!(a_changed_or_inserted_grant_is_found, |world| {
         ("purpose = 'public_profile'", "purpose = 'attention_score'"),
         ("recipient = 'desk'", "recipient = 'sayso'"),
     ] {
-        let which = "WHERE subject = (SELECT min(subject) FROM live_grant) AND source IN ('activitypub', 'x')";
-        let which = if world.db == Db::Postgres {
-            which
-                .replace("min(subject)", "subject")
-                .replace("FROM live_grant)", "FROM live_grant ORDER BY subject LIMIT 1)")
-        } else {
-            which.to_owned()
-        };
+        let which = "WHERE subject = (SELECT subject FROM standing ORDER BY subject LIMIT 1) AND source IN ('activitypub', 'x')";
         assert_eq!(tamper(&world, &format!("UPDATE live_grant SET {there} {which}")).await, 1);
         assert_ne!(findings(&world).await, [], "{there}");
         tamper(&world, &format!("UPDATE live_grant SET {back} {which}")).await;

@@ -1,5 +1,7 @@
 //! A pause hides everything and ends nothing.
 
+use std::fmt::Write;
+
 use sayso::domain::Whom;
 
 use super::*;
@@ -31,7 +33,7 @@ async fn told(world: &World, members: &[Member]) -> String {
             view
         });
         let explanation = world.app.explanation(&member.caller, None).await.map(|view| view.explanation);
-        told += &format!("{score:?} {explanation:?}\n");
+        writeln!(told, "{score:?} {explanation:?}").unwrap();
     }
     told
 }

@@ -26,11 +26,10 @@ fn mailed_code(world: &World, address: &str) -> String {
     for entry in std::fs::read_dir(world.path().join("outbox")).unwrap() {
         let path = entry.unwrap().path();
         let mail = std::fs::read_to_string(&path).unwrap();
-        if mail.contains(&format!("To: {address}")) {
-            if let Some((_, rest)) = mail.split_once("The code is: ") {
-                std::fs::remove_file(path).unwrap();
-                return rest[..8].to_owned();
-            }
+        let to_them = mail.contains(&format!("To: {address}"));
+        if let Some((_, rest)) = mail.split_once("The code is: ").filter(|_| to_them) {
+            std::fs::remove_file(path).unwrap();
+            return rest[..8].to_owned();
         }
     }
     panic!("no code for {address}")

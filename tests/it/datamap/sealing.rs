@@ -74,7 +74,7 @@ proptest! {
     }
 }
 
-/// In the database itself: every sealed cell, put into every other row of its column, opens nowhere.
+// In the database itself: every sealed cell, put into every other row of its column, opens nowhere.
 on_both!(a_sealed_cell_of_somebody_else_is_refused_by_the_service, |world| {
     let anna = member(&world, "anna@example.org").await;
     let ben = member(&world, "ben@example.org").await;
@@ -105,7 +105,7 @@ on_both!(a_sealed_cell_of_somebody_else_is_refused_by_the_service, |world| {
     raw.close().await;
 });
 
-/// What can be read in the whole database of a member: not their address.
+// What can be read in the whole database of a member: not their address.
 on_both!(no_address_lies_in_clear, |world| {
     member(&world, "anna.marker@example.org").await;
     for (table, row) in everything(&world).await {

@@ -313,8 +313,8 @@ on_both!(the_export_holds_every_marker_and_the_erasure_leaves_none, |world| {
     assert_eq!(world.app.identifiers(&ben.caller).await.unwrap()[0].identifier, "ben@example.org");
 });
 
-/// Nothing is planted where nobody looks: whatever the live schema has is in the map, and each table with an owner is either
-/// made here or by the service.
+// Nothing is planted where nobody looks: whatever the live schema has is in the map, and each table with an owner is either
+// made here or by the service.
 on_both!(every_table_of_the_live_schema_is_either_planted_or_about_nobody, |world| {
     let tables: std::collections::BTreeSet<String> =
         world.app.store.columns().await.unwrap().into_iter().map(|column| column.table).collect();

@@ -13,7 +13,7 @@ pub(super) fn forms(marker: &[u8]) -> Vec<Vec<u8>> {
         let bytes = [&vec![0; before], marker].concat();
         for text in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
             let (from, until) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-            forms.push(text[from..until].as_bytes().to_vec());
+            forms.push(text.as_bytes()[from..until].to_vec());
         }
     }
     forms.dedup();

@@ -60,12 +60,12 @@ fn grant(events: &Events, triple: &Triple) -> Option<Grant> {
     let end = (0..events.len()).rev().find(|place| ends(events, *place, triple)).map_or(0, |place| place + 1);
     let mut found: Option<Grant> = None;
     for (seq, event) in &events[end..] {
-        if let Act::Granted { triple: granted, notice_version, valid_until, .. } = &event.act {
-            if granted == triple {
-                let kept = found.filter(|old| event.at < old.valid_until).map(|old| old.lineage);
-                let (lineage, notice_version) = (kept.unwrap_or(*seq), *notice_version);
-                found = Some(Grant { lineage, notice_version, valid_until: *valid_until });
-            }
+        if let Act::Granted { triple: granted, notice_version, valid_until, .. } = &event.act
+            && granted == triple
+        {
+            let kept = found.filter(|old| event.at < old.valid_until).map(|old| old.lineage);
+            let (lineage, notice_version) = (kept.unwrap_or(*seq), *notice_version);
+            found = Some(Grant { lineage, notice_version, valid_until: *valid_until });
         }
     }
     found

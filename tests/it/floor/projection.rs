@@ -149,7 +149,8 @@ fn empty_and_partial_rules_deny_everybody() {
 
 #[test]
 fn each_flag_of_a_standing_reaches_the_floor() {
-    let flagged: [(fn(&mut Standing), Denial); 7] = [
+    type Flagged = (fn(&mut Standing), Denial);
+    let flagged: [Flagged; 7] = [
         (|s| s.erased = true, Denial::Erased),
         (|s| s.latched = true, Denial::Latched),
         (|s| s.adult = Adult::No, Denial::NotAdult),

@@ -45,7 +45,9 @@ on_both!(guesses_at_the_same_moment_are_counted_one_by_one, |world| {
     let requested = world.app.request(&ann, sayso::service::What::Access, None).await.unwrap();
     let guesses = (0..24).map(|guess| {
         let app = world.app.clone();
-        tokio::spawn(async move { app.confirm(&requested.reference, &secret(&format!("x{guess}")), None).await.is_ok() })
+        tokio::spawn(
+            async move { app.confirm(&requested.reference, &secret(&format!("x{guess}")), None).await.is_ok() },
+        )
     });
     for guess in guesses.collect::<Vec<_>>() {
         assert!(!guess.await.unwrap());

@@ -11,7 +11,7 @@ const ROUNDS: usize = 12;
 fn burst(round: usize) -> Vec<Value> {
     let like = |number: u32| {
         let name = format!("r{round}-{number}");
-        let (who, whose) = if number % 2 == 0 { ("ben", "ann") } else { ("ann", "ben") };
+        let (who, whose) = if number.is_multiple_of(2) { ("ben", "ann") } else { ("ann", "ben") };
         super::response("Like", &name, who, (whose, number), number % 5, true)
     };
     (0..600).map(like).collect()
@@ -75,6 +75,25 @@ on_both!(ingest_is_no_act, |world| {
     assert_eq!(log_size(&world).await, before);
     let sums = ask(&world, "SELECT CAST(CAST(sum(times) AS BIGINT) AS TEXT) FROM edge").await;
     assert_eq!(sums, ["600"]);
+});
+
+on_both!(two_who_claim_one_post_at_once_do_not_stop_each_other, |world| {
+    scored_member(&world, "ann").await;
+    scored_member(&world, "ben").await;
+    let claims = |who: &str| -> Vec<Value> {
+        let claim = |number| {
+            let mut post = super::post(who, number, 1, None);
+            post["object"]["id"] = super::post_id("one-or-the-other", number).into();
+            post
+        };
+        (0..40).map(claim).collect()
+    };
+    for _ in 0..4 {
+        let (anns, bens) = (claims("ann"), claims("ben"));
+        let (one, other) = tokio::join!(super::ingest(&world, &anns), super::ingest(&world, &bens));
+        assert_eq!(one.accepted + other.accepted, 40);
+        crate::people::tamper(&world, "DELETE FROM object").await;
+    }
 });
 
 on_both!(many_collectors_at_once_count_everything_once, |world| {

@@ -20,7 +20,7 @@ fn forms() -> Vec<Vec<u8>> {
         MARKER.to_uppercase().into_bytes(),
         hex::encode(MARKER).into_bytes(),
         hex::encode_upper(MARKER).into_bytes(),
-        MARKER.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>().into_bytes(),
+        percent().into_bytes(),
         MARKER.bytes().rev().collect(),
         MARKER.encode_utf16().flat_map(u16::to_le_bytes).collect(),
     ];
@@ -32,6 +32,10 @@ fn forms() -> Vec<Vec<u8>> {
         }
     }
     forms
+}
+
+fn percent() -> String {
+    MARKER.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn scan(folder: &Path, forms: &[Vec<u8>], read: &mut usize) {
@@ -111,7 +115,7 @@ fn the_scan_finds_what_is_there() {
         STANDARD_NO_PAD.encode(format!("{MARKER}zzzz")),
         STANDARD_NO_PAD.encode(format!("x{MARKER}zzzz")),
         URL_SAFE_NO_PAD.encode(format!("xy{MARKER}zzzz")),
-        MARKER.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        percent(),
     ];
     for text in encoded {
         fs::write(folder.path().join("file"), &text).unwrap();
