@@ -120,7 +120,8 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
             (own_name, format!("{text}: each field must be there, once"))
         }
         _ if text.starts_with("unknown field") => {
-            let known = text.rsplit_once(", expected ").map_or("no field at all", |(_, known)| known);
+            let known = text.rsplit_once(", expected ").filter(|_| !text.ends_with("there are no fields"));
+            let known = known.map_or("no field at all", |(_, known)| known);
             ("", format!("a field is not known here: expected {known}"))
         }
         Some((_, expected)) => (field, format!("expected {expected}")),
