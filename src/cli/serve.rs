@@ -33,13 +33,13 @@ impl Serve {
         telemetry::start(config.log_format);
         let Boot { app, operator_secret } =
             App::open(config, Clock::system(), Entropy::system(), Access::Serve).await?;
+        if let Some(secret) = operator_secret {
+            show_secret(&secret)?; // before anything else can fail: it is kept nowhere
+        }
         let vkey = app.log_vkey();
         let running = http::start(Arc::new(app)).await?;
         output::line(&format!("sayso listens on http://{}", running.address))?;
         output::line(&format!("the log's public key: {vkey}"))?;
-        if let Some(secret) = operator_secret {
-            show_secret(&secret)?;
-        }
         Ok(running.run_until(told_to_stop()).await?)
     }
 }

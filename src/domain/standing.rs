@@ -76,7 +76,7 @@ impl Default for Standing {
 pub struct History {
     /// What is in force.
     pub standing: Standing,
-    /// How and when triples stopped.
+    /// How and when triples last stopped; a later grant does not undo that they did.
     pub ended: BTreeMap<Triple, (Seq, End)>,
     /// The last hold, opt-out or latch.
     pub paused: Option<Seq>,
@@ -116,6 +116,7 @@ impl History {
                 self.opt_out(seq, Whom::Child, event.at);
             }
             Act::Registered { adult, assurance } if self.standing.adult == Adult::Unknown => {
+                self.end_all(seq); // a yes from before it was known who says it is none
                 self.register(*adult, *assurance);
             }
             Act::Granted { triple, notice_version, valid_until, .. } => {
@@ -163,7 +164,6 @@ impl History {
     fn grant(&mut self, triple: &Triple, fresh: &Grant, at: Micros) {
         let live = self.standing.grants.get(triple).filter(|old| at < old.valid_until);
         let lineage = live.map_or(fresh.lineage, |old| old.lineage);
-        self.ended.remove(triple);
         self.standing.grants.insert(triple.clone(), Grant { lineage, ..fresh.clone() });
     }
 

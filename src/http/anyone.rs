@@ -55,7 +55,7 @@ pub(super) async fn confirm(
     Path(reference): Path<Reference>,
     act: Act<Confirm>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(app.confirm(&reference, &act.body.code).await?))
+    Ok(Json(app.confirm(&reference, &act.body.code, act.idempotency.as_ref()).await?))
 }
 
 pub(super) async fn erasure(

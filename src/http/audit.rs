@@ -48,8 +48,8 @@ pub(super) async fn events(
 ) -> Result<Json<Vec<LeafView>>, Problem> {
     let query = AuditQuery {
         kind: search.kind,
-        from: search.from.as_deref().map(day).transpose()?,
-        to: search.to.as_deref().map(day).transpose()?,
+        from: search.from.as_deref().map(|text| day("from", text)).transpose()?,
+        to: search.to.as_deref().map(|text| day("to", text)).transpose()?,
         after: search.after.map(Seq),
         limit: search.limit,
     };

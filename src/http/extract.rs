@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as Ax
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Shared;
 use super::problem::Problem;
@@ -88,15 +88,21 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
     first.to_str().map(Some).map_err(|_| refused("expected printable ASCII"))
 }
 
+/// What is no JSON is told apart from JSON that does not fit; a list in place of an object never fits, although serde takes it.
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let no_text =
+        |_| Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "the body is no JSON: it is not in UTF-8");
+    let text = std::str::from_utf8(if bytes.is_empty() { b"{}" } else { bytes }).map_err(no_text)?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| wrong_json(&error, ""))?;
+    if !text.trim_start().starts_with('{') {
+        let detail = "expected a JSON object as the whole body";
+        return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "", detail));
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
         wrong_json(error.inner(), &field)
-    })?;
-    reader.end().map_err(|error| wrong_json(&error, ""))?;
-    Ok(value)
+    })
 }
 
 /// Says what serde expected, never what it found: that may be personal.
@@ -106,13 +112,15 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
         return Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail);
     }
     let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default();
-    let (field, detail) = match text.split_once("expected ") {
+    // What was found stands in front of what was expected and may hold the same words, so both are cut at their last.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let own_name = text.split('`').nth(1).unwrap_or_default();
+    let (field, detail) = match text.rsplit_once("expected ") {
         _ if text.starts_with("missing field") || text.starts_with("duplicate field") => {
-            (field, format!("{text}: each field must be there, once"))
+            (own_name, format!("{text}: each field must be there, once"))
         }
         _ if text.starts_with("unknown field") => {
-            let known = text.split_once(", expected ").map_or("no field at all", |(_, known)| known);
+            let known = text.rsplit_once(", expected ").map_or("no field at all", |(_, known)| known);
             ("", format!("a field is not known here: expected {known}"))
         }
         Some((_, expected)) => (field, format!("expected {expected}")),

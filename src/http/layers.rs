@@ -6,7 +6,8 @@
 //! 4. panics become a problem;
 //! 5. places: beyond the limit 503 at once, rather than slow answers for all;
 //! 6. the time limit: 503, because the outcome is not known;
-//! 7. the fixed quantum for answers whose time could tell who is known.
+//! 7. the fixed quantum for answers whose time could tell who is known;
+//! 8. what could be read in two ways, or would be ignored, is refused (N23).
 
 use std::any::Any;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
@@ -23,8 +24,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::Shared;
+use super::extract::only;
 use super::problem::Problem;
-use super::routes::{Pace, ROUTES};
+use super::routes::{Pace, ROUTES, Reads, Route};
 use crate::clock::Mark;
 use crate::limits;
 
@@ -32,6 +34,7 @@ pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
     let places = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
     let quantum = Duration::from_millis(app.config.quantum_millis);
     routes
+        .layer(from_fn(decided))
         .layer(from_fn_with_state(quantum, steady))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(places, with_place))
@@ -94,6 +97,26 @@ async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -
     let response = next.run(request).await;
     tokio::time::sleep(rest(begun.elapsed(), quantum)).await;
     response
+}
+
+/// Headers that must not come twice, on any route.
+const ONCE: [header::HeaderName; 3] =
+    [header::AUTHORIZATION, header::CONTENT_TYPE, header::HeaderName::from_static("idempotency-key")];
+
+async fn decided(request: Request, next: Next) -> Response {
+    for name in &ONCE {
+        if let Err(problem) = only(request.headers(), name) {
+            return problem.into_response();
+        }
+    }
+    let stray = request.uri().query().is_some_and(|query| !query.is_empty());
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let this = |one: &&Route| Some(one.path) == matched(&request) && one.method.eq_ignore_ascii_case(method.as_str());
+    if stray && ROUTES.iter().find(this).is_some_and(|route| route.reads == Reads::Path) {
+        let detail = "expected no parameters after `?`: this does not read any";
+        return Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail).into_response();
+    }
+    next.run(request).await
 }
 
 /// How long until the next multiple of the quantum.

@@ -13,7 +13,9 @@ use super::problem::Problem;
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple};
 use crate::ident::IdentifierKind;
 use crate::ids::IdentifierId;
-use crate::service::{ConsentDecision, ConsentRequest, Consents, Done, Export, IdentifierView, ServiceError};
+use crate::service::{
+    ConsentDecision, ConsentRequest, Consents, Done, ErasureStarted, Export, IdentifierView, ServiceError,
+};
 
 pub(super) async fn identifiers(
     State(app): State<Shared>,
@@ -136,8 +138,17 @@ pub(super) async fn erase(State(app): State<Shared>, request: Request) -> Result
     {
         return Ok((StatusCode::ACCEPTED, Json(before)));
     }
-    let Person(caller) = Person::from_request_parts(&mut parts, &app).await?;
+    let caller = match Person::from_request_parts(&mut parts, &app).await {
+        Ok(Person(caller)) => caller,
+        Err(problem) => return Ok((StatusCode::ACCEPTED, Json(same_moment(&app, &act, problem).await?))),
+    };
     Ok((StatusCode::ACCEPTED, Json(app.erase(&caller, act.idempotency.as_ref()).await?)))
+}
+
+/// The same request, sent twice at once, may have ended the log-in between the two questions above.
+async fn same_moment(app: &Shared, act: &Act<Nothing>, problem: Problem) -> Result<ErasureStarted, Problem> {
+    let Some(idempotency) = &act.idempotency else { return Err(problem) };
+    app.erased_before(idempotency).await?.ok_or(problem)
 }
 
 #[derive(Deserialize)]
@@ -149,13 +160,13 @@ pub(super) struct AsOf {
 impl AsOf {
     /// A calendar day, `YYYY-MM-DD`.
     fn time(&self) -> Result<Option<Micros>, Problem> {
-        self.as_of.as_deref().map(day).transpose().map(|day| day.map(Day::start))
+        self.as_of.as_deref().map(|text| day("as_of", text)).transpose().map(|day| day.map(Day::start))
     }
 }
 
-/// Reads `YYYY-MM-DD`.
-pub(super) fn day(text: &str) -> Result<Day, Problem> {
-    Ok(Day::parse(text).ok_or_else(|| ServiceError::invalid("as_of, from, to", "a day such as `2026-11-22`"))?)
+/// Reads the `YYYY-MM-DD` of a parameter.
+pub(super) fn day(name: &str, text: &str) -> Result<Day, Problem> {
+    Ok(Day::parse(text).ok_or_else(|| ServiceError::invalid(name, "a day such as `2026-11-22`"))?)
 }
 
 pub(super) async fn score(

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::service::App;
 
-pub use routes::{Access, Pace, ROUTES, Route, router};
+pub use routes::{Access, Pace, ROUTES, Reads, Route, router};
 pub use serve::{Running, ServeError, start};
 
 /// What every handler shares.

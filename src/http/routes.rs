@@ -37,6 +37,15 @@ pub enum Pace {
     Steady,
 }
 
+/// What a route reads of its address. A query that it does not read is refused, not ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// The path.
+    Path,
+    /// The query too.
+    Query,
+}
+
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
@@ -48,16 +57,19 @@ pub struct Route {
     pub access: Access,
     /// When it answers.
     pub pace: Pace,
+    /// What it reads of its address.
+    pub reads: Reads,
 }
 
 macro_rules! routes {
-    ($($access:ident $pace:ident $method:ident $path:literal => $handler:path;)*) => {
+    ($($access:ident $pace:ident $reads:ident $method:ident $path:literal => $handler:path;)*) => {
         /// Every route.
         pub const ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             access: Access::$access,
             pace: Pace::$pace,
+            reads: Reads::$reads,
         },)*];
 
         fn all() -> Router<Shared> {
@@ -67,65 +79,65 @@ macro_rules! routes {
 }
 
 routes! {
-    Anyone    Steady post   "/v1/opt-out" => anyone::opt_out;
-    Anyone    Steady post   "/v1/requests" => anyone::request;
-    Anyone    Steady post   "/v1/requests/{reference}/confirm" => anyone::confirm;
-    Anyone    Prompt get    "/v1/erasures/{reference}" => anyone::erasure;
-    Anyone    Prompt get    "/v1/notices" => anyone::notices;
-    Anyone    Prompt get    "/v1/notices/{purpose}" => anyone::notice;
+    Anyone    Steady Path  post   "/v1/opt-out" => anyone::opt_out;
+    Anyone    Steady Path  post   "/v1/requests" => anyone::request;
+    Anyone    Steady Path  post   "/v1/requests/{reference}/confirm" => anyone::confirm;
+    Anyone    Prompt Path  get    "/v1/erasures/{reference}" => anyone::erasure;
+    Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;
+    Anyone    Prompt Path  get    "/v1/notices/{purpose}" => anyone::notice;
 
-    Anyone    Steady post   "/v1/subjects" => accounts::register;
-    Anyone    Steady post   "/v1/auth/verify" => accounts::verify;
-    Anyone    Steady post   "/v1/auth/login" => accounts::login;
-    Anyone    Steady post   "/v1/auth/code" => accounts::code;
-    Anyone    Steady post   "/v1/auth/refresh" => accounts::refresh;
-    Person    Prompt post   "/v1/auth/logout" => accounts::logout;
-    Anyone    Steady post   "/v1/auth/token" => accounts::token;
+    Anyone    Steady Path  post   "/v1/subjects" => accounts::register;
+    Anyone    Steady Path  post   "/v1/auth/verify" => accounts::verify;
+    Anyone    Steady Path  post   "/v1/auth/login" => accounts::login;
+    Anyone    Steady Path  post   "/v1/auth/code" => accounts::code;
+    Anyone    Steady Path  post   "/v1/auth/refresh" => accounts::refresh;
+    Person    Prompt Path  post   "/v1/auth/logout" => accounts::logout;
+    Anyone    Steady Path  post   "/v1/auth/token" => accounts::token;
 
-    Person    Prompt get    "/v1/me/identifiers" => me::identifiers;
-    Person    Prompt post   "/v1/me/identifiers" => me::claim;
-    Person    Prompt post   "/v1/me/identifiers/{id}/verify" => me::prove;
-    Person    Prompt get    "/v1/me/consents" => me::consents;
-    Person    Prompt post   "/v1/me/consents" => me::decide;
-    Person    Prompt delete "/v1/me/consents" => me::withdraw_purpose;
-    Person    Prompt delete "/v1/me/consents/{id}" => me::withdraw;
-    Person    Prompt post   "/v1/me/hold" => me::hold;
-    Person    Prompt delete "/v1/me/hold" => me::release;
-    Person    Prompt get    "/v1/me/export" => me::export;
-    Person    Prompt delete "/v1/me" => me::erase;
-    Person    Prompt get    "/v1/me/score" => me::score;
-    Person    Prompt get    "/v1/me/score/explanation" => me::explanation;
-    Person    Prompt put    "/v1/me/topics/{topic}" => me::topic;
-    Person    Prompt get    "/v1/me/decisions" => me::decisions;
+    Person    Prompt Path  get    "/v1/me/identifiers" => me::identifiers;
+    Person    Prompt Path  post   "/v1/me/identifiers" => me::claim;
+    Person    Prompt Path  post   "/v1/me/identifiers/{id}/verify" => me::prove;
+    Person    Prompt Path  get    "/v1/me/consents" => me::consents;
+    Person    Prompt Path  post   "/v1/me/consents" => me::decide;
+    Person    Prompt Query delete "/v1/me/consents" => me::withdraw_purpose;
+    Person    Prompt Path  delete "/v1/me/consents/{id}" => me::withdraw;
+    Person    Prompt Path  post   "/v1/me/hold" => me::hold;
+    Person    Prompt Path  delete "/v1/me/hold" => me::release;
+    Person    Prompt Path  get    "/v1/me/export" => me::export;
+    Person    Prompt Path  delete "/v1/me" => me::erase;
+    Person    Prompt Query get    "/v1/me/score" => me::score;
+    Person    Prompt Query get    "/v1/me/score/explanation" => me::explanation;
+    Person    Prompt Path  put    "/v1/me/topics/{topic}" => me::topic;
+    Person    Prompt Path  get    "/v1/me/decisions" => me::decisions;
 
-    Collector Prompt post   "/v1/activities" => activities::take;
-    Recipient Prompt post   "/v1/gate/filter" => gate::filter;
+    Collector Prompt Query post   "/v1/activities" => activities::take;
+    Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
 
-    Anyone    Prompt get    "/v1/log/checkpoint" => audit::checkpoint;
-    Anyone    Prompt get    "/v1/log/leaves" => audit::leaves;
-    Auditor   Prompt get    "/v1/audit/events" => audit::events;
+    Anyone    Prompt Path  get    "/v1/log/checkpoint" => audit::checkpoint;
+    Anyone    Prompt Query get    "/v1/log/leaves" => audit::leaves;
+    Auditor   Prompt Query get    "/v1/audit/events" => audit::events;
 
-    Operator  Prompt post   "/v1/admin/clients" => admin::register;
-    Operator  Prompt delete "/v1/admin/clients/{id}" => admin::disable;
-    Operator  Prompt post   "/v1/admin/notices" => admin::publish;
-    Operator  Prompt post   "/v1/admin/claims/{id}/proof" => admin::prove;
-    Operator  Prompt post   "/v1/admin/age-signals" => admin::age;
+    Operator  Prompt Path  post   "/v1/admin/clients" => admin::register;
+    Operator  Prompt Path  delete "/v1/admin/clients/{id}" => admin::disable;
+    Operator  Prompt Path  post   "/v1/admin/notices" => admin::publish;
+    Operator  Prompt Path  post   "/v1/admin/claims/{id}/proof" => admin::prove;
+    Operator  Prompt Path  post   "/v1/admin/age-signals" => admin::age;
 
-    Anyone    Prompt get    "/healthz" => health::alive;
-    Anyone    Prompt get    "/readyz" => health::ready;
+    Anyone    Prompt Path  get    "/healthz" => health::alive;
+    Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt get    "/v1/log/proof/inclusion" => not_built;
-    NotBuilt  Prompt get    "/v1/log/proof/consistency" => not_built;
-    NotBuilt  Prompt get    "/v1/audit/summary" => not_built;
-    NotBuilt  Prompt post   "/v1/audit/access" => not_built;
-    NotBuilt  Prompt post   "/v1/me/contests" => not_built;
-    NotBuilt  Prompt get    "/v1/me/disclosures" => not_built;
-    NotBuilt  Prompt post   "/access/v1/evaluation" => not_built;
-    NotBuilt  Prompt post   "/access/v1/evaluations" => not_built;
-    NotBuilt  Prompt get    "/gate/forward" => not_built;
-    NotBuilt  Prompt put    "/v1/scores/{pairwise}" => not_built;
-    NotBuilt  Prompt get    "/v1/disclosures/{pairwise}" => not_built;
-    NotBuilt  Prompt get    "/openapi.json" => not_built;
+    NotBuilt  Prompt Query get    "/v1/log/proof/inclusion" => not_built;
+    NotBuilt  Prompt Query get    "/v1/log/proof/consistency" => not_built;
+    NotBuilt  Prompt Query get    "/v1/audit/summary" => not_built;
+    NotBuilt  Prompt Query post   "/v1/audit/access" => not_built;
+    NotBuilt  Prompt Query post   "/v1/me/contests" => not_built;
+    NotBuilt  Prompt Query get    "/v1/me/disclosures" => not_built;
+    NotBuilt  Prompt Query post   "/access/v1/evaluation" => not_built;
+    NotBuilt  Prompt Query post   "/access/v1/evaluations" => not_built;
+    NotBuilt  Prompt Query get    "/gate/forward" => not_built;
+    NotBuilt  Prompt Query put    "/v1/scores/{pairwise}" => not_built;
+    NotBuilt  Prompt Query get    "/v1/disclosures/{pairwise}" => not_built;
+    NotBuilt  Prompt Query get    "/openapi.json" => not_built;
 }
 
 /// The whole API of a service.

@@ -1,13 +1,20 @@
 //! Listening, and stopping without losing anything.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Shared, router};
 use crate::worker;
+
+/// How long open requests may take to end.
+const GRACE: Duration = Duration::from_millis(2_500);
+/// How long the worker, and then the database, may take after that.
+const LAST: Duration = Duration::from_secs(1);
 
 /// A service that listens.
 #[derive(Debug)]
@@ -63,18 +70,26 @@ impl Running {
         }
     }
 
-    /// Lets open requests end, writes what waits, closes the database.
+    /// Lets open requests end, for a moment: a connection that says nothing must not hold the service up. Writes what waits,
+    /// closes the database.
     ///
     /// # Errors
     /// When the listener had failed.
-    pub async fn stop(self) -> Result<(), ServeError> {
+    pub async fn stop(mut self) -> Result<(), ServeError> {
         let _nobody_listens = self.stop.send(true);
-        let server = self.server.await;
-        let _worker_ended = self.worker.await;
-        self.app.store.close().await;
+        let server = timeout(GRACE, &mut self.server).await;
+        if timeout(LAST, &mut self.worker).await.is_err() {
+            self.worker.abort(); // the next start takes up what it was at
+        }
+        if let Err(error) = self.app.flush_decisions().await {
+            tracing::error!(%error, "the last counts of decisions were not written");
+        }
+        if timeout(LAST, self.app.store.close()).await.is_err() {
+            tracing::warn!("requests were still open: they were cut off");
+        }
         match server {
-            Ok(Ok(())) => Ok(()),
-            other => Err(ServeError::Stopped(format!("{other:?}"))),
+            Ok(Ok(Ok(()))) | Err(_) => Ok(()),
+            Ok(other) => Err(ServeError::Stopped(format!("{other:?}"))),
         }
     }
 }

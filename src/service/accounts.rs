@@ -80,7 +80,8 @@ impl App {
             })
         })
         .await?;
-        self.deliver_mails().await
+        self.hand_over().await;
+        Ok(())
     }
 
     /// Mails a log-in code to a member; anybody else gets a mail that says there is no account.
@@ -102,7 +103,8 @@ impl App {
                 })
             })
             .await?;
-        self.deliver_mails().await
+        self.hand_over().await;
+        Ok(())
     }
 
     /// Takes a code: makes the account, or logs in to the one there is, and sets the password if one is given.

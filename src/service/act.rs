@@ -38,7 +38,8 @@ impl App {
         T: Serialize + DeserializeOwned + Send + Sync,
     {
         let all = (self, idempotency, input, &body);
-        self.store
+        let outcome = self
+            .store
             .run_tx(&all, |tx, (app, idempotency, input, body)| {
                 Box::pin(async move {
                     let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
@@ -50,7 +51,12 @@ impl App {
                     Ok(answer)
                 })
             })
-            .await
+            .await;
+        // The same request, sent twice at once, may fail because the other one did what it asked for.
+        match outcome {
+            Err(error) => self.answered_before(idempotency).await.ok().flatten().ok_or(error),
+            done => done,
+        }
     }
 
     pub(super) async fn answered<T: DeserializeOwned>(
@@ -66,7 +72,16 @@ impl App {
         Ok(Some(serde_json::from_slice(&plain)?))
     }
 
-    async fn remember<T: Serialize>(
+    /// The answer that the same request got before, outside of any transaction.
+    pub(super) async fn answered_before<T: DeserializeOwned>(
+        &self,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<T>, ServiceError> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
+    }
+
+    pub(super) async fn remember<T: Serialize>(
         &self,
         tx: &mut Tx,
         idempotency: &Idempotency,

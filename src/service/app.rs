@@ -122,8 +122,11 @@ impl App {
             topics,
             origin,
         };
-        let operator_secret = if fresh { Some(app.first_start().await?) } else { None };
+        if fresh && access == Access::Serve {
+            app.begin_log().await?;
+        }
         app.take_up().await?;
+        let operator_secret = if access == Access::Serve { app.first_acts().await? } else { None };
         Ok(Boot { app, operator_secret })
     }
 
@@ -142,16 +145,23 @@ impl App {
         Ok(self.registry.rules(oldest))
     }
 
-    async fn first_start(&self) -> Result<String, ServiceError> {
+    async fn begin_log(&self) -> Result<(), ServiceError> {
         let frontier = Frontier::default();
         let note = sign(&self.origin, 0, &frontier.root(), &self.log_key);
         self.store
             .run_tx(&(frontier, note), |tx, (frontier, note)| {
                 Box::pin(async move { Ok::<_, ServiceError>(tx.insert_head(&frontier.encode(), note).await?) })
             })
-            .await?;
+            .await
+    }
+
+    /// Each is done only if it was not yet, so that a first start that was killed is taken up by the next one.
+    async fn first_acts(&self) -> Result<Option<String>, ServiceError> {
+        let published = self.notices().await?;
         for (purpose, text) in self.registry.first_notices()? {
-            notices::publish_first(self, purpose, text).await?;
+            if !published.iter().any(|notice| notice.purpose == purpose) {
+                notices::publish_first(self, purpose, text).await?;
+            }
         }
         clients::first_operator(self).await
     }

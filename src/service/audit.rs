@@ -62,8 +62,12 @@ impl App {
     /// Leaves by kind and day, for an auditor.
     ///
     /// # Errors
-    /// For a limit out of bounds.
+    /// For a limit out of bounds, and a kind that cannot be one.
     pub async fn audit_events(&self, query: &AuditQuery) -> Result<Vec<LeafView>, ServiceError> {
+        let kind = query.kind.as_deref().unwrap_or("all");
+        if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+            return Err(ServiceError::invalid("kind", "the name of a kind, such as `granted`"));
+        }
         let limit = query.limit.unwrap_or(limits::AUDIT_ROWS_MAX);
         if !(1..=limits::AUDIT_ROWS_MAX).contains(&limit) {
             return Err(ServiceError::invalid("limit", "1 to 1,000"));

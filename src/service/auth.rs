@@ -94,7 +94,8 @@ impl App {
     /// # Errors
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
     pub async fn client_token(&self, id: &str, secret: &SecretText) -> Result<ClientToken, ServiceError> {
-        let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
+        let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
+        let row = self.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
         let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
         let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
         let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;

@@ -155,11 +155,14 @@ impl App {
     }
 }
 
-/// The first operator, on the very first start. Returns the secret.
-pub(super) async fn first_operator(app: &App) -> Result<String, ServiceError> {
-    let id = "operator".parse().map_err(|_| ServiceError::NotFound("client"))?;
+/// The first operator, unless there was one. Returns the secret.
+pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceError> {
+    let id: Recipient = "operator".parse().map_err(|_| ServiceError::NotFound("client"))?;
+    if app.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?.is_some() {
+        return Ok(None);
+    }
     let client = NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new() };
-    Ok(app.register_client(&client, None).await?.client_secret)
+    Ok(Some(app.register_client(&client, None).await?.client_secret))
 }
 
 fn row(client: &NewClient, secret: &str) -> ClientRow {

@@ -191,7 +191,7 @@ impl App {
         }
         let valid_until = request.until.unwrap_or_else(|| now.plus_days(limits::GRANT_DAYS));
         if valid_until <= now || valid_until > now.plus_days(limits::GRANT_DAYS_MAX) {
-            return Err(ServiceError::invalid("until", "a time in the future, at most 24 months ahead"));
+            return Err(ServiceError::invalid("until_us", "a time in the future, at most 24 months ahead"));
         }
         Ok(Act::Granted {
             triple,

@@ -58,7 +58,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn erased_before(&self, idempotency: &Idempotency) -> Result<Option<ErasureStarted>, ServiceError> {
-        self.store.read_tx(&(self, idempotency), |tx, (app, idempotency)| Box::pin(app.answered(tx, idempotency))).await
+        self.answered_before(Some(idempotency)).await
     }
 
     pub(super) async fn erase_subject(
@@ -113,42 +113,51 @@ impl App {
         JobRow { reference, subject, digest, step, started, finished: None, removed: "{}".into() }
     }
 
-    /// Carries out what is open, wherever it stopped.
+    /// Carries out what is open, wherever it stopped. One that fails holds up no other.
     ///
     /// # Errors
-    /// The first failure; everything that is open stays open and is tried again.
+    /// The first failure; what failed stays open and is tried again.
     pub async fn run_erasures(&self) -> Result<(), ServiceError> {
         let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.open_jobs(BATCH))).await?;
+        let (mut removed, mut outcome) = (Vec::new(), Ok(()));
         for job in jobs {
-            self.run_erasure(job).await?;
+            match self.remove_rows(job).await {
+                Ok(job) => removed.push(job),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
-        Ok(())
+        if removed.iter().any(|job| job.subject.is_some()) {
+            self.store.storage_pass().await?;
+        }
+        for job in removed {
+            outcome = outcome.and(self.finish(job).await);
+        }
+        self.store.empty_write_ahead_log().await?;
+        outcome
     }
 
-    async fn run_erasure(&self, mut job: JobRow) -> Result<(), ServiceError> {
-        if let Some(subject) = job.subject {
-            if job.step == JobStep::Fenced {
-                job = self.remove_rows(job, subject).await?;
-            }
-            self.store.storage_pass().await?;
-            self.read_back(&subject).await?;
+    async fn finish(&self, job: JobRow) -> Result<(), ServiceError> {
+        if let Some(subject) = &job.subject {
+            self.read_back(subject).await?;
         }
         let done = JobRow { subject: None, step: JobStep::Done, finished: Some(self.now()), ..job };
         self.store
             .run_tx(&done, |tx, job| Box::pin(async move { Ok::<_, ServiceError>(tx.update_job(job).await?) }))
-            .await?;
-        Ok(self.store.storage_pass().await?)
+            .await
     }
 
-    async fn remove_rows(&self, job: JobRow, subject: Subject) -> Result<JobRow, ServiceError> {
+    /// Also after a round that had removed them: its read-back may have found a row that came later.
+    async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
+        let Some(subject) = job.subject else { return Ok(job) };
         let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
         let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
         let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
-        self.store
+        let job = self
+            .store
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
-                    let mut removed: BTreeMap<String, u64> = BTreeMap::new();
+                    let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
                     for removal in app.datamap.removals() {
                         if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
                             continue;
@@ -162,7 +171,9 @@ impl App {
                     Ok::<_, ServiceError>(job)
                 })
             })
-            .await
+            .await?;
+        self.remove_mail_files(&blinds)?; // one may have been handed over meanwhile
+        Ok(job)
     }
 
     /// Fails while anything is left, so that the job stays open.

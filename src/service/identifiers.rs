@@ -112,7 +112,10 @@ impl App {
         id: &IdentifierId,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        let (claim, identifier) = self.open_claim(id).await?.ok_or(ServiceError::NotFound("claim"))?;
+        let Some((claim, identifier)) = self.open_claim(id).await? else {
+            // Its own success ended the claim.
+            return self.answered_before(idempotency).await?.ok_or(ServiceError::NotFound("claim"));
+        };
         self.prove(claim, identifier, "operator", idempotency).await
     }
 

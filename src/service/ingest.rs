@@ -13,7 +13,7 @@ use crate::ident::Identifier;
 use crate::ids::Subject;
 use crate::ingest::{Activity, Doing, Drop, Format, Item, Items, Topics};
 use crate::limits;
-use crate::store::{ActivityRow, EdgeKey, FoundBy, Known, ObjectRow, Tx};
+use crate::store::{ActivityRow, EdgeKey, FoundBy, Known, ObjectRow, StoreError, Tx};
 
 /// Items of one transaction: small, because it keeps the standings of everybody in it as they are.
 const CHUNK: usize = 250;
@@ -213,7 +213,11 @@ impl Batch<'_> {
         if known.is_some_and(|known| known.owner.0 != actor.subject) {
             return Ok(Err(Drop::NotTheirs));
         }
-        Ok(if tx.insert_object(&row).await? { Ok(()) } else { Err(Drop::Duplicate) })
+        match tx.insert_object(&row).await {
+            // Somebody else's at the same moment: it is theirs, and known when this runs again.
+            Err(StoreError::Duplicate) => Err(StoreError::Fenced.into()),
+            new => Ok(if new? { Ok(()) } else { Err(Drop::Duplicate) }),
+        }
     }
 
     async fn respond(&self, tx: &mut Tx, actor: &Somebody, activity: &Activity, at: Micros) -> Outcome {

@@ -43,6 +43,14 @@ impl App {
         Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
     }
 
+    /// Hands over at once what an act queued. The act is on disk, so a failure here is not its failure: the worker tries
+    /// again.
+    pub(super) async fn hand_over(&self) {
+        if let Err(error) = self.deliver_mails().await {
+            tracing::error!(%error, "a mail waits in the database");
+        }
+    }
+
     /// Hands over what waits, one caller after the other: two at once would write and rename the same file.
     ///
     /// # Errors

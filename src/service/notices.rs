@@ -63,8 +63,9 @@ impl App {
         if !self.registry.purpose.iter().any(|entry| entry.name == notice.purpose) {
             return Err(ServiceError::invalid("purpose", "a registered purpose"));
         }
-        if notice.text.trim().is_empty() || notice.text.len() > TEXT_BYTES_MAX {
-            return Err(ServiceError::invalid("text", "1 to 20,000 bytes"));
+        let text = &notice.text;
+        if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX || text.contains('\0') {
+            return Err(ServiceError::invalid("text", "1 to 20,000 bytes without a null character"));
         }
         let locale = &notice.locale;
         if locale.is_empty() || locale.len() > 35 || !locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {

@@ -54,7 +54,7 @@ impl App {
                 })
             })
             .await?;
-        self.deliver_mails().await?;
+        self.hand_over().await;
         Ok(answer)
     }
 

@@ -93,7 +93,7 @@ impl App {
                 })
             })
             .await?;
-        self.deliver_mails().await?;
+        self.hand_over().await;
         Ok(answer)
     }
 
@@ -101,11 +101,16 @@ impl App {
     ///
     /// # Errors
     /// [`ServiceError::BadCredentials`] for a reference or code that does not fit, one as the other.
-    pub async fn confirm(&self, reference: &Reference, code: &SecretText) -> Result<Answer, ServiceError> {
+    pub async fn confirm(
+        &self,
+        reference: &Reference,
+        code: &SecretText,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Answer, ServiceError> {
         let confirmed = self
             .store
-            .run_tx(&(self, reference, code), |tx, (app, reference, code)| {
-                Box::pin(app.confirm_in(tx, reference, code))
+            .run_tx(&(self, reference, code, idempotency), |tx, (app, reference, code, idempotency)| {
+                Box::pin(app.confirm_once(tx, reference, code, *idempotency))
             })
             .await?;
         self.work.notify_one();
@@ -125,6 +130,25 @@ impl App {
                 Ok(Answer::Status { erasures })
             }
         }
+    }
+
+    /// An erasure has no second code, so its answer is kept; access and status are simply asked for anew.
+    async fn confirm_once(
+        &self,
+        tx: &mut Tx,
+        reference: &Reference,
+        code: &SecretText,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Confirmed, ServiceError> {
+        let Some(idempotency) = idempotency else { return self.confirm_in(tx, reference, code).await };
+        if let Some(started) = self.answered(tx, idempotency).await? {
+            return Ok(Confirmed::Erasure(started));
+        }
+        let confirmed = self.confirm_in(tx, reference, code).await?;
+        if let Confirmed::Erasure(started) = &confirmed {
+            self.remember(tx, idempotency, started, None).await?;
+        }
+        Ok(confirmed)
     }
 
     async fn confirm_in(

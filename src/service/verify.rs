@@ -10,7 +10,7 @@ use super::{App, ServiceError};
 use crate::crypto::SubjectKey;
 use crate::domain::{Event, History, Seq};
 use crate::ids::Subject;
-use crate::log::{Frontier, Leaf, commitment, parse_vkey, verify};
+use crate::log::{Frontier, Hash, Leaf, Node, commitment, parse_vkey, verify};
 use crate::store::{Head, LeafRow, Tx};
 
 /// Something that is not as it must be.
@@ -49,6 +49,8 @@ struct Walk {
     frontier: Frontier,
     keys: BTreeMap<Subject, Option<SubjectKey>>,
     people: BTreeMap<Subject, History>,
+    /// Subtrees above the leaves that the page completed, by level and place.
+    completed: BTreeMap<(i64, i64), Hash>,
 }
 
 impl App {
@@ -73,6 +75,7 @@ impl App {
                 next = row.seq.0 + 1;
                 self.check_leaf(tx, &mut walk, row).await?;
             }
+            check_nodes(tx, &mut walk).await?;
             progress(following - 1);
         }
         walk.missing(next, head.seq.0 + 1);
@@ -87,7 +90,7 @@ impl App {
         if hash != row.stored_hash {
             walk.find(Some(row.seq), "the row was changed: it no longer gives the leaf that the tree holds");
         }
-        walk.frontier.push(hash);
+        walk.push(hash);
         let (Some(subject), Some(sealed)) = (row.subject, &row.body) else {
             walk.report.sealed_off += 1;
             if row.subject.is_some() || row.body.is_some() {
@@ -111,6 +114,13 @@ impl App {
         if rows != head.seq.0 {
             walk.find(None, &format!("the head counts {} events but there are {rows}", head.seq.0));
         }
+        let complete = 2 * rows - i64::from(rows.count_ones());
+        if tx.count_nodes().await? != complete {
+            walk.find(None, "the tree has other subtrees than the events complete");
+        }
+        if head.frontier != walk.frontier.encode() {
+            walk.find(None, "the head does not hold the subtrees that the events give");
+        }
         let key = parse_vkey(&self.log_vkey())?;
         match verify(&head.checkpoint, &key) {
             Err(_) => walk.find(None, "the checkpoint does not carry our signature"),
@@ -130,6 +140,14 @@ impl Walk {
     fn find(&mut self, seq: Option<Seq>, what: &str) {
         if self.report.findings.len() < FINDINGS_MAX {
             self.report.findings.push(Finding { seq, what: what.into() });
+        }
+    }
+
+    fn push(&mut self, leaf: Hash) {
+        for Node { level, index, hash } in self.frontier.push(leaf) {
+            if let (1.., Ok(place)) = (level, i64::try_from(index)) {
+                self.completed.insert((level.into(), place), hash);
+            }
         }
     }
 
@@ -156,6 +174,23 @@ impl Walk {
     }
 }
 
+/// Proofs are made of the stored subtrees, so each must be what its leaves give.
+async fn check_nodes(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let mut completed = std::mem::take(&mut walk.completed);
+    while let Some((&(level, first), _)) = completed.first_key_value() {
+        let above = completed.split_off(&(level + 1, 0));
+        let last = completed.last_key_value().map_or(first, |((_, place), _)| *place);
+        let stored = tx.nodes(level, first, last).await?;
+        let stored: BTreeMap<_, _> = stored.into_iter().map(|node| ((node.level, node.place), node.hash)).collect();
+        for ((level, place), _) in completed.iter().filter(|(key, hash)| stored.get(key) != Some(hash)) {
+            let seq = (place + 1) << level;
+            walk.find(Some(Seq(seq)), "a subtree that ends with this event was changed or removed");
+        }
+        completed = above;
+    }
+    Ok(())
+}
+
 /// The standings that the gate reads must be the fold of the events, and every edge must hang on live grants.
 async fn check_people(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
     let mut after = None;
@@ -171,6 +206,9 @@ async fn check_people(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> 
             }
             walk.report.people += 1;
         }
+    }
+    for history in std::mem::take(&mut walk.people).into_values() {
+        walk.find(history.seq, "this event's owner has no standing");
     }
     let (edges, stray) = tx.count_edges().await?;
     walk.report.edges = edges;

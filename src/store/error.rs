@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +71,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(e) if e.is_unique_violation() => Self::Duplicate,
             sqlx::Error::Database(e) if e.is_foreign_key_violation() => Self::Fenced,
             sqlx::Error::Database(_) if code(&error).is_some_and(|code| FULL.contains(&code.as_str())) => Self::Full,
-            sqlx::Error::Database(_) if code(&error).is_some_and(|code| unreachable_code(&code)) => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::Database(_) if gone(&error) => Self::Unavailable(error),
             sqlx::Error::Database(_) => Self::Database(error),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt("a column"),
             _ => Self::Unavailable(error),
@@ -80,7 +79,14 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// PostgreSQL's connection and shutdown classes; SQLite's I/O, cannot open, not a database.
-fn unreachable_code(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P") || ["10", "14", "26", "266", "522", "778", "6410"].contains(&code)
+/// Whether there is nobody to talk to: PostgreSQL ended the session or refused to begin one (any fatal error, its connection
+/// and shutdown classes); SQLite's I/O, cannot open, not a database.
+pub(super) fn gone(error: &sqlx::Error) -> bool {
+    let postgres = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>());
+    let fatal = postgres.is_some_and(|e| matches!(e.severity(), PgSeverity::Fatal | PgSeverity::Panic));
+    let unreachable = |code: String| {
+        let sqlite = ["10", "14", "26", "266", "522", "778", "6410"].contains(&code.as_str());
+        sqlite || code.starts_with("08") || code.starts_with("57P")
+    };
+    fatal || code(error).is_some_and(unreachable)
 }

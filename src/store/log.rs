@@ -74,6 +74,8 @@ sql! {
     EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
     LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
     AUDIT_EVENTS(5) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq > $1 AND (CAST($2 AS TEXT) IS NULL OR e.kind = $2) AND e.day >= $3 AND e.day <= $4 ORDER BY e.seq LIMIT $5";
+    NODES(3) = "SELECT level, place, hash FROM tree_node WHERE level = $1 AND place >= $2 AND place <= $3 ORDER BY place";
+    COUNT_NODES(0) = "SELECT count(*) FROM tree_node";
     COUNT_EVENTS(0) = "SELECT count(*) FROM event";
 }
 
@@ -167,6 +169,21 @@ impl Tx {
         let rows: Vec<LeafColumns> = on!(self, c => sqlx::query_as(AUDIT_EVENTS).bind(after.0).bind(kind)
             .bind(days.0.0).bind(days.1.0).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(leaf).collect()
+    }
+
+    /// The complete subtrees of one level, from one place to another, both included.
+    pub async fn nodes(&mut self, level: i64, first: i64, last: i64) -> Result<Vec<NodeRow>, StoreError> {
+        let rows: Vec<(i64, i64, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(NODES).bind(level).bind(first).bind(last).fetch_all(c).await)?;
+        let node = |(level, place, hash): (i64, i64, Vec<u8>)| {
+            Ok(NodeRow { level, place, hash: hash.try_into().map_err(|_| StoreError::Corrupt("tree_node"))? })
+        };
+        rows.into_iter().map(node).collect()
+    }
+
+    /// How many complete subtrees are stored.
+    pub async fn count_nodes(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT_NODES).fetch_one(c).await)?)
     }
 
     /// How many events there are; the head says how many there must be.

@@ -117,12 +117,24 @@ impl Store {
         }
     }
 
-    /// Takes what was deleted out of the write-ahead log of SQLite, where a copy would otherwise remain. On PostgreSQL
-    /// the destroyed key does that: what is left in its log cannot be opened.
+    /// Makes what was deleted unreadable on the disk. SQLite overwrites deleted rows (`secure_delete`) but not the copies
+    /// that moving rows between pages leaves behind, so the file is written anew, once for a batch of erasures. On
+    /// PostgreSQL the destroyed key does that: what is left in its files cannot be opened.
+    ///
+    /// # Errors
+    /// When the disk is full, or readers were in the way all the time.
+    pub async fn storage_pass(&self) -> Result<(), StoreError> {
+        if let Self::Sqlite { writer, .. } = self {
+            sqlx::query("VACUUM").execute(writer).await?;
+        }
+        self.empty_write_ahead_log().await
+    }
+
+    /// Empties the write-ahead log of SQLite, where copies of what was deleted or changed remain.
     ///
     /// # Errors
     /// When readers were in the way all the time.
-    pub async fn storage_pass(&self) -> Result<(), StoreError> {
+    pub async fn empty_write_ahead_log(&self) -> Result<(), StoreError> {
         let Self::Sqlite { writer, .. } = self else { return Ok(()) };
         for _ in 0..50 {
             let (busy, _, _): (i64, i64, i64) =

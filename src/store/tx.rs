@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use sqlx::{Postgres, Sqlite, Transaction};
 
+use super::error::gone;
 use super::{Store, StoreError, Transient};
 
 /// How often a transaction that met another writer is run again.
@@ -103,10 +104,10 @@ impl Store {
     }
 }
 
-/// A commit that the database itself refused did not happen; one that was not answered may have.
+/// A commit that the database refused did not happen; one that was not answered, or whose session was ended, may have.
 fn commit_failed(error: sqlx::Error) -> StoreError {
     match error {
-        sqlx::Error::Database(_) => error.into(),
+        sqlx::Error::Database(_) if !gone(&error) => error.into(),
         other => StoreError::OutcomeUnknown(other),
     }
 }

@@ -8,16 +8,34 @@
     clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::too_many_lines,
-    clippy::missing_panics_doc,
+    clippy::pedantic,
+    clippy::excessive_nesting,
+    unreachable_pub,
+    missing_docs,
     reason = "a test says what went wrong by failing"
 )]
 
+mod api;
+mod audit;
+mod config;
+mod consent;
+mod datamap;
 mod demo;
+mod domain;
+mod floor;
 mod ident;
+mod import;
 mod log;
+mod mutants;
+mod opting_out;
 mod parsing;
+mod people;
+mod raw;
 mod readme;
+mod real_data;
 mod score;
+mod scores;
+mod store;
+mod strangers;
 mod tidy;
 mod world;

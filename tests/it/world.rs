@@ -62,7 +62,7 @@ impl World {
 }
 
 /// A database of one's own on the PostgreSQL that `tests/run` started.
-async fn new_postgres() -> String {
+pub async fn new_postgres() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let server = sayso::config::variable("SAYSO_TEST_POSTGRES_URL")
         .expect("no PostgreSQL for the tests: run them with `./tests/run`, which starts one");

@@ -1,0 +1,15 @@
+//! The HTTP API, asked through its real router, and where sockets and processes matter through the real program.
+
+mod activities;
+mod bad_input;
+mod cases;
+mod client;
+mod durable;
+mod idempotency;
+mod oracle;
+mod program;
+mod roles;
+mod secrets;
+mod shared;
+mod surface;
+mod tables;

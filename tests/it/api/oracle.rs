@@ -1,0 +1,200 @@
+//! Nobody learns from an answer, its shape or its moment whether somebody is a member, a minor, paused or gone (G12).
+
+use std::time::Duration;
+
+use sayso::http::{Pace, ROUTES};
+use serde_json::{Value, json};
+
+use super::client::{Answer, Api, PASSWORD, text};
+use super::tables::tables;
+use crate::on_both;
+use crate::world::{Db, World};
+
+/// One address of every state that there is.
+const STATES: [&str; 8] = ["member", "unknown", "suppressed", "child", "minor", "held", "erased", "waiting"];
+
+fn address(state: &str) -> String {
+    format!("{state:_<12}@example.org")
+}
+
+async fn people(api: &Api) {
+    for state in ["member", "held", "erased"] {
+        let person = api.person(&address(state)).await;
+        match state {
+            "held" => drop(api.post("/v1/me/hold").bearer(&person.access).send().await.expect_status(200)),
+            "erased" => drop(api.delete("/v1/me").bearer(&person.access).send().await.expect_status(202)),
+            _ => {}
+        }
+    }
+    for (state, whom) in [("suppressed", "self"), ("child", "child")] {
+        let body = json!({ "kind": "email", "identifier": address(state), "for": whom });
+        api.post("/v1/opt-out").json(&body).send().await.expect_status(202);
+    }
+    api.register(&address("minor"), "no").await.expect_status(202);
+    let code = super::client::code_in(api.world.path(), &address("minor"));
+    let body = json!({ "identifier": address("minor"), "code": code });
+    api.post("/v1/auth/verify").json(&body).send().await.expect_status(403);
+    api.register(&address("waiting"), "yes").await.expect_status(202);
+    api.world.app.run_erasures().await.unwrap();
+}
+
+/// What an outsider can tell two answers apart by, but for what is random or counts the whole log.
+fn shape(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
+    let random = ["x-request-id", "content-length"];
+    let headers = answer.headers.iter().filter(|(name, _)| !random.contains(&name.as_str()));
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    (answer.status, headers, shape_of(&answer.json()))
+}
+
+fn shape_of(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), shape_of(value))).collect(),
+        Value::Array(items) => items.iter().map(shape_of).collect(),
+        Value::String(text) if text.contains('\n') => json!(text.lines().count()),
+        Value::String(text) => json!(text.len()),
+        Value::Number(_) => json!("number"),
+        other => other.clone(),
+    }
+}
+
+async fn ask(api: &Api, path: &str, state: &str) -> Answer {
+    let mut body = json!({ "identifier": address(state) });
+    let more = match path {
+        "/v1/opt-out" => json!({ "kind": "email", "for": "self" }),
+        "/v1/subjects" => json!({ "kind": "email", "adult": "yes" }),
+        "/v1/requests" => json!({ "kind": "email", "what": "access" }),
+        "/v1/auth/login" => json!({ "password": "not the pass phrase" }),
+        "/v1/auth/verify" => json!({ "code": "0000000x", "password": "a new pass phrase" }),
+        _ => json!({}),
+    };
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    api.post(path).json(&body).send().await
+}
+
+on_both!(what_an_outsider_asks_about_somebody_has_one_answer_whoever_it_is, |world| {
+    let api = Api::over(world);
+    people(&api).await;
+    for path in ["/v1/subjects", "/v1/auth/login", "/v1/auth/verify", "/v1/auth/code", "/v1/requests", "/v1/opt-out"] {
+        let expected = shape(&ask(&api, path, "unknown").await);
+        for state in STATES {
+            for _ in 0..2 {
+                let before = tables(&api.world).await["event"].len();
+                assert_eq!(shape(&ask(&api, path, state).await), expected, "{path} {state}");
+                let grown = tables(&api.world).await["event"].len() - before;
+                assert_eq!(grown, usize::from(path == "/v1/opt-out"), "the log tells: {path} {state}");
+            }
+        }
+    }
+    let leaves = api.get("/v1/log/leaves").send().await.expect_status(200).json();
+    let kinds: Vec<_> =
+        leaves.as_array().unwrap().iter().rev().take(2 * STATES.len()).map(|leaf| &leaf["kind"]).collect();
+    assert!(kinds.iter().all(|kind| **kind == json!("opted_out")), "{kinds:?}");
+});
+
+on_both!(an_address_that_had_its_share_of_mails_gets_the_same_answer, |world| {
+    let api = Api::over(world);
+    for path in ["/v1/subjects", "/v1/requests"] {
+        let first = shape(&ask(&api, path, "unknown").await);
+        for _ in 0..2 * sayso::limits::CODES_PER_HOUR_MAX {
+            assert_eq!(shape(&ask(&api, path, "unknown").await), first, "{path}");
+        }
+    }
+});
+
+on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
+    let api = Api::over(world);
+    let recipient = api.recipient("a-recipient").await;
+    people(&api).await;
+    let mut names: Vec<Value> =
+        STATES.iter().map(|state| json!({ "kind": "email", "identifier": address(state) })).collect();
+    for (state, act) in [("withdrawn", "DELETE"), ("paused", "POST"), ("expired", "")] {
+        let person = api.person(&address(state)).await;
+        let granted = api.grant(&person, "a-recipient").await;
+        match state {
+            "withdrawn" => {
+                let path = format!("/v1/me/consents/{}", granted["consent_id"]);
+                api.call(act, &path).bearer(&person.access).send().await.expect_status(200);
+            }
+            "paused" => drop(api.call(act, "/v1/me/hold").bearer(&person.access).send().await.expect_status(200)),
+            _ => {}
+        }
+        names.push(json!({ "kind": "email", "identifier": address(state) }));
+        names.push(json!({ "pairwise": granted["pairwise"] }));
+    }
+    names.push(json!({ "pairwise": "00112233445566778899aabbccddeeff" }));
+    names.push(json!({ "kind": "handle", "identifier": "github:nobody" }));
+    api.world.pass_seconds(sayso::limits::GRANT_DAYS * 86_400);
+    let token = text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
+    let mut answers = Vec::new();
+    for name in &names {
+        let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [name] });
+        let answer = api.post("/v1/gate/filter").bearer(&token).json(&body).send().await.expect_status(200);
+        assert_eq!(answer.json()["allowed"], json!([]), "{name}");
+        answers.push(answer.text());
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+});
+
+on_both!(the_gate_keeps_the_order_and_takes_a_thousand_ids, |world| {
+    let api = Api::over(world);
+    let recipient = api.recipient("a-recipient").await;
+    let mut granted = Vec::new();
+    for number in 0..4 {
+        let person = api.person(&format!("person{number}@example.org")).await;
+        granted.push(api.grant(&person, "a-recipient").await["pairwise"].clone());
+    }
+    let nobody = |number: usize| json!({ "kind": "email", "identifier": format!("nobody{number}@example.org") });
+    let mut ids: Vec<Value> = (0..1_000).map(nobody).collect();
+    for (place, who) in [(999, 0), (3, 1), (500, 2), (501, 3), (10, 1)] {
+        ids[place] = json!({ "pairwise": granted[who] });
+    }
+    ids[700] = json!({ "kind": "email", "identifier": "person2@example.org" });
+    let expected = json!([ids[3], ids[10], ids[500], ids[501], ids[700], ids[999]]);
+    let ask = async |ids: &[Value]| {
+        let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": ids });
+        api.post("/v1/gate/filter").bearer(&recipient.token).json(&body).send().await
+    };
+    assert_eq!(ask(&ids).await.expect_status(200).json()["allowed"], expected);
+    ids.push(nobody(1_000));
+    let refused = ask(&ids).await.expect_status(422);
+    assert_eq!(refused.json()["field"], "ids");
+    for (purpose, source) in [("attention_score", "activitypub"), ("public_profile", "x")] {
+        let body = json!({ "action": "disclose", "purpose": purpose, "source": source, "ids": [nobody(0)] });
+        let answer = api.post("/v1/gate/filter").bearer(&recipient.token).json(&body).send().await;
+        assert_eq!((answer.status, answer.problem().as_str()), (403, "forbidden"));
+    }
+});
+
+/// The routes by which an outsider could ask about somebody.
+#[test]
+fn every_route_that_could_tell_who_is_known_answers_steadily() {
+    let asks = |path: &str| {
+        path.starts_with("/v1/auth/") && path != "/v1/auth/logout"
+            || ["/v1/opt-out", "/v1/subjects", "/v1/requests", "/v1/requests/{reference}/confirm"].contains(&path)
+    };
+    for route in ROUTES {
+        assert_eq!(route.pace == Pace::Steady, asks(route.path), "{}", route.path);
+    }
+}
+
+/// Lower bounds only: a slow machine answers later, never earlier.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum() {
+    let quantum = Duration::from_millis(700);
+    let api = Api::over(World::with(Db::Sqlite, |config| config.quantum_millis = 700).await);
+    api.person("member______@example.org").await;
+    for (path, body) in [
+        ("/v1/auth/login", json!({ "identifier": address("member"), "password": PASSWORD })),
+        ("/v1/auth/login", json!({ "identifier": address("member"), "password": "not the pass phrase" })),
+        ("/v1/auth/login", json!({ "identifier": address("unknown"), "password": "not the pass phrase" })),
+        ("/v1/auth/refresh", json!({ "refresh_token": "nothing" })),
+        ("/v1/auth/code", json!({ "identifier": address("unknown") })),
+        ("/v1/opt-out", json!({ "kind": "email", "identifier": address("unknown"), "for": "self" })),
+        ("/v1/opt-out", json!({ "wrong": true })),
+    ] {
+        let begun = sayso::clock::Mark::now();
+        api.post(path).json(&body).send().await;
+        assert!(begun.elapsed() >= quantum, "{path} left after {:?}", begun.elapsed());
+    }
+}

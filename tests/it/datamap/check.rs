@@ -1,0 +1,107 @@
+//! The live schema against the map: every way they can differ is named, and the service does not start.
+
+use sayso::clock::Clock;
+use sayso::config::Config;
+use sayso::datamap::{ColumnType, DataMap, LiveColumn, Mismatch};
+use sayso::secret::Entropy;
+use sayso::service::{App, BootError};
+use sayso::store::{Access, StoreError};
+
+use crate::on_both;
+use crate::raw::Raw;
+use crate::world::{Db, NOON, World};
+
+fn mapped() -> Vec<LiveColumn> {
+    let map = DataMap::built_in().unwrap();
+    let column =
+        |table: &str, name: &String, kind| LiveColumn { table: table.into(), column: name.clone(), kind: Some(kind) };
+    let tables = map.table.iter();
+    tables.flat_map(|table| table.columns.iter().map(|(name, c)| column(&table.name, name, c.kind))).collect()
+}
+
+fn check(live: &[LiveColumn]) -> Result<(), Mismatch> {
+    DataMap::built_in().unwrap().check(live)
+}
+
+fn name(column: &LiveColumn) -> String {
+    format!("{}.{}", column.table, column.column)
+}
+
+#[test]
+fn every_column_that_is_missing_from_the_database_is_named() {
+    assert_eq!(check(&mapped()), Ok(()));
+    for place in 0..mapped().len() {
+        let mut live = mapped();
+        let gone = live.remove(place);
+        assert_eq!(check(&live), Err(Mismatch::Missing(name(&gone))));
+    }
+}
+
+#[test]
+fn a_column_that_nobody_mapped_is_named_in_every_table() {
+    for column in mapped() {
+        let extra = LiveColumn { column: format!("{}_too", column.column), ..column };
+        let mut live = mapped();
+        live.push(extra.clone());
+        assert_eq!(check(&live), Err(Mismatch::Unmapped(name(&extra))));
+    }
+    let mut live = mapped();
+    live.push(LiveColumn { table: "shadow".into(), column: "subject".into(), kind: Some(ColumnType::Bytes) });
+    assert_eq!(check(&live), Err(Mismatch::Unmapped("shadow.subject".into())));
+    let mut twice = mapped();
+    twice.push(twice[0].clone());
+    assert!(matches!(check(&twice), Err(Mismatch::Unmapped(_))));
+}
+
+#[test]
+fn a_column_of_another_type_is_named() {
+    for place in 0..mapped().len() {
+        for kind in [Some(ColumnType::Int), Some(ColumnType::Text), Some(ColumnType::Bytes), None] {
+            let mut live = mapped();
+            let before = std::mem::replace(&mut live[place].kind, kind);
+            let want = if before == kind { Ok(()) } else { Err(Mismatch::OtherType(name(&live[place]))) };
+            assert_eq!(check(&live), want);
+        }
+    }
+}
+
+/// Closes a service, changes its database, and says why it does not start again.
+async fn after(world: World, change: &str) -> String {
+    world.app.store.close().await;
+    let World { app, db, database, data, .. } = world;
+    drop(app);
+    let raw = Raw::open(db, data.path(), &database).await;
+    raw.run(change, &[]).await;
+    raw.close().await;
+    let config = Config { data: data.path().into(), database, ..Config::default() };
+    let again = App::open(config, Clock::fixed(NOON), Entropy::seeded(8), Access::Serve).await;
+    match again {
+        Err(BootError::Store(StoreError::Schema(why))) => why,
+        other => panic!("it started or failed otherwise: {other:?}"),
+    }
+}
+
+on_both!(a_column_added_behind_its_back_refuses_to_start, |world| {
+    let why = after(world, "ALTER TABLE session ADD COLUMN last_address TEXT").await;
+    assert!(why.contains("`session.last_address`"), "{why}");
+});
+
+on_both!(a_table_added_behind_its_back_refuses_to_start, |world| {
+    let why = after(world, "CREATE TABLE shadow (subject TEXT)").await;
+    assert!(why.contains("`shadow.subject`"), "{why}");
+});
+
+on_both!(a_column_dropped_behind_its_back_refuses_to_start, |world| {
+    let why = after(world, "ALTER TABLE standing DROP COLUMN regime").await;
+    assert!(why.contains("`standing.regime`"), "{why}");
+});
+
+on_both!(a_column_of_another_type_refuses_to_start, |world| {
+    let drop = "ALTER TABLE unknown_count DROP COLUMN times";
+    let raw = Raw::of(&world).await;
+    raw.run(drop, &[]).await;
+    raw.close().await;
+    let kind = if world.db == Db::Sqlite { "REAL" } else { "DOUBLE PRECISION" };
+    let why = after(world, &format!("ALTER TABLE unknown_count ADD COLUMN times {kind}")).await;
+    assert!(why.contains("`unknown_count.times`"), "{why}");
+});

@@ -1,0 +1,156 @@
+//! An erasure after a crash at each of its steps, and one that is not done because something is left (N15).
+
+use sayso::clock::Clock;
+use sayso::config::Config;
+use sayso::secret::Entropy;
+use sayso::service::{App, ErasureStarted, PersonCaller, ServiceError};
+use sayso::store::{Access, Cell};
+
+use super::members::member;
+use crate::on_both;
+use crate::raw::Raw;
+use crate::world::{Db, NOON, World};
+
+async fn run(world: &World, sql: &str) {
+    let raw = Raw::of(world).await;
+    raw.run(sql, &[]).await;
+    raw.close().await;
+}
+
+async fn rows(world: &World, table: &str, person: &PersonCaller) -> i64 {
+    let raw = Raw::of(world).await;
+    let subject = [Cell::Bytes(person.subject.as_bytes().to_vec())];
+    let count = raw.number(&format!("SELECT count(*) FROM {table} WHERE subject = $1"), &subject).await;
+    raw.close().await;
+    count
+}
+
+async fn step(world: &World, started: &ErasureStarted) -> &'static str {
+    world.app.erasure(&started.reference).await.unwrap().step
+}
+
+/// The process ends without a word, and the next one starts on what is there.
+async fn crash(world: World) -> World {
+    let World { app, db, operator_secret, database, data } = world;
+    drop(app);
+    let mut config = Config { data: data.path().into(), database: database.clone(), ..Config::default() };
+    config.quantum_millis = 0;
+    let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(99), Access::Serve).await.unwrap();
+    assert!(boot.operator_secret.is_none(), "it took itself for a first start");
+    World { app: boot.app.into(), db, operator_secret, database, data }
+}
+
+/// From now on whatever is deleted from this table comes back (`raises` false), or cannot be deleted at all.
+async fn resist(world: &World, raises: bool) {
+    if world.db == Db::Sqlite {
+        let body = if raises {
+            "BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'no'); END"
+        } else {
+            "AFTER DELETE ON idempotency BEGIN INSERT INTO idempotency VALUES (randomblob(32), OLD.subject, x'00', x'00', 0); END"
+        };
+        return run(world, &format!("CREATE TRIGGER resist {body}")).await;
+    }
+    let act = if raises {
+        "RAISE EXCEPTION 'no'"
+    } else {
+        "INSERT INTO idempotency VALUES (sha256(OLD.key), OLD.subject, OLD.request_hash, OLD.sealed, 0)"
+    };
+    run(
+        world,
+        &format!("CREATE FUNCTION resist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act}; RETURN OLD; END $$"),
+    )
+    .await;
+    let when = if raises { "BEFORE" } else { "AFTER" };
+    run(world, &format!("CREATE TRIGGER resist {when} DELETE ON idempotency FOR EACH ROW EXECUTE FUNCTION resist()"))
+        .await;
+}
+
+async fn give_way(world: &World) {
+    let of = if world.db == Db::Sqlite { "" } else { " ON idempotency" };
+    run(world, &format!("DROP TRIGGER resist{of}")).await;
+}
+
+/// Somebody with a stored answer, so that there is something to resist with.
+async fn with_answer(world: &World) -> PersonCaller {
+    let anna = member(world, "anna@example.org").await;
+    let key = world.app.idempotency("anna", "hold", "key", b"");
+    world.app.hold(&anna, Some(&key)).await.unwrap();
+    anna
+}
+
+async fn finishes(world: &World, started: &ErasureStarted, anna: &PersonCaller) {
+    world.app.run_erasures().await.unwrap();
+    let view = world.app.erasure(&started.reference).await.unwrap();
+    assert_eq!(view.step, "done");
+    assert!(view.finished_us >= Some(view.started_us));
+    assert!(view.removed["standing"] == 1 && view.removed["subject_key"] == 1 && view.removed["idempotency"] >= 1);
+    for table in ["standing", "subject_key", "identifier", "idempotency", "event", "erasure_job"] {
+        assert_eq!(rows(world, table, anna).await, 0, "{table}");
+    }
+    let report = world.app.verify_log(|_| {}).await.unwrap();
+    assert_eq!(report.findings, [], "the log still holds together");
+}
+
+on_both!(an_erasure_denies_at_once_and_is_carried_out_after_a_crash, |world| {
+    let anna = with_answer(&world).await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "fenced");
+    assert!(matches!(world.app.erase(&anna, None).await, Err(ServiceError::Conflict(_))), "erased twice");
+    let world = crash(world).await;
+    assert_eq!(step(&world, &started).await, "fenced");
+    assert_eq!(rows(&world, "standing", &anna).await, 1);
+    assert_eq!(rows(&world, "session", &anna).await, 0, "logged in while being erased");
+    finishes(&world, &started, &anna).await;
+});
+
+on_both!(a_removal_that_fails_leaves_everything_and_is_tried_again, |world| {
+    let anna = with_answer(&world).await;
+    resist(&world, true).await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert!(world.app.run_erasures().await.is_err());
+    assert_eq!(step(&world, &started).await, "fenced");
+    for table in ["standing", "subject_key", "identifier", "idempotency"] {
+        assert!(rows(&world, table, &anna).await > 0, "{table}: half of a removal was kept");
+    }
+    let world = crash(world).await;
+    give_way(&world).await;
+    finishes(&world, &started, &anna).await;
+});
+
+on_both!(no_erasure_is_done_while_a_row_is_left, |world| {
+    let anna = with_answer(&world).await;
+    resist(&world, false).await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    for _ in 0..3 {
+        assert!(world.app.run_erasures().await.is_err(), "done with a row left");
+        let view = world.app.erasure(&started.reference).await.unwrap();
+        assert_eq!((view.step, view.finished_us), ("removed", None));
+        assert!(rows(&world, "idempotency", &anna).await > 0);
+    }
+    let world = crash(world).await;
+    assert_eq!(step(&world, &started).await, "removed");
+    give_way(&world).await;
+    finishes(&world, &started, &anna).await;
+});
+
+on_both!(one_erasure_that_cannot_finish_holds_up_no_other, |world| {
+    let anna = with_answer(&world).await;
+    let ben = member(&world, "ben@example.org").await;
+    resist(&world, false).await;
+    let stuck = world.app.erase(&anna, None).await.unwrap();
+    let other = world.app.erase(&ben, None).await.unwrap();
+    assert!(world.app.run_erasures().await.is_err(), "the failure must be told");
+    assert_eq!(step(&world, &stuck).await, "removed");
+    assert_eq!(step(&world, &other).await, "done");
+});
+
+on_both!(an_erased_address_starts_from_nothing, |world| {
+    let anna = with_answer(&world).await;
+    world.app.erase(&anna, None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    let again = member(&world, "anna@example.org").await;
+    assert_ne!(again.subject, anna.subject);
+    let consents = world.app.consents(&again).await.unwrap();
+    assert_eq!((consents.history.len(), consents.held), (1, false));
+    assert!(world.app.erase(&anna, None).await.is_err());
+});

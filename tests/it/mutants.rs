@@ -1,0 +1,91 @@
+//! Each safety mechanism broken on purpose, and the test that notices: the pair must fail, or the mechanism is not tested.
+//!
+//! This binary runs itself once for each pair, with `SAYSO_MUTANT` set. A test that is not there counts as not noticing.
+
+use std::collections::BTreeSet;
+
+/// What is broken, and the test that must fail.
+const PAIRS: &[(&str, &str)] = &[
+    ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
+    ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
+    ("edges_read_without_lineage", "store::conformance::graph::an_edge_is_seen_while_both_ends_are_allowed::sqlite"),
+    (
+        "erasure_forgets_a_table",
+        "datamap::synthetic::the_export_holds_every_marker_and_the_erasure_leaves_none::sqlite",
+    ),
+    ("explanation_shows_small_groups", "score::explanation::a_single_reply_hides_behind_the_smallest_group"),
+    ("fetch_follows_private", "ident::fetch::nothing_private_is_ever_connected_to"),
+    ("floor_ignores_age", "floor::only_a_known_adult_is_allowed"),
+    ("floor_ignores_expiry", "floor::a_grant_that_ended_denies_everything"),
+    ("floor_ignores_hold", "floor::a_hold_denies_everything"),
+    ("floor_ignores_notice", "floor::a_grant_on_an_outdated_notice_denies_everything"),
+    ("floor_ignores_opt_out", "floor::an_opt_out_denies_everything"),
+    ("ingest_reads_private", "parsing::properties::private_addressing_never_becomes_a_response_or_a_post"),
+    ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
+    ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
+    ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
+    ("proof_ignores_code", "ident::page::a_link_to_me_without_the_code_proves_nothing"),
+    ("score_counts_own_actions", "score::liking_oneself_and_others_is_worth_nothing"),
+    ("score_keeps_best_week", "score::one_viral_week_changes_nothing_in_a_steady_half_year"),
+    ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),
+    ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
+    ("token_never_expires", "people::tokens::an_access_token_counts_for_ten_minutes::sqlite"),
+    ("withdrawal_keeps_grant", "consent::ending::withdrawing_one_disclosure_touches_nothing_else::sqlite"),
+];
+
+/// Every name in `mutant::on("name")` under `src`.
+fn switches(folder: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(switches(path.to_str().unwrap()));
+        } else {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let names = text.split("mutant::on(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+            found.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_switch_has_a_pair_and_every_pair_a_switch() {
+    let listed: BTreeSet<String> = PAIRS.iter().map(|(name, _)| (*name).into()).collect();
+    assert_eq!(switches(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), listed);
+    assert_eq!(PAIRS.len(), listed.len(), "a mutant stands twice");
+}
+
+/// Runs one test of this binary in a process of its own. `Err` says what it printed.
+#[cfg(feature = "mutants")]
+fn run(test: &str, mutant: &str) -> (bool, String) {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    let child = child.args(["--exact", test, "--test-threads", "1"]).env("SAYSO_MUTANT", mutant);
+    let output = child.env("RUST_BACKTRACE", "0").env("PROPTEST_CASES", "256").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn every_broken_mechanism_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for (mutant, test) in PAIRS {
+        let (passed, said) = run(test, mutant);
+        if !said.contains("running 1 test\n") {
+            unnoticed.push(format!("{mutant}: there is no test `{test}`"));
+        } else if passed || !said.contains("test result: FAILED. 0 passed; 1 failed") {
+            unnoticed.push(format!("{mutant}: `{test}` did not notice\n{said}"));
+        }
+    }
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+}
+
+/// The runner itself: with nothing broken a pair's test passes, and a test that is not there is seen to be missing.
+#[cfg(feature = "mutants")]
+#[test]
+fn the_runner_sees_a_pass_and_a_missing_test() {
+    let (passed, said) = run("floor::a_hold_denies_everything", "");
+    assert!(passed && said.contains("test result: ok. 1 passed"), "{said}");
+    let (_, said) = run("floor::no_such_test", "floor_ignores_hold");
+    assert!(said.contains("running 0 tests\n"), "{said}");
+}

@@ -1,0 +1,187 @@
+//! Opting out and asking without an account.
+
+mod requests;
+
+use sayso::domain::{Adult, Whom};
+use sayso::gate::Denial;
+use sayso::service::ServiceError;
+
+use crate::on_both;
+use crate::people::{
+    actor, address, allow, assert_same, code_for, denial, dump, handle, join, kinds_after, letters, log_size, only,
+    register, scored_member, scoring, secret, verify,
+};
+
+const DAY: i64 = 86_400;
+
+/// The shape of a text: digits and hexadecimal are all alike.
+fn shape(receipt: &sayso::service::Receipt) -> (String, usize, usize, usize) {
+    (receipt.kind.clone(), receipt.nonce.len(), receipt.body.len(), receipt.checkpoint.lines().count())
+}
+
+on_both!(an_opt_out_looks_the_same_whoever_it_is_about, |world| {
+    scored_member(&world, "ann").await;
+    join(&world, "held@example.org").await;
+    let size = log_size(&world).await;
+    for whom in [Whom::Oneself, Whom::Child] {
+        let mut shapes = Vec::new();
+        for who in
+            ["ann@example.org", "stranger@example.org", "stranger@example.org", "ann@example.org", "held@example.org"]
+        {
+            let before = log_size(&world).await;
+            let answer = world.app.opt_out(&address(who), whom, None).await.unwrap();
+            assert_eq!(kinds_after(&world, before).await, ["opted_out"], "exactly one leaf, of the same kind");
+            shapes.push((shape(&answer.receipt), answer.reference.to_string().len()));
+        }
+        assert!(shapes.windows(2).all(|pair| pair[0] == pair[1]), "{shapes:?}");
+    }
+    assert_eq!(log_size(&world).await, size + 10);
+    let public = world.app.leaves(size).await.unwrap();
+    assert!(public.iter().all(|leaf| leaf.commitment.len() == 64 && leaf.kind == "opted_out"));
+});
+
+on_both!(a_member_is_denied_at_the_next_decision_and_told_by_one_mail, |world| {
+    let ann = scored_member(&world, "ann").await;
+    world.app.score(&ann.caller, None).await.unwrap();
+    let way = handle(&format!("activitypub:{}", actor("ann")));
+    for again in 0..4 {
+        world.app.opt_out(&way, Whom::Oneself, None).await.unwrap();
+        assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::Suppressed);
+        let sent = letters(&world);
+        assert_eq!(sent.len(), usize::from(again == 0), "one mail, not one for each repeat");
+        assert!(sent.iter().all(|letter| letter.to == ann.email.as_str() && !letter.text.contains("social.example")));
+    }
+    world.app.opt_out(&way, Whom::Child, None).await.unwrap();
+    assert_eq!(letters(&world).len(), 1, "a latch is another message");
+    assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::Latched);
+});
+
+on_both!(a_stranger_who_opts_out_leaves_one_slow_digest, |world| {
+    let before = dump(&world).await;
+    for _ in 0..3 {
+        world.app.opt_out(&address("stranger@example.org"), Whom::Oneself, None).await.unwrap();
+    }
+    assert!(letters(&world).is_empty(), "nobody is written to who never wrote");
+    let after = dump(&world).await;
+    for (table, rows) in
+        before.iter().filter(|(table, _)| !["event", "tree_node", "log_head"].contains(&table.as_str()))
+    {
+        assert_eq!(after[table].len(), rows.len() + usize::from(table == "suppression"), "{table}");
+    }
+});
+
+on_both!(an_opt_out_for_a_child_is_never_softened, |world| {
+    let who = address("stranger@example.org");
+    for whom in [Whom::Child, Whom::Oneself, Whom::Oneself] {
+        world.app.opt_out(&who, whom, None).await.unwrap();
+    }
+    register(&world, &who, Adult::Yes).await;
+    let code = code_for(&world, &who);
+    assert!(matches!(verify(&world, &who, &code).await, Err(ServiceError::NoAccount)));
+});
+
+on_both!(proof_of_control_lifts_an_opt_out_and_leaves_no_consent_behind, |world| {
+    world.app.opt_out(&address("ann@example.org"), Whom::Oneself, None).await.unwrap();
+    let ann = join(&world, "ann@example.org").await;
+    assert!(dump(&world).await["suppression"].is_empty());
+    let consents = world.app.consents(&ann.caller).await.unwrap();
+    assert!(consents.live.is_empty() && !consents.suppressed);
+});
+
+on_both!(its_owner_lifts_an_opt_out, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let way = handle(&format!("activitypub:{}", actor("ann")));
+    for who in [&way, &ann.email] {
+        world.app.opt_out(who, Whom::Oneself, None).await.unwrap();
+    }
+    assert_eq!(dump(&world).await["suppression"].len(), 2);
+    world.app.release(&ann.caller, None).await.unwrap();
+    assert!(dump(&world).await["suppression"].is_empty());
+    world.app.score(&ann.caller, None).await.unwrap();
+    world.pass_seconds(200 * DAY);
+    world.app.sweep().await.unwrap();
+    world.app.score(&ann.caller, None).await.unwrap();
+});
+
+on_both!(nobody_lifts_somebody_elses_opt_out, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let ben = scored_member(&world, "ben").await;
+    world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
+    world.app.release(&ben.caller, None).await.unwrap();
+    assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::Suppressed);
+    assert_eq!(dump(&world).await["suppression"].len(), 1);
+});
+
+on_both!(an_opt_out_that_nobody_lifts_becomes_an_erasure, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let kid = scored_member(&world, "kid").await;
+    let ben = scored_member(&world, "ben").await;
+    crate::strangers::ingest(
+        &world,
+        &[crate::strangers::like("l1", "ben", "ann", 1), crate::strangers::like("l2", "ben", "kid", 1)],
+    )
+    .await;
+    world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
+    world.app.opt_out(&kid.email, Whom::Child, None).await.unwrap();
+    for (days, left) in [(30 * DAY - 1, 3), (1, 2), (60 * DAY - 1, 2), (1, 1)] {
+        world.pass_seconds(days);
+        world.app.sweep().await.unwrap();
+        world.app.run_erasures().await.unwrap();
+        let after = dump(&world).await;
+        assert_eq!((after["subject_key"].len(), after["suppression"].len()), (left, 2), "after {days} more seconds");
+    }
+    let after = dump(&world).await;
+    assert!(after["edge"].is_empty() && after["edge_activity"].is_empty());
+    assert_eq!(after["identifier"].len(), 2);
+    world.app.score(&ben.caller, None).await.unwrap();
+    for (who, account) in [("ann@example.org", true), ("kid@example.org", false)] {
+        let who = address(who);
+        letters(&world);
+        register(&world, &who, Adult::Yes).await;
+        let code = code_for(&world, &who);
+        assert_eq!(verify(&world, &who, &code).await.is_ok(), account, "the latch survives the erasure");
+    }
+    let again = join(&world, "ann@example.org").await;
+    assert!(world.app.consents(&again.caller).await.unwrap().live.is_empty());
+    assert_eq!(denial(world.app.score(&again.caller, None).await), Denial::NoGrant);
+});
+
+on_both!(an_opt_out_survives_an_erasure, |world| {
+    let ann = scored_member(&world, "ann").await;
+    world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
+    let before = only(&dump(&world).await, &["suppression"]);
+    world.app.erase(&ann.caller, None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert_same(&before, &only(&dump(&world).await, &["suppression"]));
+});
+
+on_both!(a_child_opt_out_on_top_of_another_shortens_the_wait_and_is_not_lifted_by_its_owner, |world| {
+    let ann = scored_member(&world, "ann").await;
+    world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
+    world.app.opt_out(&ann.email, Whom::Child, None).await.unwrap();
+    world.app.release(&ann.caller, None).await.unwrap();
+    assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::Latched);
+    assert_eq!(dump(&world).await["suppression"].len(), 1);
+    world.pass_seconds(30 * DAY);
+    world.app.sweep().await.unwrap();
+    assert_eq!(denial(world.app.score(&ann.caller, None).await), Denial::Erased);
+});
+
+on_both!(a_repeated_opt_out_with_one_key_is_one_leaf, |world| {
+    let size = log_size(&world).await;
+    let key = world.app.idempotency("anyone", "opt-out", "key-1", b"body");
+    let who = address("stranger@example.org");
+    let first = world.app.opt_out(&who, Whom::Oneself, Some(&key)).await.unwrap();
+    assert_eq!(world.app.opt_out(&who, Whom::Oneself, Some(&key)).await.unwrap(), first);
+    assert_eq!(log_size(&world).await, size + 1);
+});
+
+on_both!(an_opt_out_blocks_no_one_else, |world| {
+    world.app.opt_out(&address("stranger@example.org"), Whom::Child, None).await.unwrap();
+    let ann = join(&world, "ann@example.org").await;
+    allow(&world, &ann, &scoring("blog")).await;
+    assert!(matches!(
+        world.app.login(&address("stranger@example.org"), &secret("whatever it is")).await,
+        Err(ServiceError::BadCredentials)
+    ));
+});

@@ -1,0 +1,153 @@
+//! What is held about me, delete it, how did that go: without an account.
+
+use sayso::ids::Reference;
+use sayso::service::{Answer, What};
+
+use super::*;
+use crate::people::another_code;
+use crate::world::World;
+
+async fn ask(world: &World, who: &str, what: What) -> Answer {
+    letters(world);
+    let who = address(who);
+    let requested = world.app.request(&who, what, None).await.unwrap();
+    let code = code_for(world, &who);
+    world.app.confirm(&requested.reference, &secret(&code), None).await.unwrap()
+}
+
+on_both!(about_a_stranger_nothing_is_held, |world| {
+    let before = only(&dump(&world).await, &["standing", "suppression", "identifier"]);
+    let size = log_size(&world).await;
+    match ask(&world, "stranger@example.org", What::Access).await {
+        Answer::Access { member: false, opted_out: false, export: None } => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(kinds_after(&world, size).await, ["access_answered"]);
+    let after = dump(&world).await;
+    assert_same(&before, &only(&after, &["standing", "suppression", "identifier"]));
+    assert!(after["code"].is_empty());
+});
+
+on_both!(somebody_who_opted_out_is_told_that_and_nothing_else_is_held, |world| {
+    world.app.opt_out(&address("stranger@example.org"), Whom::Oneself, None).await.unwrap();
+    let answer = ask(&world, "stranger@example.org", What::Access).await;
+    assert!(matches!(answer, Answer::Access { member: false, opted_out: true, export: None }));
+});
+
+on_both!(a_member_gets_everything_without_logging_in, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let size = log_size(&world).await;
+    let Answer::Access { member: true, opted_out: false, export: Some(asked) } =
+        ask(&world, "ann@example.org", What::Access).await
+    else {
+        panic!("an export")
+    };
+    assert_eq!(kinds_after(&world, size).await, ["access_answered"]);
+    let logged_in = world.app.export(&ann.caller).await.unwrap();
+    for table in ["identifier", "live_grant", "standing"] {
+        assert_eq!(asked.tables[table], logged_in.tables[table], "{table}");
+        assert!(!asked.tables[table].is_empty(), "{table}");
+    }
+    assert!(format!("{:?}", asked.tables["identifier"]).contains("ann@example.org"));
+});
+
+on_both!(an_erasure_is_answered_alike_for_members_and_strangers, |world| {
+    scored_member(&world, "ann").await;
+    let mut shapes = Vec::new();
+    for who in ["ann@example.org", "stranger@example.org"] {
+        let size = log_size(&world).await;
+        let Answer::Erasure(started) = ask(&world, who, What::Erasure).await else { panic!("an erasure") };
+        assert_eq!(kinds_after(&world, size).await, ["erased"]);
+        shapes.push(super::shape(&started.receipt));
+        world.app.run_erasures().await.unwrap();
+        let view = world.app.erasure(&started.reference).await.unwrap();
+        assert_eq!((view.step, view.finished_us.is_some()), ("done", true));
+    }
+    assert_eq!(shapes[0], shapes[1]);
+    let after = dump(&world).await;
+    assert!(after["identifier"].is_empty() && after["subject_key"].is_empty() && after["live_grant"].is_empty());
+});
+
+on_both!(how_an_erasure_went_is_told_after_it, |world| {
+    scored_member(&world, "ann").await;
+    let Answer::Erasure(started) = ask(&world, "ann@example.org", What::Erasure).await else { panic!("an erasure") };
+    for finished in [false, true] {
+        if finished {
+            world.app.run_erasures().await.unwrap();
+        }
+        let Answer::Status { erasures } = ask(&world, "ann@example.org", What::Status).await else {
+            panic!("a status")
+        };
+        assert_eq!(erasures.len(), 1);
+        assert_eq!((erasures[0].reference, erasures[0].finished_us.is_some()), (started.reference, finished));
+        world.pass_seconds(3600);
+    }
+    let Answer::Status { erasures } = ask(&world, "other@example.org", What::Status).await else { panic!("a status") };
+    assert!(erasures.is_empty());
+});
+
+on_both!(an_erasure_asked_for_with_an_account_is_found_later, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let started = world.app.erase(&ann.caller, None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    let Answer::Status { erasures } = ask(&world, "ann@example.org", What::Status).await else { panic!("a status") };
+    assert_eq!(erasures.iter().map(|view| view.reference).collect::<Vec<_>>(), [started.reference]);
+});
+
+on_both!(a_request_needs_its_own_code, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let first = world.app.request(&ann.email, What::Erasure, None).await.unwrap();
+    let code = code_for(&world, &ann.email);
+    let other = world.app.request(&address("ben@example.org"), What::Erasure, None).await.unwrap();
+    let nobodys = Reference::new([7; 16]);
+    for (reference, code) in
+        [(first.reference, another_code(&code)), (other.reference, code.clone()), (nobodys, code.clone())]
+    {
+        let answer = world.app.confirm(&reference, &secret(&code), None).await;
+        assert!(matches!(answer, Err(ServiceError::BadCredentials)));
+    }
+    assert_eq!(dump(&world).await["erasure_job"].len(), 0);
+    for _ in 0..4 {
+        assert!(world.app.confirm(&first.reference, &secret("00000000"), None).await.is_err());
+    }
+    let spent = world.app.confirm(&first.reference, &secret(&code), None).await;
+    assert!(matches!(spent, Err(ServiceError::BadCredentials)), "five wrong ones ended it");
+    world.app.score(&ann.caller, None).await.unwrap();
+});
+
+on_both!(a_confirmed_request_is_used_up, |world| {
+    let who = address("stranger@example.org");
+    let requested = world.app.request(&who, What::Access, None).await.unwrap();
+    let code = secret(&code_for(&world, &who));
+    world.app.confirm(&requested.reference, &code, None).await.unwrap();
+    assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
+});
+
+on_both!(a_request_counts_for_half_an_hour, |world| {
+    let who = address("stranger@example.org");
+    let requested = world.app.request(&who, What::Access, None).await.unwrap();
+    let code = secret(&code_for(&world, &who));
+    world.pass_seconds(sayso::limits::CODE_SECONDS);
+    assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
+});
+
+on_both!(a_second_erasure_while_the_first_runs_finds_nobody, |world| {
+    scored_member(&world, "ann").await;
+    for _ in 0..2 {
+        let size = log_size(&world).await;
+        assert!(matches!(ask(&world, "ann@example.org", What::Erasure).await, Answer::Erasure(_)));
+        assert_eq!(kinds_after(&world, size).await, ["erased"]);
+    }
+    world.app.run_erasures().await.unwrap();
+    let Answer::Status { erasures } = ask(&world, "ann@example.org", What::Status).await else { panic!("a status") };
+    assert!(erasures.len() == 2 && erasures.iter().all(|view| view.finished_us.is_some()));
+});
+
+on_both!(a_handle_has_no_mailbox, |world| {
+    let before = dump(&world).await;
+    for what in [What::Access, What::Erasure, What::Status] {
+        let answer = world.app.request(&handle("campus:ann"), what, None).await;
+        assert!(matches!(answer, Err(ServiceError::Invalid(_))));
+    }
+    assert_same(&before, &dump(&world).await);
+});

@@ -1,0 +1,77 @@
+//! Callers, notices, counts of decisions.
+
+use sayso::domain::{Day, Purpose, Standing};
+use sayso::store::{ClientRow, DecisionTally, NoticeRow, Tx};
+
+use super::{ANNA, BEN, Told, grant, person, story, subject, triple};
+
+story!(a_caller_that_was_switched_off_loses_its_grants, callers);
+async fn callers(tx: &mut Tx) -> Told {
+    let row = ClientRow {
+        id: "acme".into(),
+        role: "recipient".into(),
+        secret_hash: [7; 32],
+        class: "company".into(),
+        purposes: "attention_score public_profile".into(),
+        sources: "github".into(),
+        disabled: false,
+    };
+    tx.insert_client(&row).await?;
+    assert_eq!(tx.client("acme").await?, Some(row.clone()));
+    assert_eq!(tx.client("nobody").await?, None);
+    let anna = person(tx, ANNA).await?;
+    tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
+    tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
+    assert!(tx.grants_to_disabled(10).await?.is_empty());
+    let acme = "acme".parse().unwrap();
+    assert!(tx.disable_client(&acme).await?);
+    assert!(!tx.disable_client(&acme).await?);
+    assert!(tx.client("acme").await?.unwrap().disabled);
+    let due = tx.grants_to_disabled(10).await?;
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].subject, &due[0].ended.triple), (anna, &triple("acme")));
+    Ok(())
+}
+
+story!(the_newest_notice_is_shown_and_the_last_material_one_counts, notices);
+async fn notices(tx: &mut Tx) -> Told {
+    let purpose: Purpose = "attention_score".parse().unwrap();
+    let first = tx.notices().await?.into_iter().find(|notice| notice.purpose == purpose).unwrap();
+    assert_eq!((first.version, tx.oldest_notices().await?[&purpose]), (1, 1));
+    for (version, material) in [(2, true), (3, false)] {
+        let sha256 = format!("{version}").repeat(64);
+        let (locale, text) = (String::from("en"), format!("notice {version}"));
+        tx.insert_notice(&NoticeRow { purpose: purpose.clone(), version, locale, sha256, material, text }).await?;
+    }
+    let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
+    assert_eq!(newest.len(), 1);
+    assert_eq!((newest[0].version, newest[0].material, newest[0].text.as_str()), (3, false, "notice 3"));
+    assert_eq!(tx.oldest_notices().await?[&purpose], 2);
+    Ok(())
+}
+
+story!(decisions_are_counted_for_members_and_for_nobody_else, decisions);
+async fn decisions(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    let tally = |day, allowed, times| DecisionTally {
+        day: Day(day),
+        caller: "acme".into(),
+        purpose: "attention_score".into(),
+        source: "github".into(),
+        action: "score".into(),
+        allowed,
+        times,
+    };
+    for one in [tally(1, true, 2), tally(1, true, 3), tally(1, false, 1), tally(2, true, 1)] {
+        tx.count_decision(&anna, &one).await?;
+    }
+    tx.count_decision(&subject(BEN), &tally(1, true, 1)).await?;
+    assert_eq!(tx.decisions(&anna).await?, [tally(2, true, 1), tally(1, false, 1), tally(1, true, 5)]);
+    assert!(tx.decisions(&subject(BEN)).await?.is_empty());
+    tx.update_standing(&anna, &Standing { erased: true, ..Standing::default() }).await?;
+    tx.count_decision(&anna, &tally(3, true, 1)).await?;
+    assert_eq!(tx.decisions(&anna).await?.len(), 3, "counted for somebody who is being erased");
+    tx.count_unknown("acme", Day(1), 2).await?;
+    tx.count_unknown("acme", Day(1), 3).await?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Edges, what gave them, and posts: added once, taken back exactly, gone with their grant.
+
+use sayso::domain::{Micros, ResponseKind, Seq, Standing, Week};
+use sayso::ids::Subject;
+use sayso::store::{ActivityRow, EdgeKey, ObjectRow, StoreError, Tx, VisibleQuery};
+
+use super::{ANNA, BEN, CLEO, Told, grant, person, story, subject, triple};
+
+async fn members(tx: &mut Tx) -> Result<(Subject, Subject), StoreError> {
+    let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
+    for (subject, lineage) in [(anna, 10), (ben, 20)] {
+        tx.upsert_grant(&subject, &triple("sayso"), &grant(lineage, 1_000)).await?;
+        let adult = Standing { adult: sayso::domain::Adult::Yes, ..Standing::default() };
+        tx.update_standing(&subject, &adult).await?;
+    }
+    Ok((anna, ben))
+}
+
+fn reply(activity: u8, about: u8) -> ActivityRow {
+    let edge = EdgeKey {
+        actor: (subject(ANNA), Seq(10)),
+        target: (subject(BEN), Seq(20)),
+        source: "github".into(),
+        topic: "music".parse().unwrap(),
+        week: Week(3_000),
+        kind: ResponseKind::Reply,
+    };
+    let digest = |byte: u8| Some([byte; 32]);
+    ActivityRow {
+        edge,
+        activity: [activity; 32],
+        made: digest(activity + 100),
+        object: digest(about),
+        about: digest(about + 50),
+    }
+}
+
+fn window() -> VisibleQuery {
+    VisibleQuery {
+        target: subject(BEN),
+        until: Week(3_000),
+        from: Week(2_975),
+        valid_after: Micros(500),
+        oldest_notice: 1,
+    }
+}
+
+async fn times(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(tx.visible_edges(&window()).await?.iter().map(|edge| edge.count).sum())
+}
+
+story!(an_activity_counts_once_and_is_taken_back_exactly, activities);
+async fn activities(tx: &mut Tx) -> Told {
+    let (anna, ben) = members(tx).await?;
+    for activity in 1..=4 {
+        assert!(tx.add_activity(&reply(activity, activity % 2)).await?);
+        assert!(!tx.add_activity(&reply(activity, activity % 2)).await?, "it counted twice");
+    }
+    assert_eq!((times(tx).await?, tx.count_edges().await?), (4, (1, 0)));
+    assert!(tx.has_made(&anna, &[101; 32]).await?);
+    assert!(!tx.has_made(&ben, &[101; 32]).await?);
+
+    assert_eq!(tx.take_back_activity(&ben, &[1; 32]).await?, 0, "somebody else took it back");
+    assert_eq!(tx.take_back_activity(&anna, &[1; 32]).await?, 1);
+    assert_eq!(tx.take_back_activity(&anna, &[1; 32]).await?, 0);
+    assert_eq!(times(tx).await?, 3);
+    assert_eq!(tx.take_back_made(&anna, &[102; 32]).await?, 1);
+    assert_eq!(tx.take_back_response(&anna, &[1; 32], ResponseKind::Like).await?, 0);
+    assert_eq!(tx.take_back_response(&anna, &[1; 32], ResponseKind::Reply).await?, 1);
+    assert_eq!(times(tx).await?, 1);
+    assert_eq!(tx.take_back_about(&ben, &[50; 32]).await?, 1);
+    assert_eq!((times(tx).await?, tx.count_edges().await?), (0, (0, 0)));
+    Ok(())
+}
+
+story!(an_edge_is_seen_while_both_ends_are_allowed, visibility);
+async fn visibility(tx: &mut Tx) -> Told {
+    let (anna, ben) = members(tx).await?;
+    tx.add_activity(&reply(1, 1)).await?;
+    let edge = tx.visible_edges(&window()).await?.remove(0);
+    assert_eq!((edge.actor, edge.target, edge.week, edge.kind), (anna, ben, Week(3_000), ResponseKind::Reply));
+    let query = |change: fn(&mut VisibleQuery)| {
+        let mut query = window();
+        change(&mut query);
+        query
+    };
+    for hidden in [
+        query(|q| q.until = Week(2_999)),
+        query(|q| q.from = Week(3_001)),
+        query(|q| q.valid_after = Micros(1_000)),
+        query(|q| q.oldest_notice = 2),
+        query(|q| q.target = subject(CLEO)),
+    ] {
+        assert!(tx.visible_edges(&hidden).await?.is_empty(), "{hidden:?}");
+    }
+    let good = tx.standing(&anna).await?.unwrap();
+    let flags: [fn(&mut Standing); 6] = [
+        |s| s.held = true,
+        |s| s.erased = true,
+        |s| s.latched = true,
+        |s| s.suppressed = true,
+        |s| s.adult = sayso::domain::Adult::No,
+        |s| s.adult = sayso::domain::Adult::Unknown,
+    ];
+    for who in [anna, ben] {
+        for change in flags {
+            let mut standing = good.clone();
+            change(&mut standing);
+            tx.update_standing(&who, &standing).await?;
+            assert_eq!(times(tx).await?, 0, "{standing:?}");
+        }
+        tx.update_standing(&who, &good).await?;
+        assert_eq!(times(tx).await?, 1, "lifting restores");
+    }
+    tx.delete_grant(&ben, &triple("sayso")).await?;
+    assert_eq!(tx.count_edges().await?, (0, 0), "it hung on a grant that ended");
+    assert!(!tx.has_made(&anna, &[101; 32]).await?);
+    Ok(())
+}
+
+story!(a_post_is_known_while_its_owner_grants_it, posts);
+async fn posts(tx: &mut Tx) -> Told {
+    let (anna, ben) = members(tx).await?;
+    let row = ObjectRow {
+        owner: (ben, Seq(20)),
+        digest: [5; 32],
+        source: "github".into(),
+        topic: "music".parse().unwrap(),
+        week: Week(3_000),
+        is_public: true,
+    };
+    assert!(tx.insert_object(&row).await?);
+    assert!(!tx.insert_object(&ObjectRow { week: Week(1), ..row.clone() }).await?);
+    let found = tx.object(&[5; 32]).await?.unwrap();
+    assert_eq!((found.owner, found.week, found.is_public), ((ben, Seq(20)), Week(3_000), true));
+    assert!(!tx.narrow_object(&anna, &[5; 32]).await?, "somebody else narrowed it");
+    assert!(tx.narrow_object(&ben, &[5; 32]).await?);
+    assert!(!tx.object(&[5; 32]).await?.unwrap().is_public);
+    assert!(!tx.delete_object(&anna, &[5; 32]).await?);
+    assert!(tx.delete_object(&ben, &[5; 32]).await?);
+    assert!(tx.object(&[5; 32]).await?.is_none());
+    tx.insert_object(&row).await?;
+    tx.delete_grant(&ben, &triple("sayso")).await?;
+    assert!(tx.object(&[5; 32]).await?.is_none());
+    Ok(())
+}
+
+crate::on_both!(nothing_is_stored_under_a_lineage_that_is_not_live, |world| {
+    let store = &world.app.store;
+    let edge = store
+        .run_tx(&(), |tx, ()| {
+            Box::pin(async move {
+                members(tx).await?;
+                let mut stale = reply(1, 1);
+                stale.edge.target.1 = Seq(19);
+                tx.add_activity(&stale).await
+            })
+        })
+        .await;
+    assert!(matches!(edge, Err(StoreError::Contention(_))), "{edge:?}");
+});

@@ -1,0 +1,58 @@
+//! Head, events, tree.
+
+use sayso::domain::{Day, Micros, Seq};
+use sayso::store::{EventRow, NodeRow, Tx};
+
+use super::{ANNA, Told, person, story};
+
+story!(the_head_moves_one_step_at_a_time_and_its_clock_never_back, heads);
+async fn heads(tx: &mut Tx) -> Told {
+    let before = tx.head().await?;
+    assert_eq!(tx.first_head().await?, Some(before.clone()));
+    tx.insert_head(b"", "another start").await?;
+    assert_eq!(tx.head().await?, before, "a log began twice");
+    let later = Micros(before.recorded.0 + 5);
+    let taken = tx.take_head(later).await?;
+    assert_eq!((taken.seq.0, taken.recorded, &taken.frontier), (before.seq.0 + 1, later, &before.frontier));
+    let taken = tx.take_head(Micros(0)).await?;
+    assert_eq!((taken.seq.0, taken.recorded), (before.seq.0 + 2, later));
+    tx.advance_head(b"frontier", "checkpoint").await?;
+    let after = tx.head().await?;
+    assert_eq!(
+        (after.seq, after.frontier.as_slice(), after.checkpoint.as_str()),
+        (taken.seq, b"frontier".as_slice(), "checkpoint")
+    );
+    Ok(())
+}
+
+story!(events_are_read_by_place_by_person_and_by_kind_and_day, events);
+async fn events(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    let first = tx.head().await?.seq.0 + 1;
+    let count = tx.count_events().await?;
+    for (place, kind, subject) in [(0, "held", Some(anna)), (1, "released", Some(anna)), (2, "opted_out", None)] {
+        let seq = Seq(first + place);
+        let body = subject.map(|_| vec![7; 3]);
+        tx.insert_event(&EventRow { seq, kind, day: Day(100 + place), commitment: [8; 32], subject, body }).await?;
+        tx.insert_node(&NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }).await?;
+    }
+    tx.insert_node(&NodeRow { level: 40, place: 0, hash: [1; 32] }).await?;
+    assert_eq!(tx.count_events().await?, count + 3);
+    assert_eq!(tx.events_of(&anna).await?, [(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])]);
+
+    let leaves = tx.leaves(Seq(first), 10).await?;
+    assert_eq!(leaves.iter().map(|leaf| leaf.seq.0).collect::<Vec<_>>(), [first, first + 1, first + 2]);
+    let last = &leaves[2];
+    assert_eq!((last.kind.as_str(), last.day, last.subject, &last.body), ("opted_out", Day(102), None, &None));
+    assert_eq!((last.commitment, last.stored_hash), ([8; 32], [9; 32]));
+    assert_eq!(tx.leaves(Seq(first + 1), 1).await?.len(), 1);
+
+    let all = (Day(i64::MIN), Day(i64::MAX));
+    let before = Seq(first - 1);
+    assert_eq!(tx.audit_events(before, None, all, 10).await?.len(), 3);
+    assert_eq!(tx.audit_events(before, None, all, 2).await?.len(), 2);
+    assert_eq!(tx.audit_events(before, Some("released"), all, 10).await?[0].seq, Seq(first + 1));
+    assert_eq!(tx.audit_events(Seq(first), None, (Day(100), Day(101)), 10).await?.len(), 1);
+    assert!(tx.audit_events(before, Some("held"), (Day(101), Day(200)), 10).await?.is_empty());
+    Ok(())
+}
