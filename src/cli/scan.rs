@@ -1,4 +1,5 @@
-//! `sayso scan`: looks for a text in every byte of a folder, as it is, in hexadecimal and in base64.
+//! `sayso scan`: looks for a text in every byte of a folder, as it is, in hexadecimal and in base64; an id, which is
+//! hexadecimal itself, also as the bytes that it stands for.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -34,6 +35,7 @@ pub(super) struct Scanned {
 }
 
 const PIECE: usize = 1 << 20;
+const MARKER_BYTES_MIN: usize = 4;
 
 impl Scan {
     pub(super) fn run(&self) -> Result<(), CliError> {
@@ -52,29 +54,57 @@ impl Scan {
 
 /// Every byte of every file under a folder.
 pub(super) fn scan(folder: &Path, marker: &[u8]) -> Result<Scanned, CliError> {
-    if marker.len() < 4 {
+    if marker.len() < MARKER_BYTES_MIN {
         return Err(CliError::Usage("`--marker` needs at least 4 bytes to mean something".into()));
     }
     let mut scanned = Scanned::default();
-    walk(folder, &forms(marker), &mut scanned)?;
+    walk(folder, &Forms::of(marker), &mut scanned)?;
     Ok(scanned)
 }
 
-/// The marker as it is, in hexadecimal, and in base64 at each of its three alignments.
-fn forms(marker: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = vec![marker.to_vec(), hex::encode(marker).into_bytes(), hex::encode_upper(marker).into_bytes()];
-    for skipped in 0..3 {
-        let padded = [vec![0; skipped], marker.to_vec()].concat();
-        let encoded = STANDARD_NO_PAD.encode(&padded).into_bytes();
-        let inner: Vec<u8> = encoded.into_iter().skip(4).collect();
-        let whole = inner.len().saturating_sub(2);
-        forms.push(inner.into_iter().take(whole).collect());
-    }
-    forms.retain(|form| form.len() >= 4);
-    forms
+/// Byte strings to look for, by their first byte.
+struct Forms {
+    by_first: Vec<Vec<Vec<u8>>>,
+    longest: usize,
 }
 
-fn walk(folder: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> Result<(), CliError> {
+impl Forms {
+    /// The marker as it is, in hexadecimal, in base64 at each of its three alignments, and out of hexadecimal.
+    fn of(marker: &[u8]) -> Self {
+        let mut forms = vec![marker.to_vec(), hex::encode(marker).into_bytes(), hex::encode_upper(marker).into_bytes()];
+        forms.extend(hex::decode(marker));
+        for skipped in 0..3 {
+            let padded = [vec![0; skipped], marker.to_vec()].concat();
+            let encoded = STANDARD_NO_PAD.encode(&padded).into_bytes();
+            let inner: Vec<u8> = encoded.into_iter().skip(4).collect();
+            let whole = inner.len().saturating_sub(2);
+            forms.push(inner.into_iter().take(whole).collect());
+        }
+        forms.sort();
+        forms.dedup();
+        let mut all = Self { by_first: vec![Vec::new(); 256], longest: marker.len() };
+        for form in forms.into_iter().filter(|form| form.len() >= MARKER_BYTES_MIN) {
+            all.longest = all.longest.max(form.len());
+            if let Some(forms) = form.first().and_then(|first| all.by_first.get_mut(usize::from(*first))) {
+                forms.push(form);
+            }
+        }
+        all
+    }
+
+    /// How many of them end in the part of the window that was not known before.
+    fn count(&self, window: &[u8], known: usize) -> u64 {
+        let mut hits = 0;
+        for (at, byte) in window.iter().enumerate() {
+            let Some(forms) = self.by_first.get(usize::from(*byte)) else { continue };
+            let here = |form: &&Vec<u8>| window.get(at..at + form.len()) == Some(form.as_slice());
+            hits += forms.iter().filter(|form| at + form.len() > known).filter(here).count() as u64;
+        }
+        hits
+    }
+}
+
+fn walk(folder: &Path, forms: &Forms, scanned: &mut Scanned) -> Result<(), CliError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| CliError::File { path, source }
@@ -96,8 +126,8 @@ fn walk(folder: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> Result<(), C
 }
 
 /// Reads a file piece by piece, with an overlap as long as the longest form.
-fn look(path: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> std::io::Result<u64> {
-    let overlap = forms.iter().map(Vec::len).max().unwrap_or(1) - 1;
+fn look(path: &Path, forms: &Forms, scanned: &mut Scanned) -> std::io::Result<u64> {
+    let overlap = forms.longest.saturating_sub(1);
     let mut file = File::open(path)?;
     let (mut window, mut hits) = (Vec::<u8>::new(), 0);
     let mut piece = vec![0; PIECE];
@@ -109,10 +139,7 @@ fn look(path: &Path, forms: &[Vec<u8>], scanned: &mut Scanned) -> std::io::Resul
         scanned.bytes += read as u64;
         let known = window.len();
         window.extend(piece.iter().take(read));
-        for form in forms {
-            let seen = known.saturating_sub(form.len() - 1);
-            hits += window.windows(form.len()).skip(seen).filter(|bytes| *bytes == form.as_slice()).count() as u64;
-        }
+        hits += forms.count(&window, known);
         let gone = window.len().saturating_sub(overlap);
         window.drain(..gone);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::{CliError, scan};
+use super::super::CliError;
 use super::client::{Reply, Token};
 use super::community::{Community, Part, Person, like};
 use super::stage::{Brought, Member, PROFILE, QUANTUM_MILLIS, SCORE, Stage, consent, enter};
@@ -193,10 +193,10 @@ pub(super) async fn stranger(
     scene.claim("every table has as many rows as before", before.0 == after.0);
     scene
         .claim("Ada's score, its explanation and the log's checkpoint are the same to the letter", before.1 == after.1);
-    let found = scan::scan(&stage.data, community.eve.actor().as_bytes())?;
+    let found = stage.scan(&community.eve.actor())?;
     scene.happens(
-        "A scan of every byte of the data folder for Eve's handle",
-        "sayso scan",
+        "Somebody with the disk in hand",
+        format!("sayso scan --marker {} --data ..", community.eve.actor()),
         format!("{} hits", found.hits),
     );
     scene.claim(format!("Eve's handle is in none of {} files", found.files), found.hits == 0);

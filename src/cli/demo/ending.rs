@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::{CliError, scan};
+use super::super::CliError;
 use super::beginning::{PASSWORD, personal, rows};
 use super::client::Reply;
 use super::community::{Community, Person};
@@ -15,7 +15,7 @@ use super::story::{Scene, Story, cut};
 /// What could still be found of somebody: how it is told, and its bytes.
 pub(super) struct Marker {
     what: String,
-    bytes: Vec<u8>,
+    text: String,
     /// It is in the data folder while the person is a member, and not only sealed.
     readable: bool,
 }
@@ -62,15 +62,11 @@ fn fits(table: &Value, export: &Reply) -> bool {
 
 /// What is to be looked for, noted down while Ada is still there.
 pub(super) async fn markers(stage: &Stage, ada: &Member, profile: &Reply) -> Result<Vec<Marker>, CliError> {
-    let text = |what: &str, text: &str, readable| Marker { what: what.into(), bytes: text.into(), readable };
-    let id = |what: &str, hexadecimal: &str| Marker {
-        what: what.into(),
-        bytes: hex::decode(hexadecimal).unwrap_or_default(),
-        readable: true,
-    };
+    let marker = |what: &str, text: &str, readable| Marker { what: what.into(), text: text.into(), readable };
+    let id = |what: &str, text: &str| marker(what, text, true);
     let mut markers = vec![
-        text("her address", &ada.person.address(), true), // in the mails that wait in the outbox
-        text("her handle", &ada.person.actor(), false),
+        marker("her address", &ada.person.address(), true), // in the mails that wait in the outbox
+        marker("her handle", &ada.person.actor(), false),
         id("what the paper called her", &profile.text("pairwise")?),
         id("her log-in", ada.refresh.split('.').next().unwrap_or_default()),
     ];
@@ -85,7 +81,7 @@ pub(super) async fn markers(stage: &Stage, ada: &Member, profile: &Reply) -> Res
 
 /// How often each marker is in the data folder.
 pub(super) fn hits(stage: &Stage, markers: &[Marker]) -> Result<Vec<u64>, CliError> {
-    markers.iter().map(|marker| Ok(scan::scan(&stage.data, &marker.bytes)?.hits)).collect()
+    markers.iter().map(|marker| Ok(stage.scan(&marker.text)?.hits)).collect()
 }
 
 pub(super) async fn erasure(
@@ -137,7 +133,7 @@ async fn finished(stage: &Stage, reference: &str) -> Result<Reply, CliError> {
 pub(super) fn byte_scan(stage: &Stage, story: &mut Story, markers: &[Marker], before: &[u64]) -> Result<(), CliError> {
     let mut scene = Scene::new("byte_scan", "Every byte of the data folder is searched for what is left of Ada");
     let after = hits(stage, markers)?;
-    let words = scan::scan(&stage.data, b"Something about #")?;
+    let words = stage.scan("Something about #")?;
     scene.happens(
         "Somebody with the disk in hand",
         format!(

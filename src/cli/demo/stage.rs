@@ -3,8 +3,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -24,6 +26,8 @@ use crate::service::{App, Boot};
 /// Long enough to be a quantum, short enough for hundreds of registrations in some seconds.
 pub(super) const QUANTUM_MILLIS: u64 = 20;
 const AT_ONCE: usize = 8;
+/// Half of what is allowed at once, so that a slow machine stays well within the time for one request.
+const BATCH: usize = limits::ACTIVITIES_MAX / 2;
 
 /// The service, its callers, and who sits where.
 pub(super) struct Stage {
@@ -150,7 +154,7 @@ impl Stage {
     pub(super) async fn bring(&self, lines: &[String], what: &'static str) -> Result<Brought, CliError> {
         let bar = output::bar(lines.len() as u64, what);
         let mut brought = Brought::default();
-        for batch in lines.chunks(limits::ACTIVITIES_MAX) {
+        for batch in lines.chunks(BATCH) {
             let path = "/v1/activities?source=activitypub";
             let reply = self.api.post_lines(&self.collector, path, batch.concat()).await?.expect(200)?;
             brought.add(&reply)?;
@@ -172,20 +176,29 @@ impl Stage {
         Ok((reply, allowed))
     }
 
-    /// Registers a crowd, some at once; those whose part it is also say yes when `grant` is set.
+    /// `sayso scan` for one marker, as a process of its own: a process that has a SQLite file open and closes another
+    /// handle of it loses its locks on it.
+    pub(super) fn scan(&self, marker: &str) -> Result<Scanned, CliError> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["scan", "--json", "--marker", marker, "--data"]).arg(&self.data).stderr(Stdio::null());
+        let output = tokio::task::block_in_place(|| command.output())?;
+        serde_json::from_slice(&output.stdout).map_err(|e| CliError::Remote(format!("`sayso scan`: {e}")))
+    }
+
+    /// Runs one errand for each of a crowd, some at once.
     pub(super) async fn crowd<T: Send + 'static, F>(
         self: &Arc<Self>,
-        todo: Vec<T>,
+        crowd: Vec<T>,
         what: &'static str,
         errand: impl Fn(Arc<Self>, T) -> F,
     ) -> Result<Vec<Option<Member>>, CliError>
     where
         F: Future<Output = Result<Option<Member>, CliError>> + Send + 'static,
     {
-        let bar = output::bar(todo.len() as u64, what);
+        let bar = output::bar(crowd.len() as u64, what);
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut running = JoinSet::new();
-        for one in todo {
+        for one in crowd {
             let (work, places) = (errand(Arc::clone(self), one), Arc::clone(&places));
             running.spawn(async move {
                 let _place = places.acquire().await;
@@ -200,6 +213,14 @@ impl Stage {
         bar.finish_and_clear();
         Ok(members)
     }
+}
+
+/// What a scan of every byte of the data folder saw.
+#[derive(Deserialize)]
+pub(super) struct Scanned {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) hits: u64,
 }
 
 /// What became of activities.

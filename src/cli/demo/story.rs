@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::{CliError, output};
 use super::client::Reply;
+use crate::clock::Mark;
 
 const LINE_CHARS: usize = 96;
 const ANSWER_CHARS: usize = 330;
@@ -17,6 +18,7 @@ const ITEMS_SHOWN: usize = 2;
 pub(super) struct Story {
     json: bool,
     scenes: u32,
+    begun: Mark,
 }
 
 /// A part of the story.
@@ -28,6 +30,8 @@ pub(super) struct Scene {
     exchanges: Vec<Exchange>,
     claims: Vec<Claim>,
     proves: &'static str,
+    /// Since the scene before it, in milliseconds.
+    millis: u128,
     holds: bool,
 }
 
@@ -48,7 +52,7 @@ struct Claim {
 
 impl Scene {
     pub(super) fn new(name: &'static str, title: &'static str) -> Self {
-        Self { step: 0, name, title, exchanges: Vec::new(), claims: Vec::new(), proves: "", holds: true }
+        Self { step: 0, name, title, exchanges: Vec::new(), claims: Vec::new(), proves: "", millis: 0, holds: true }
     }
 
     /// Shows a request and its whole answer, shortened.
@@ -84,7 +88,7 @@ impl Scene {
 
 impl Story {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, scenes: 0 }
+        Self { json, scenes: 0, begun: Mark::now() }
     }
 
     /// A line between scenes, for people only.
@@ -101,7 +105,8 @@ impl Story {
     /// When one of its claims does not hold.
     pub(super) fn tell(&mut self, scene: Scene, proves: &'static str) -> Result<(), CliError> {
         self.scenes += 1;
-        let scene = Scene { step: self.scenes, proves, ..scene };
+        let millis = std::mem::replace(&mut self.begun, Mark::now()).elapsed().as_millis();
+        let scene = Scene { step: self.scenes, proves, millis, ..scene };
         if self.json {
             output::line(&serde_json::to_string(&scene).map_err(std::io::Error::from)?)?;
         } else {
