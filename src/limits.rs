@@ -12,6 +12,10 @@ pub const FILTER_IDS_MAX: usize = 1_000;
 pub const LEAVES_MAX: i64 = 1_000;
 /// Most requests at work at once; the next one gets 503.
 pub const REQUESTS_AT_ONCE_MAX: usize = 512;
+/// Calls without an account from one address in one minute; the next one gets 429.
+pub const CALLS_PER_MINUTE_MAX: u32 = 1_500;
+/// Addresses that are counted in one minute.
+pub const CALLERS_COUNTED_MAX: usize = 100_000;
 /// Longest time for one request, in seconds.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Slow hashes at work at once, and how many may wait for a place; the next one gets 503.

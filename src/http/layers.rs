@@ -4,10 +4,11 @@
 //! 2. the log line: method, route, status, duration; never the query, a header or a body;
 //! 3. response headers that forbid caching and guessing;
 //! 4. panics become a problem;
-//! 5. places: beyond the limit 503 at once, rather than slow answers for all;
-//! 6. the time limit: 503, because the outcome is not known;
-//! 7. the fixed quantum for answers whose time could tell who is known;
-//! 8. what could be read in two ways, or would be ignored, is refused (N23).
+//! 5. calls without an account, counted by address: 429 beyond the limit;
+//! 6. places: beyond the limit 503 at once, rather than slow answers for all;
+//! 7. the time limit: 503, because the outcome is not known;
+//! 8. the fixed quantum for answers whose time could tell who is known;
+//! 9. what could be read in two ways, or would be ignored, is refused (N23).
 
 use std::any::Any;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::Shared;
+use super::callers::{Callers, counted};
 use super::extract::only;
 use super::problem::Problem;
 use super::routes::{Pace, ROUTES, Reads, Route};
@@ -38,6 +40,7 @@ pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
         .layer(from_fn_with_state(quantum, steady))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(places, with_place))
+        .layer(from_fn_with_state(Callers::new(app), counted))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -93,9 +96,14 @@ async fn in_time(request: Request, next: Next) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail).into_response()
 }
 
+/// Whether a route answers about people to callers without an account.
+pub(super) fn is_steady(request: &Request) -> bool {
+    let route = matched(request);
+    ROUTES.iter().any(|one| Some(one.path) == route && one.pace == Pace::Steady)
+}
+
 async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
-    let route = matched(&request);
-    let waits = ROUTES.iter().any(|one| Some(one.path) == route && one.pace == Pace::Steady) && !quantum.is_zero();
+    let waits = is_steady(&request) && !quantum.is_zero();
     if !waits || crate::mutant::on("answers_leave_early") {
         return next.run(request).await;
     }

@@ -5,6 +5,7 @@ mod activities;
 mod admin;
 mod anyone;
 mod audit;
+mod callers;
 mod extract;
 mod gate;
 mod health;

@@ -48,7 +48,7 @@ pub async fn start(app: Shared) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(|e| ServeError::Listen(wanted, e))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app.clone(), stopped.clone()));
-    let service = router(app.clone());
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let server =
         tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until(stopped)).await });
     Ok(Running { address, stop, server, worker, app })

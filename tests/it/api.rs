@@ -5,6 +5,7 @@ mod bad_input;
 mod cases;
 mod client;
 mod durable;
+mod flood;
 mod idempotency;
 mod oracle;
 mod program;
