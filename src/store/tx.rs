@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::gone;
 use super::{Store, StoreError, Transient};
@@ -88,7 +88,7 @@ impl Store {
 
     async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
-            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(begin_immediate(writer).await?)),
             Self::Postgres { pool } => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
@@ -101,6 +101,18 @@ impl Store {
                 Ok(Tx::Postgres(pool.begin_with(begin).await?))
             }
         }
+    }
+}
+
+/// On a full disk SQLite ends a transaction by itself, and its connection then takes every later one for a part of that:
+/// the one connection that writes is replaced.
+async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    match writer.begin_with("BEGIN IMMEDIATE").await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with("BEGIN IMMEDIATE").await
+        }
+        begun => begun,
     }
 }
 

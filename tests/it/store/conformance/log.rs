@@ -36,7 +36,14 @@ async fn events(tx: &mut Tx) -> Told {
         tx.insert_event(&EventRow { seq, kind, day: Day(100 + place), commitment: [8; 32], subject, body }).await?;
         tx.insert_node(&NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }).await?;
     }
-    tx.insert_node(&NodeRow { level: 40, place: 0, hash: [1; 32] }).await?;
+    let stored = tx.count_nodes().await?;
+    for place in [3, 1, 2, 4] {
+        tx.insert_node(&NodeRow { level: 40, place, hash: [1; 32] }).await?;
+    }
+    assert_eq!(tx.count_nodes().await?, stored + 4);
+    let found: Vec<i64> = tx.nodes(40, 1, 3).await?.into_iter().map(|node| node.place).collect();
+    assert_eq!(found, [1, 2, 3]);
+    assert_eq!(tx.nodes(40, 4, 9).await?, [NodeRow { level: 40, place: 4, hash: [1; 32] }]);
     assert_eq!(tx.count_events().await?, count + 3);
     assert_eq!(tx.events_of(&anna).await?, [(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])]);
 
