@@ -22,7 +22,6 @@ pub struct Api {
 /// Somebody with an account, logged in.
 #[derive(Clone)]
 pub struct Somebody {
-    pub address: String,
     pub access: String,
     pub refresh: String,
 }
@@ -79,18 +78,12 @@ impl Api {
         let code = code_in(self.world.path(), address);
         let body = json!({ "identifier": address, "code": code, "password": PASSWORD });
         let tokens = self.post("/v1/auth/verify").json(&body).send().await.expect_status(200).json();
-        somebody(address, &tokens)
+        somebody(&tokens)
     }
 
     pub async fn register(&self, address: &str, adult: &str) -> Answer {
         let body = json!({ "kind": "email", "identifier": address, "adult": adult });
         self.post("/v1/subjects").json(&body).send().await
-    }
-
-    pub async fn login(&self, address: &str) -> Somebody {
-        let body = json!({ "identifier": address, "password": PASSWORD });
-        let tokens = self.post("/v1/auth/login").json(&body).send().await.expect_status(200).json();
-        somebody(address, &tokens)
     }
 
     /// Client credentials for a token.
@@ -229,9 +222,9 @@ pub fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("no `{field}` in {value}")).to_owned()
 }
 
-pub fn somebody(address: &str, tokens: &Value) -> Somebody {
+pub fn somebody(tokens: &Value) -> Somebody {
     let (access, refresh) = (text(tokens, "access_token"), text(tokens, "refresh_token"));
-    Somebody { address: address.into(), access, refresh }
+    Somebody { access, refresh }
 }
 
 /// The code that was mailed to an address. Takes the mail out of the folder, so that the next one is the newest.

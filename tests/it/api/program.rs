@@ -118,7 +118,7 @@ impl Program {
         let body = json!({ "kind": "email", "identifier": address, "adult": "yes" });
         ok(self.post("/v1/subjects").json(&body), 202).await;
         let body = json!({ "identifier": address, "code": code_in(data, address), "password": PASSWORD });
-        somebody(address, &ok(self.post("/v1/auth/verify").json(&body), 200).await)
+        somebody(&ok(self.post("/v1/auth/verify").json(&body), 200).await)
     }
 
     pub async fn grant(&self, somebody: &Somebody) -> Value {

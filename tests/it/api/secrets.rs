@@ -25,7 +25,7 @@ async fn live_a_life(program: &Program, data: &Path, secret: &str) -> (Somebody,
     let again = ok(program.post("/v1/auth/login").json(&login), 200).await;
     let refreshed =
         ok(program.post("/v1/auth/refresh").json(&json!({ "refresh_token": tokens["refresh_token"] })), 200).await;
-    let person = super::client::somebody(&address, &again);
+    let person = super::client::somebody(&again);
     let claim = json!({ "kind": "handle", "identifier": format!("activitypub:https://127.0.0.1:9/users/{MARK}") });
     let claimed = ok(program.post("/v1/me/identifiers").bearer_auth(&person.access).json(&claim), 201).await;
     assert!(!text(&claimed, "link").contains(MARK));
