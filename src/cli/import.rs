@@ -15,8 +15,8 @@ use crate::clock::Mark;
 use crate::domain::Source;
 use crate::ingest::{Format, Item, Items};
 use crate::limits;
+use crate::service::Access;
 use crate::service::{App, Ingested};
-use crate::store::Access;
 
 mod remote;
 

@@ -17,8 +17,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::http::ServeError;
 use crate::secret::Entropy;
+use crate::service::Access;
 use crate::service::{App, Boot, BootError, ServiceError};
-use crate::store::Access;
 use crate::telemetry;
 
 /// A privacy-first consent and opt-out gateway: nobody is scored, profiled, linked or shown unless they said so.

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{CliError, Place, output};
 use crate::clock::Mark;
 use crate::domain::{Day, Micros};
-use crate::store::Access;
+use crate::service::Access;
 
 #[derive(Debug, Args)]
 pub(super) struct Score {

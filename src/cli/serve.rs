@@ -10,8 +10,8 @@ use super::{CliError, Place, output};
 use crate::clock::Clock;
 use crate::http;
 use crate::secret::Entropy;
+use crate::service::Access;
 use crate::service::{App, Boot};
-use crate::store::Access;
 use crate::telemetry;
 
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{CliError, Place, output};
 use crate::domain::{Day, Seq};
 use crate::log::{Frontier, Leaf, parse_vkey, verify};
+use crate::service::Access;
 use crate::service::{Finding, Report};
-use crate::store::Access;
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {

@@ -13,9 +13,9 @@ use super::anyone::identifier;
 use super::extract::{Act, Nothing, Person, media_type, only, read};
 use super::problem::Problem;
 use crate::domain::Adult;
-use crate::ident::IdentifierKind;
 use crate::limits;
 use crate::secret::SecretText;
+use crate::service::IdentifierKind;
 use crate::service::{ClientToken, Registration, ServiceError, Tokens, Verification};
 
 #[derive(Deserialize)]

@@ -8,8 +8,8 @@ use super::Shared;
 use super::extract::{Collector, Query, media_type, read};
 use super::problem::Problem;
 use crate::domain::Source;
-use crate::ingest::Format;
 use crate::limits;
+use crate::service::Format;
 use crate::service::Ingested;
 
 #[derive(Deserialize)]

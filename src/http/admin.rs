@@ -10,10 +10,10 @@ use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Operator, Path};
 use super::problem::Problem;
-use crate::crypto::Role;
 use crate::domain::{Purpose, Recipient, Source};
-use crate::ident::IdentifierKind;
 use crate::ids::IdentifierId;
+use crate::service::IdentifierKind;
+use crate::service::Role;
 use crate::service::{Done, NewClient, NewNotice};
 
 #[derive(Deserialize)]

@@ -10,9 +10,9 @@ use super::Shared;
 use super::extract::{Act, Path};
 use super::problem::Problem;
 use crate::domain::{Purpose, Whom};
-use crate::ident::{Identifier, IdentifierKind};
 use crate::ids::Reference;
 use crate::secret::SecretText;
+use crate::service::{Identifier, IdentifierKind};
 use crate::service::{NoticeView, ServiceError, What};
 
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::crypto::Role;
 use crate::limits;
+use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
 
 /// A body that must be empty or `{}`.
@@ -120,7 +120,8 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
             (own_name, format!("{text}: each field must be there, once"))
         }
         _ if text.starts_with("unknown field") => {
-            let known = text.rsplit_once(", expected ").map_or("no field at all", |(_, known)| known);
+            let known = text.rsplit_once(", expected ").filter(|_| !text.ends_with("there are no fields"));
+            let known = known.map_or("no field at all", |(_, known)| known);
             ("", format!("a field is not known here: expected {known}"))
         }
         Some((_, expected)) => (field, format!("expected {expected}")),

@@ -9,9 +9,9 @@ use super::anyone::identifier;
 use super::extract::{Act, Recipient};
 use super::problem::Problem;
 use crate::domain::{Micros, Purpose, Seq, Source};
-use crate::gate::Action;
-use crate::ident::IdentifierKind;
 use crate::ids::Pairwise;
+use crate::service::Action;
+use crate::service::IdentifierKind;
 use crate::service::{Asked, GateQuestion, ServiceError};
 
 #[derive(Deserialize)]

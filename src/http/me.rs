@@ -11,8 +11,8 @@ use super::anyone::identifier;
 use super::extract::{Act, Nothing, Path, Person, Query};
 use super::problem::Problem;
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple};
-use crate::ident::IdentifierKind;
 use crate::ids::IdentifierId;
+use crate::service::IdentifierKind;
 use crate::service::{
     ConsentDecision, ConsentRequest, Consents, Done, ErasureStarted, Export, IdentifierView, ServiceError,
 };

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::service::ServiceError;
-use crate::store::StoreError;
 
 /// One problem. Boxed, so that an `Ok` does not pay for it.
 #[derive(Debug)]
@@ -98,7 +97,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotProved => Self::new(S::CONFLICT, "not-proved", detail),
             ServiceError::Fetch(_) => Self::new(S::CONFLICT, "page-not-read", detail),
             ServiceError::Busy => Self::new(S::SERVICE_UNAVAILABLE, "busy", detail),
-            ServiceError::Store(error) => store(&error),
+            ServiceError::Store(error) => store(error.name(), &error),
             ServiceError::Broken(cause) => {
                 tracing::error!(%cause, "an act failed");
                 Self::new(S::INTERNAL_SERVER_ERROR, "broken", detail)
@@ -108,15 +107,9 @@ impl From<ServiceError> for Problem {
 }
 
 /// The database's failures: the only ones that answer 5xx by design. The cause goes to the operator's log.
-fn store(error: &StoreError) -> Problem {
-    let name = match error {
-        StoreError::OutcomeUnknown(_) => "outcome-unknown",
-        StoreError::Full => "storage-full",
-        StoreError::Corrupt(_) | StoreError::Database(_) | StoreError::Schema(_) => "broken",
-        _ => "unavailable",
-    };
+fn store(name: &'static str, error: &dyn std::error::Error) -> Problem {
     let status = if name == "broken" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "the database failed");
     Problem::new(status, name, error.to_string())
 }

@@ -2,7 +2,7 @@
 //! the right one.
 
 use axum::Router;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
@@ -154,7 +154,7 @@ async fn not_found() -> impl IntoResponse {
     Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
 }
 
-async fn not_allowed(method: Method) -> impl IntoResponse {
-    let detail = format!("this path does not take {method}");
+async fn not_allowed() -> impl IntoResponse {
+    let detail = "this path does not take this method: the header `Allow` says which";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }

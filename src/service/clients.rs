@@ -89,10 +89,10 @@ impl App {
             Role::Recipient if !class => {
                 Err(ServiceError::invalid("class", "`engine`, `company`, `research` or `public_body`"))
             }
-            Role::Recipient if client.purposes.is_empty() || client.sources.is_empty() => {
-                Err(ServiceError::invalid("purposes", "at least one purpose and one source"))
+            Role::Recipient if client.purposes.is_empty() => {
+                Err(ServiceError::invalid("purposes", "at least one purpose"))
             }
-            Role::Collector if client.sources.is_empty() => {
+            Role::Recipient | Role::Collector if client.sources.is_empty() => {
                 Err(ServiceError::invalid("sources", "at least one source"))
             }
             _ => Ok(()),

@@ -45,3 +45,10 @@ pub use record::{Done, Receipt};
 pub use requests::{Answer, Requested, What};
 pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
 pub use verify::{Finding, Report};
+
+/// The words of the rooms below that the doors need, so that a door asks the service and nobody else.
+pub use crate::crypto::Role;
+pub use crate::gate::Action;
+pub use crate::ident::{Identifier, IdentifierKind};
+pub use crate::ingest::Format;
+pub use crate::store::Access;

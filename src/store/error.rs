@@ -40,6 +40,18 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
 }
 
+impl StoreError {
+    /// The stable name of what it means to a caller: `broken` needs an operator, everything else may pass.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OutcomeUnknown(_) => "outcome-unknown",
+            Self::Full => "storage-full",
+            Self::Corrupt(_) | Self::Database(_) | Self::Schema(_) => "broken",
+            _ => "unavailable",
+        }
+    }
+}
+
 /// Errors after which a transaction may be run again.
 pub trait Transient {
     /// Whether it may.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::StoreError;
 use crate::datamap::DataMap;
@@ -76,6 +76,14 @@ impl Store {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
+        // On a full disk SQLite itself rolls back, sqlx's own rollback then fails, and the connection would refuse every
+        // later transaction: it is replaced. The ping carries out what is queued.
+        let writer = writer.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
         let writer = writer.connect_with(options.clone()).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
         let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;

@@ -55,3 +55,14 @@ fn what_the_readme_says_works_when_pasted() {
     }
     assert!(!told.contains("urn:sayso:problem"), "a line of the README was refused:\n{told}");
 }
+
+/// The README names tests; each of them is there.
+#[test]
+fn every_test_that_the_readme_names_exists() {
+    let listed = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let readme = include_str!("../../README.md");
+    let named = readme.split('`').filter(|text| text.contains("::") && !text.contains(' '));
+    let missing: Vec<&str> = named.filter(|name| !listed.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

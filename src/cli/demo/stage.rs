@@ -20,8 +20,8 @@ use crate::domain::Micros;
 use crate::http::{self, Running};
 use crate::limits;
 use crate::secret::Entropy;
+use crate::service::Access;
 use crate::service::{App, Boot};
-use crate::store::Access;
 
 /// Long enough to be a quantum, short enough for hundreds of registrations in some seconds.
 pub(super) const QUANTUM_MILLIS: u64 = 20;

@@ -26,16 +26,14 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("crypto", &[PURE, WORLD]),
     ("ident", &[PURE, WORLD]),
     ("store", &[PURE, WORLD, &["log", "datamap", "crypto"]]), // their plain types only
-    ("fence/core", &[PURE]),
-    ("fence", &[PURE, WORLD, &["store"]]), // its driver renews leases
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
-    ("http", &[PURE, WORLD, &["service"]]),
-    ("pages", &[PURE, WORLD, &["service"]]),
-    ("cli", &[PURE, WORLD, &["service", "http", "pages", "worker"]]),
+    ("http", &[PURE, WORLD, &["service", "worker"]]), // the worker runs beside the listener
+    ("cli", &[PURE, WORLD, &["service", "http", "log", "ingest"]]), // a verifier and a reader of files need no service
+    ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]), // it plays the intruder, too
 ];
 pub(super) const UNDER_SERVICE: &[&str] =
-    &["gate", "policy", "score", "log", "fence", "ident", "crypto", "datamap", "ingest", "store"];
+    &["gate", "policy", "score", "log", "ident", "crypto", "datamap", "ingest", "store"];
 
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[
