@@ -91,7 +91,10 @@ pub(super) async fn tampering(stage: &Stage, story: &mut Story, withdrawal: &Rep
         format!("the auditor's verification fails and names event {seq}, and no other"),
         names_only(&outside, seq),
     );
-    scene.claim("so does the verification from the inside", names_only(&inside_edited, seq));
+    scene.claim(
+        "the verification from the inside names it first, then what hangs on it",
+        names_first(&inside_edited, seq),
+    );
     scene.claim("with the row put back both pass again", {
         outside_again.findings.is_empty() && inside_again.findings.is_empty()
     });
@@ -102,6 +105,11 @@ pub(super) async fn tampering(stage: &Stage, story: &mut Story, withdrawal: &Rep
 fn names_only(report: &Report, seq: i64) -> bool {
     let mut named = report.findings.iter().filter_map(|finding| finding.seq).peekable();
     named.peek().is_some() && named.all(|other| other.0 == seq)
+}
+
+/// Whether the first finding about an event is about this one.
+fn names_first(report: &Report, seq: i64) -> bool {
+    report.findings.iter().find_map(|finding| finding.seq).is_some_and(|first| first.0 == seq)
 }
 
 async fn inside(stage: &Stage) -> Result<Report, CliError> {
