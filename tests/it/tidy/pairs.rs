@@ -56,7 +56,7 @@ fn an_arrow_that_the_design_does_not_draw_is_found() {
         ("src/score/mod.rs", "fn f() { crate::clock::now() }", 1),
         ("src/score/mod.rs", "/// [`crate::clock`]\nfn f() {}"),
     );
-    pair(rule, ("src/fence/core.rs", "use crate::store::Tx;", 1), ("src/fence/driver.rs", "use crate::store::Tx;"));
+    pair(rule, ("src/cli/a.rs", "use crate::store::Tx;", 1), ("src/cli/demo/a.rs", "use crate::store::Tx;"));
     pair(rule, ("src/attic/a.rs", "", 1), ("src/main.rs", "use crate::store;"));
     pair(rule, ("src/log/a.rs", "use crate::*;", 1), ("src/log/a.rs", "pub(crate) use crate::log::b;"));
     pair(
