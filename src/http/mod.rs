@@ -1,4 +1,4 @@
-//! The API: JSON over HTTP, problems (RFC 9457), every route on one page ([`routes`]).
+//! The API: JSON over HTTP, problems (RFC 9457), every route on one page (`routes`).
 
 mod accounts;
 mod activities;

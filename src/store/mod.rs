@@ -1,7 +1,7 @@
 //! The only room that runs SQL, on SQLite or PostgreSQL. Each statement is written once.
 //!
-//! A [`Tx`] is a transaction on either database and [`on!`] runs one expression on whichever is open. Every act is one
-//! [`Store::run_tx`]; whatever it answers with success is on disk. Statements are declared with [`sql!`], so that a test
+//! A [`Tx`] is a transaction on either database and `on!` runs one expression on whichever is open. Every act is one
+//! [`Store::run_tx`]; whatever it answers with success is on disk. Statements are declared with `sql!`, so that a test
 //! can prepare all of them on both databases and count their parameters.
 
 mod clients;
