@@ -27,8 +27,8 @@ use story::Story;
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// How large the community is.
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u16).range(40..=2000))]
+    /// How large the community is; each member registers, and one address may only make so many calls a minute.
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u16).range(40..=700))]
     people: u16,
     /// Another seed makes another community.
     #[arg(long, default_value_t = 1)]
