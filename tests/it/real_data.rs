@@ -1,8 +1,8 @@
 //! The whole job on a real community: private messages of a campus in 2004 (SNAP CollegeMsg), treated as public replies, for
 //! measurement only. Every id becomes a 16-hex marker first, so that looking for it in every byte means something.
 //!
-//! A debug build takes a tenth of the people. For the figures: `./tests/run --release --test it real_data -- --nocapture`
-//! with the cargo feature left out, see the README.
+//! A debug build takes one person in twenty. For the figures, with a PostgreSQL of one's own in `SAYSO_TEST_POSTGRES_URL`:
+//! `cargo test --release --test it real_data -- --nocapture --test-threads=1`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
