@@ -45,12 +45,20 @@ pub struct Table {
 pub struct Owner {
     /// The column.
     pub column: String,
-    /// `table.column` that has the same value in a row of the person, when this row does not hold the person.
-    pub through: Option<String>,
+    /// How the person is found, when this row does not hold them.
+    pub through: Option<Through>,
     /// Whether this owner gets the row in an export.
     pub export: bool,
     /// Why not.
     pub why: Option<String>,
+}
+
+/// How a row leads to its owner without holding them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Through {
+    /// It holds the blind index of an identifier of theirs.
+    #[serde(rename = "identifier.blind")]
+    Blind,
 }
 
 /// What an erasure does with a row.

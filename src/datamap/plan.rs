@@ -1,6 +1,6 @@
 //! The statements of export, erasure and read-back. Each has one parameter: the person.
 
-use super::{ColumnType, DataMap, Erase, Export, Owner, Table};
+use super::{ColumnType, DataMap, Erase, Export, Owner, Table, Through};
 
 /// A statement that removes rows of one owner, or what they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Removal {
 pub struct Count {
     /// In which table.
     pub table: String,
-    /// `$1` is the person.
+    /// `$1` is the person, or one blind index of theirs.
     pub sql: String,
 }
 
@@ -49,11 +49,21 @@ impl DataMap {
         tables.flat_map(|table| table.owners.iter().filter_map(|owner| table.removal(owner))).collect()
     }
 
-    /// What an erasure reads back, in order; each must count nothing. It runs after the removals, so an owner found
-    /// only through another table has no count of its own: [`DataMap::removals`] clears it first and the store proves that.
+    /// What an erasure reads back of the person, in order; each must count nothing.
     pub fn counts(&self) -> Vec<Count> {
+        self.counted(|owner| owner.through.is_none())
+    }
+
+    /// The same of rows that were found through the person's identifiers. These are gone by then, so whoever removed them
+    /// asks once for each blind index that they had.
+    pub fn counts_by_blind(&self) -> Vec<Count> {
+        self.counted(|owner| owner.through.is_some())
+    }
+
+    fn counted(&self, which: impl Fn(&Owner) -> bool) -> Vec<Count> {
         let tables = self.table.iter().filter(|table| table.erase != Erase::Keep);
-        tables.flat_map(|table| table.owners.iter().map(|owner| table.count(owner))).collect()
+        let owners = tables.flat_map(|table| table.owners.iter().map(move |owner| (table, owner)));
+        owners.filter(|(_, owner)| which(owner)).map(|(table, owner)| table.count(owner)).collect()
     }
 
     /// What an export reads, in order.
@@ -82,7 +92,7 @@ impl Table {
     }
 
     fn count(&self, owner: &Owner) -> Count {
-        let sql = format!("SELECT count(*) FROM {} WHERE {}", self.name, condition(owner));
+        let sql = format!("SELECT count(*) FROM {} WHERE {} = $1", self.name, owner.column);
         Count { table: self.name.clone(), sql }
     }
 
@@ -99,10 +109,8 @@ impl Table {
 }
 
 fn condition(owner: &Owner) -> String {
-    match owner.through.as_deref().and_then(|path| path.split_once('.')) {
-        Some((table, column)) => {
-            format!("{} IN (SELECT {column} FROM {table} WHERE subject = $1)", owner.column)
-        }
+    match owner.through {
+        Some(Through::Blind) => format!("{} IN (SELECT blind FROM identifier WHERE subject = $1)", owner.column),
         None => format!("{} = $1", owner.column),
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::{App, PersonCaller, Receipt, ServiceError};
-use crate::datamap::Erase;
+use crate::datamap::{Count, Erase};
 use crate::domain::Act;
 use crate::ids::{Reference, Subject};
 use crate::store::{JobRow, JobStep, StoreError, Tx};
@@ -149,8 +149,7 @@ impl App {
     /// Also after a round that had removed them: its read-back may have found a row that came later.
     async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
         let Some(subject) = job.subject else { return Ok(job) };
-        let identifiers = self.store.read_tx(&subject, |tx, subject| Box::pin(tx.identifiers(subject))).await?;
-        let blinds: Vec<[u8; 32]> = identifiers.into_iter().map(|row| row.blind).collect();
+        let blinds = self.store.read_tx(&subject, |tx, subject| Box::pin(blinds_of(tx, subject))).await?;
         let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
         let job = self
@@ -158,12 +157,16 @@ impl App {
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
                     let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
+                    let blinds = blinds_of(tx, subject).await?;
                     for removal in app.datamap.removals() {
                         if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
                             continue;
                         }
                         let rows = tx.remove(&removal, subject).await?;
                         *removed.entry(removal.table).or_default() += rows;
+                    }
+                    for blind in &blinds {
+                        must_be_gone(tx, &app.datamap.counts_by_blind(), blind).await?;
                     }
                     let removed = serde_json::to_string(&removed)?;
                     let job = JobRow { step: JobStep::Removed, removed, ..job.clone() };
@@ -180,14 +183,7 @@ impl App {
     async fn read_back(&self, subject: &Subject) -> Result<(), ServiceError> {
         self.store
             .read_tx(&(self, subject), |tx, (app, subject)| {
-                Box::pin(async move {
-                    for count in app.datamap.counts() {
-                        if tx.count(&count, subject).await? != 0 {
-                            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
-                        }
-                    }
-                    Ok(())
-                })
+                Box::pin(async move { must_be_gone(tx, &app.datamap.counts(), subject.as_bytes()).await })
             })
             .await
     }
@@ -213,4 +209,17 @@ impl App {
             kept: kept.map(|table| (table.name.clone(), why(table))).collect(),
         })
     }
+}
+
+async fn blinds_of(tx: &mut Tx, subject: &Subject) -> Result<Vec<[u8; 32]>, StoreError> {
+    Ok(tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect())
+}
+
+async fn must_be_gone(tx: &mut Tx, counts: &[Count], owner: &[u8]) -> Result<(), ServiceError> {
+    for count in counts {
+        if tx.count(count, owner).await? != 0 {
+            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
+        }
+    }
+    Ok(())
 }

@@ -66,9 +66,9 @@ impl Tx {
             .map(|done| done.rows_affected()))?)
     }
 
-    /// Counts what is left of a person.
-    pub async fn count(&mut self, count: &Count, subject: &Subject) -> Result<i64, StoreError> {
+    /// Counts what is left of an owner: the bytes of a subject or of a blind index, as the count says.
+    pub async fn count(&mut self, count: &Count, owner: &[u8]) -> Result<i64, StoreError> {
         let sql = AssertSqlSafe(count.sql.clone());
-        Ok(on!(self, c => sqlx::query_scalar(sql).bind(subject.as_bytes().as_slice()).fetch_one(c).await)?)
+        Ok(on!(self, c => sqlx::query_scalar(sql).bind(owner).fetch_one(c).await)?)
     }
 }

@@ -6,7 +6,7 @@ use sayso::secret::Entropy;
 use sayso::service::{App, ErasureStarted, PersonCaller, ServiceError};
 use sayso::store::{Access, Cell};
 
-use super::members::member;
+use super::members::{email, member};
 use crate::on_both;
 use crate::raw::Raw;
 use crate::world::{Db, NOON, World};
@@ -41,32 +41,39 @@ async fn crash(world: World) -> World {
 }
 
 /// From now on whatever is deleted from this table comes back (`raises` false), or cannot be deleted at all.
-async fn resist(world: &World, raises: bool) {
-    if world.db == Db::Sqlite {
-        let body = if raises {
-            "BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'no'); END"
-        } else {
-            "AFTER DELETE ON idempotency BEGIN INSERT INTO idempotency VALUES (randomblob(32), OLD.subject, x'00', x'00', 0); END"
-        };
-        return run(world, &format!("CREATE TRIGGER resist {body}")).await;
-    }
-    let act = if raises {
-        "RAISE EXCEPTION 'no'"
-    } else {
-        "INSERT INTO idempotency VALUES (sha256(OLD.key), OLD.subject, OLD.request_hash, OLD.sealed, 0)"
+async fn resist(world: &World, table: &str, raises: bool) {
+    let (when, act) = match (raises, world.db) {
+        (true, Db::Sqlite) => ("BEFORE", "SELECT RAISE(ABORT, 'no')".into()),
+        (true, Db::Postgres) => ("BEFORE", "RAISE EXCEPTION 'no'".into()),
+        (false, Db::Postgres) => ("AFTER", format!("INSERT INTO {table} SELECT (OLD).*")),
+        (false, Db::Sqlite) => ("AFTER", format!("INSERT INTO {table} VALUES ({})", old_columns(table))),
     };
+    if world.db == Db::Sqlite {
+        return run(world, &format!("CREATE TRIGGER resist {when} DELETE ON {table} BEGIN {act}; END")).await;
+    }
     run(
         world,
         &format!("CREATE FUNCTION resist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act}; RETURN OLD; END $$"),
     )
     .await;
-    let when = if raises { "BEFORE" } else { "AFTER" };
-    run(world, &format!("CREATE TRIGGER resist {when} DELETE ON idempotency FOR EACH ROW EXECUTE FUNCTION resist()"))
-        .await;
+    run(world, &format!("CREATE TRIGGER resist {when} DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION resist()")).await;
 }
 
-async fn give_way(world: &World) {
-    let of = if world.db == Db::Sqlite { "" } else { " ON idempotency" };
+/// The columns of a deleted row, in the order of the table.
+fn old_columns(table: &str) -> String {
+    let schema = include_str!("../../../migrations/sqlite/0001_foundation.sql");
+    let (_, rest) = schema.split_once(&format!("CREATE TABLE {table} (")).unwrap();
+    let (columns, _) = rest.split_once(") STRICT").unwrap();
+    let names = columns.lines().filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| name.chars().all(|c| c.is_lowercase() || c == '_'))
+        .map(|name| format!("OLD.{name}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+async fn give_way(world: &World, table: &str) {
+    let of = if world.db == Db::Sqlite { String::new() } else { format!(" ON {table}") };
     run(world, &format!("DROP TRIGGER resist{of}")).await;
 }
 
@@ -105,7 +112,7 @@ on_both!(an_erasure_denies_at_once_and_is_carried_out_after_a_crash, |world| {
 
 on_both!(a_removal_that_fails_leaves_everything_and_is_tried_again, |world| {
     let anna = with_answer(&world).await;
-    resist(&world, true).await;
+    resist(&world, "idempotency", true).await;
     let started = world.app.erase(&anna, None).await.unwrap();
     assert!(world.app.run_erasures().await.is_err());
     assert_eq!(step(&world, &started).await, "fenced");
@@ -113,13 +120,13 @@ on_both!(a_removal_that_fails_leaves_everything_and_is_tried_again, |world| {
         assert!(rows(&world, table, &anna).await > 0, "{table}: half of a removal was kept");
     }
     let world = crash(world).await;
-    give_way(&world).await;
+    give_way(&world, "idempotency").await;
     finishes(&world, &started, &anna).await;
 });
 
 on_both!(no_erasure_is_done_while_a_row_is_left, |world| {
     let anna = with_answer(&world).await;
-    resist(&world, false).await;
+    resist(&world, "idempotency", false).await;
     let started = world.app.erase(&anna, None).await.unwrap();
     for _ in 0..3 {
         assert!(world.app.run_erasures().await.is_err(), "done with a row left");
@@ -129,14 +136,25 @@ on_both!(no_erasure_is_done_while_a_row_is_left, |world| {
     }
     let world = crash(world).await;
     assert_eq!(step(&world, &started).await, "removed");
-    give_way(&world).await;
+    give_way(&world, "idempotency").await;
+    finishes(&world, &started, &anna).await;
+});
+
+on_both!(nor_while_a_code_is_left_that_only_their_address_leads_to, |world| {
+    let anna = with_answer(&world).await;
+    world.app.send_login_code(&email("anna@example.org")).await.unwrap();
+    resist(&world, "code", false).await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert!(world.app.run_erasures().await.is_err(), "a code came back and nobody noticed");
+    assert_eq!(step(&world, &started).await, "fenced");
+    give_way(&world, "code").await;
     finishes(&world, &started, &anna).await;
 });
 
 on_both!(one_erasure_that_cannot_finish_holds_up_no_other, |world| {
     let anna = with_answer(&world).await;
     let ben = member(&world, "ben@example.org").await;
-    resist(&world, false).await;
+    resist(&world, "idempotency", false).await;
     let stuck = world.app.erase(&anna, None).await.unwrap();
     let other = world.app.erase(&ben, None).await.unwrap();
     assert!(world.app.run_erasures().await.is_err(), "the failure must be told");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sayso::crypto::sha256;
-use sayso::datamap::{ColumnType, DataMap, Erase, Export, Owner, Table};
+use sayso::datamap::{ColumnType, DataMap, Erase, Export, Owner, Table, Through};
 use sayso::ids::Subject;
 use sayso::service::PersonCaller;
 use sayso::store::Cell;
@@ -165,9 +165,9 @@ type Row = BTreeMap<String, Cell>;
 async fn rows_of(raw: &Raw, table: &Table, owner: &Owner, subject: &Subject) -> Vec<Row> {
     let names: Vec<String> = table.columns.keys().cloned().collect();
     let kinds: Vec<ColumnType> = table.columns.values().map(|column| column.kind).collect();
-    let condition = match owner.through.as_deref().and_then(|path| path.split_once('.')) {
-        Some((other, column)) => {
-            format!("EXISTS (SELECT 1 FROM {other} o WHERE o.{column} = t.{} AND o.subject = $1)", owner.column)
+    let condition = match owner.through {
+        Some(Through::Blind) => {
+            format!("EXISTS (SELECT 1 FROM identifier o WHERE o.blind = t.{} AND o.subject = $1)", owner.column)
         }
         None => format!("t.{} = $1", owner.column),
     };

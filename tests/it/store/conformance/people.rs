@@ -224,11 +224,11 @@ async fn removal(tx: &mut Tx) -> Told {
     }
     assert_eq!((removed["topic_choice"], removed["standing"], removed["session"]), (1, 1, 0));
     for count in map.counts() {
-        assert_eq!(tx.count(&count, &anna).await?, 0, "{}", count.table);
+        assert_eq!(tx.count(&count, anna.as_bytes()).await?, 0, "{}", count.table);
     }
     let left: i64 = {
         let count = map.counts().into_iter().find(|count| count.table == "standing").unwrap();
-        tx.count(&count, &ben).await?
+        tx.count(&count, ben.as_bytes()).await?
     };
     assert_eq!(left, 1);
     Ok(())
