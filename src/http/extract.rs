@@ -112,8 +112,11 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
         return Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail);
     }
     let text = error.to_string();
-    // What was found stands in front of what was expected and may hold the same words, so both are cut at their last.
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    wrong_field(text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text), field)
+}
+
+/// What was found stands in front of what was expected and may hold the same words, so both are cut at their last.
+fn wrong_field(text: &str, field: &str) -> Problem {
     let own_name = text.split('`').nth(1).unwrap_or_default();
     let (field, detail) = match text.rsplit_once("expected ") {
         _ if text.starts_with("missing field") || text.starts_with("duplicate field") => {
@@ -125,6 +128,12 @@ fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
             ("", format!("a field is not known here: expected {known}"))
         }
         Some((_, expected)) => (field, format!("expected {expected}")),
+        None if text.starts_with("invalid digit")
+            || text.contains("parse integer")
+            || text.starts_with("number too") =>
+        {
+            (field, String::from("expected a whole number"))
+        }
         None => (field, format!("the value does not fit: {}", rule(text))),
     };
     Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", if field == "." { "" } else { field }, detail)
@@ -143,11 +152,18 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let query = AxumQuery::from_request_parts(parts, app).await.map(|AxumQuery(query)| Self(query));
-        query.map_err(|_| {
-            let detail = "a parameter is unknown, missing, repeated, or not what it should be";
-            Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail)
+        query.map_err(|refused| {
+            // Made by serde_path_to_error: the parameter, unless the message itself names it, and what is wrong with it.
+            let text = refused.to_string();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let (field, text) = text.split_once(": ").filter(|(field, _)| is_name(field)).unwrap_or(("query", text));
+            wrong_field(text, field)
         })
     }
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 /// A typed part of the path; what does not fit does not exist.

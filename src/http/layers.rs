@@ -28,7 +28,7 @@ use super::Shared;
 use super::callers::{Callers, counted};
 use super::extract::only;
 use super::problem::Problem;
-use super::routes::{Pace, ROUTES, Reads, Route};
+use super::routes::{Access, Pace, ROUTES, Reads, Route};
 use crate::clock::Mark;
 use crate::limits;
 
@@ -123,6 +123,10 @@ async fn decided(request: Request, next: Next) -> Response {
             return problem.into_response();
         }
     }
+    if request.method() == Method::HEAD && !head_is_harmless(&request) {
+        let detail = "HEAD would do what GET does here, and some answers are recorded: ask with GET";
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).into_response();
+    }
     let stray = request.uri().query().is_some_and(|query| !query.is_empty());
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let this = |one: &&Route| Some(one.path) == matched(&request) && one.method.eq_ignore_ascii_case(method.as_str());
@@ -131,6 +135,12 @@ async fn decided(request: Request, next: Next) -> Response {
         return Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail).into_response();
     }
     next.run(request).await
+}
+
+/// The router answers HEAD with the handler of GET: what it hands to one caller alone can leave a leaf or a count.
+fn head_is_harmless(request: &Request) -> bool {
+    let this = |one: &&Route| Some(one.path) == matched(request) && one.method == "get";
+    ROUTES.iter().find(this).is_none_or(|route| route.access == Access::Anyone)
 }
 
 /// How long until the next multiple of the quantum.

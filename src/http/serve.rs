@@ -1,16 +1,30 @@
 //! Listening, and stopping without losing anything.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tower::Service;
 
 use super::{Shared, router};
+use crate::limits;
 use crate::worker;
 
+/// How long the headers of a request may take, and a connection may stay silent.
+const HEADERS: Duration = Duration::from_secs(limits::HEADER_SECONDS_MAX);
+/// When the system has no place for a connection: how long until the next try.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long open requests may take to end.
 const GRACE: Duration = Duration::from_millis(2_500);
 /// How long the worker, and then the database, may take after that.
@@ -22,7 +36,7 @@ pub struct Running {
     /// Where.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     worker: JoinHandle<()>,
     app: Shared,
 }
@@ -48,13 +62,48 @@ pub async fn start(app: Shared) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(|e| ServeError::Listen(wanted, e))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app.clone(), stopped.clone()));
-    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server =
-        tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until(stopped)).await });
+    let server = tokio::spawn(accept(listener, router(app.clone()), stopped));
     Ok(Running { address, stop, server, worker, app })
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+/// Takes connections until told to stop; then lets those that are at work end.
+///
+/// In place of `axum::serve`, which waits without end for the headers of a caller who sends none.
+async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let open = GracefulShutdown::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let (stream, from) = tokio::select! {
+            () = told(&mut stopped) => break,
+            taken = listener.accept() => match taken {
+                Ok(taken) => taken,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not taken");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    continue;
+                }
+            },
+        };
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(from));
+            router.clone().call(request)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            let _caller_left = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+/// Told to stop, or nobody is left to tell.
+async fn told(stopped: &mut watch::Receiver<bool>) {
     let _sender_gone = stopped.wait_for(|stop| *stop).await;
 }
 
@@ -88,7 +137,7 @@ impl Running {
             tracing::warn!("requests were still open: they were cut off");
         }
         match server {
-            Ok(Ok(Ok(()))) | Err(_) => Ok(()),
+            Ok(Ok(())) | Err(_) => Ok(()),
             Ok(other) => Err(ServeError::Stopped(format!("{other:?}"))),
         }
     }

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 
+use sayso::http::Access;
 use sayso::log::{parse_vkey, verify};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::client::{Answer, Api};
+use super::tables::{same, tables};
 use crate::on_both;
 use crate::world::{Db, World};
 
@@ -91,6 +93,7 @@ on_both!(leaves_come_in_order_from_where_one_asks, |world| {
     for query in ["from=-1", "from=x", "from=1&from=2", "from=9223372036854775808", "form=1", "from=1e3", "from="] {
         let answer = api.get(&format!("/v1/log/leaves?{query}")).send().await;
         assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-field"), "{query}");
+        assert!(answer.text().contains("from"), "{query}: {}", answer.text());
     }
 });
 
@@ -195,5 +198,29 @@ async fn what_is_hardly_http_is_refused_on_a_real_socket() {
     }
     let fine = raw(address, b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert!(fine.starts_with("HTTP/1.1 204"), "{fine}");
+    running.stop().await.unwrap();
+}
+
+on_both!(to_ask_for_the_headers_alone_does_nothing_that_is_recorded, |world| {
+    let api = Api::over(world);
+    let anna = api.person("anna@example.org").await;
+    let before = tables(&api.world).await;
+    for route in sayso::http::ROUTES.iter().filter(|route| route.method == "get" && route.access != Access::Anyone) {
+        let answer = api.call("HEAD", route.path).bearer(&anna.access).send().await;
+        assert_eq!(answer.status, 405, "{}", route.path);
+    }
+    same(&before, &tables(&api.world).await, "HEAD");
+    assert_eq!(api.call("HEAD", "/v1/log/checkpoint").send().await.status, 200);
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_sends_no_headers_is_not_waited_for() {
+    let world = World::with(Db::Sqlite, |config| config.listen = SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let running = sayso::http::start(world.app.clone()).await.unwrap();
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\nhost: sayso").await.unwrap();
+    let mut said = String::new();
+    silent.read_to_string(&mut said).await.unwrap(); // ends only when the service hangs up
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
     running.stop().await.unwrap();
 }
