@@ -1,6 +1,6 @@
 //! Settings: from a TOML file, then the environment. An unknown key is an error. The only reader of the environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -21,6 +21,8 @@ pub struct Config {
     pub log_origin: String,
     /// Hosts (`name:port`) that proofs of control may be fetched from although they are private or without TLS.
     pub private_hosts: Vec<String>,
+    /// Addresses of proxies in front of the service: what they say in `X-Forwarded-For` of where a call came from is taken.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Answers that could tell who is a member leave at multiples of this, in milliseconds.
     pub quantum_millis: u64,
     /// `text` or `json`.
@@ -46,6 +48,7 @@ impl Default for Config {
             public_url: String::new(),
             log_origin: String::from("sayso.localhost/log"),
             private_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             quantum_millis: 400,
             log_format: LogFormat::Text,
         }
@@ -130,7 +133,9 @@ fn is_postgres(url: &str) -> bool {
 
 fn from_variable(key: &str, value: String) -> toml::Value {
     match key {
-        "PRIVATE_HOSTS" => value.split(',').map(|host| toml::Value::from(host.trim())).collect::<Vec<_>>().into(),
+        "PRIVATE_HOSTS" | "TRUSTED_PROXIES" => {
+            value.split(',').map(|one| toml::Value::from(one.trim())).collect::<Vec<_>>().into()
+        }
         "QUANTUM_MILLIS" => value.parse::<i64>().map_or_else(|_| toml::Value::from(value), toml::Value::from),
         _ => value.into(),
     }

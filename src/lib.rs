@@ -50,4 +50,5 @@ pub mod secret;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod window;
 pub mod worker;

@@ -12,6 +12,10 @@ pub const FILTER_IDS_MAX: usize = 1_000;
 pub const LEAVES_MAX: i64 = 1_000;
 /// Most requests at work at once; the next one gets 503.
 pub const REQUESTS_AT_ONCE_MAX: usize = 512;
+/// Most connections at once; the next one waits to be taken.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Longest time for the headers of one request, and between two on one connection, in seconds.
+pub const HEADER_SECONDS_MAX: u64 = 15;
 /// Calls without an account from one address in one minute; the next one gets 429.
 pub const CALLS_PER_MINUTE_MAX: u32 = 1_500;
 /// Addresses that are counted in one minute.
@@ -36,6 +40,10 @@ pub const CODE_SECONDS: i64 = 1800;
 pub const CODE_TRIES_MAX: i64 = 5;
 /// Codes mailed to one address in one hour.
 pub const CODES_PER_HOUR_MAX: i64 = 6;
+/// Mails without a code (such as "this address has no account") to one address in one hour.
+pub const COURTESIES_PER_HOUR_MAX: u32 = 3;
+/// Addresses whose mails without a code are counted in one hour; the next ones get none.
+pub const COURTESIES_COUNTED_MAX: usize = 100_000;
 /// How long a claim to a handle waits for its proof, in seconds.
 pub const CLAIM_SECONDS: i64 = 7 * 24 * 3600;
 /// Claims one person may have open.

@@ -1,66 +1,67 @@
 //! Calls that need no account, counted for each address they come from: a flood of opt-outs, codes or guesses from one place
 //! is refused with 429 until the next minute.
 //!
-//! Behind a proxy everybody comes from the proxy's address, so the bound is wide; the proxy has to count by itself.
+//! Behind a proxy everybody comes from the proxy's address, unless `trusted_proxies` names it: then the call came from the last
+//! address in `X-Forwarded-For` that is no trusted proxy, because everything in front of that one can be made up. Of an IPv6
+//! address the first half counts: the rest is the caller's to choose.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 use super::layers::is_steady;
 use super::problem::Problem;
-use crate::domain::Micros;
 use crate::limits;
-
-/// The counts of the minute that runs.
-#[derive(Debug, Default)]
-struct Minute {
-    number: i64,
-    calls: HashMap<IpAddr, u32>,
-}
+use crate::window::Window;
 
 /// What the layer keeps.
 #[derive(Clone)]
 pub(super) struct Callers {
     app: Shared,
-    minute: Arc<Mutex<Minute>>,
+    minute: Arc<Window<IpAddr>>,
 }
 
 impl Callers {
     pub(super) fn new(app: &Shared) -> Self {
-        Self { app: app.clone(), minute: Arc::default() }
+        let minute = Window::new(60, limits::CALLS_PER_MINUTE_MAX, limits::CALLERS_COUNTED_MAX);
+        Self { app: app.clone(), minute: Arc::new(minute) }
     }
 
     fn may_call(&self, from: IpAddr) -> bool {
-        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        minute.take(from, self.app.clock.now())
+        self.minute.take(from, self.app.clock.now())
     }
 }
 
-impl Minute {
-    /// Counts a call. Addresses that are not counted yet are refused once too many are, so that memory is bounded.
-    fn take(&mut self, from: IpAddr, now: Micros) -> bool {
-        let number = now.0.div_euclid(60_000_000);
-        if number != self.number {
-            *self = Self { number, calls: HashMap::new() };
-        }
-        if self.calls.len() >= limits::CALLERS_COUNTED_MAX && !self.calls.contains_key(&from) {
-            return false;
-        }
-        let calls = self.calls.entry(from).or_default();
-        *calls = calls.saturating_add(1);
-        *calls <= limits::CALLS_PER_MINUTE_MAX
+/// Where a call came from.
+fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").iter().rev().map(|line| line.to_str().unwrap_or_default());
+    let mut hops = lines.flat_map(|line| line.rsplit(',').map(str::trim));
+    let mut from = peer.to_canonical();
+    while trusted.contains(&from) {
+        let Some(hop) = hops.next().and_then(address) else { break };
+        from = hop;
     }
+    match from {
+        IpAddr::V6(long) => IpAddr::V6((long.to_bits() >> 64 << 64).into()),
+        short @ IpAddr::V4(_) => short,
+    }
+}
+
+/// An address, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
+    text.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
 }
 
 pub(super) async fn counted(State(callers): State<Callers>, request: Request, next: Next) -> Response {
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
+    let trusted = &callers.app.config.trusted_proxies;
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let from = peer.map(|ConnectInfo(peer)| origin(peer.ip(), request.headers(), trusted));
     if !is_steady(&request) || from.is_none_or(|from| callers.may_call(from)) {
         return next.run(request).await;
     }

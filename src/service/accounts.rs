@@ -65,13 +65,14 @@ impl App {
     pub async fn register(&self, r: &Registration, idempotency: Option<&Idempotency>) -> Result<(), ServiceError> {
         address(&r.identifier)?;
         let reference = Reference::new(self.entropy.bytes()?);
-        self.act(idempotency, &(self, r, reference), |tx, (app, r, reference)| {
+        let told = r.adult == Adult::Unknown && self.may_tell(&self.blind(&r.identifier));
+        self.act(idempotency, &(self, r, reference, told), |tx, (app, r, reference, told)| {
             Box::pin(async move {
-                if r.adult == Adult::Unknown {
+                if *told {
                     let text = "You asked for a sayso account but did not say whether you are 18 or over. Nothing was stored.\r\n";
                     let mail = Mail::new(&r.identifier, "No sayso account", text.into());
                     app.queue_mail(tx, &app.blind(&r.identifier), &mail).await?;
-                } else {
+                } else if r.adult != Adult::Unknown {
                     let what = CodeFor::Register;
                     let send = Send { to: &r.identifier, what, adult: r.adult, digest: None, reference: *reference };
                     app.send_code(tx, send).await?;
@@ -91,12 +92,16 @@ impl App {
     pub async fn send_login_code(&self, to: &Identifier) -> Result<(), ServiceError> {
         address(to)?;
         let reference = Reference::new(self.entropy.bytes()?);
+        let told = self.may_tell(&self.blind(to));
         self.store
-            .run_tx(&(self, to, reference), |tx, (app, to, reference)| {
+            .run_tx(&(self, to, reference, told), |tx, (app, to, reference, told)| {
                 Box::pin(async move {
                     if tx.owner_of(&app.blind(to)).await?.is_some() {
                         let (what, adult) = (CodeFor::Login, Adult::Unknown);
                         return app.send_code(tx, Send { to, what, adult, digest: None, reference: *reference }).await;
+                    }
+                    if !told {
+                        return Ok(());
                     }
                     let text = "Somebody asked for a log-in code, but this address has no sayso account.\r\n";
                     app.queue_mail(tx, &app.blind(to), &Mail::new(to, "No sayso account", text.into())).await

@@ -17,10 +17,12 @@ use crate::domain::Purpose;
 use crate::gate::Rules;
 use crate::ident::{FetchError, Fetcher};
 use crate::ingest::{Topics, TopicsError};
+use crate::limits;
 use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
 use crate::policy::{Registry, RegistryError};
 use crate::secret::{Entropy, Key};
 use crate::store::{Access, Store, StoreError, Tx};
+use crate::window::Window;
 
 /// A running service, without its listeners.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct App {
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
+    /// Mails without a code, counted by blind index.
+    pub(super) courtesies: Window<[u8; 32]>,
     /// Held by whoever writes or removes files of the outbox.
     pub(super) outbox: AsyncMutex<()>,
     /// Wakes the worker: there is a mail to deliver or an erasure to carry out.
@@ -110,6 +114,7 @@ impl App {
             fetcher: Fetcher::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
+            courtesies: Window::new(3600, limits::COURTESIES_PER_HOUR_MAX, limits::COURTESIES_COUNTED_MAX),
             outbox: AsyncMutex::default(),
             work: Notify::new(),
             config,

@@ -43,6 +43,12 @@ impl App {
         Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
     }
 
+    /// Whether this address may get one more mail that carries no code. Kept in memory alone: nothing about a stranger is
+    /// stored for having been asked about.
+    pub(super) fn may_tell(&self, blind: &[u8; 32]) -> bool {
+        self.courtesies.take(*blind, self.now())
+    }
+
     /// Hands over at once what an act queued. The act is on disk, so a failure here is not its failure: the worker tries
     /// again.
     pub(super) async fn hand_over(&self) {

@@ -22,6 +22,8 @@ fn the_environment_overrides_the_file() {
     let config = parse("", &[("SAYSO_PRIVATE_HOSTS", "a:1, b:2"), ("SAYSO_QUANTUM_MILLIS", "7")]).unwrap();
     assert_eq!(config.private_hosts, ["a:1", "b:2"]);
     assert_eq!(config.quantum_millis, 7);
+    let config = parse("", &[("SAYSO_TRUSTED_PROXIES", "127.0.0.1, ::1")]).unwrap();
+    assert_eq!(config.trusted_proxies, ["127.0.0.1", "::1"].map(|one| one.parse::<std::net::IpAddr>().unwrap()));
 }
 
 #[test]
@@ -48,6 +50,7 @@ fn what_does_not_fit_is_an_error() {
         "log_origin = ''",
         "log_format = 'xml'",
         "private_hosts = 'one'",
+        "trusted_proxies = ['my-proxy']",
         "listen = ",
     ];
     for text in wrong {

@@ -159,3 +159,19 @@ on_both!(a_code_for_one_thing_fits_no_other, |world| {
     let answer = world.app.confirm(&requested.reference, &secret(&login), None).await;
     assert!(matches!(answer, Err(ServiceError::BadCredentials)));
 });
+
+on_both!(an_address_without_an_account_is_told_so_three_times_an_hour, |world| {
+    let (nobody, other) = (address("nobody@example.org"), address("other@example.org"));
+    let mails = || std::fs::read_dir(world.path().join("outbox")).unwrap().count();
+    for expected in [1, 2, 3, 3, 3] {
+        world.app.send_login_code(&nobody).await.unwrap();
+        assert_eq!(mails(), expected);
+    }
+    register(&world, &nobody, Adult::Unknown).await;
+    assert_eq!(mails(), 3, "one limit for every mail without a code");
+    world.app.send_login_code(&other).await.unwrap();
+    assert_eq!(mails(), 4, "others are told");
+    world.pass_seconds(3600);
+    world.app.send_login_code(&nobody).await.unwrap();
+    assert_eq!(mails(), 5);
+});

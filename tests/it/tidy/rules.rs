@@ -4,8 +4,8 @@ use super::reading::{at_line, code, from, inside, is_word, places, rooms_named, 
 
 /// Rooms and files without clock, configuration and keys: everybody may use them.
 pub(super) const PURE: &[&str] = &["domain", "ids", "limits", "mutant"];
-/// The files that know the machine: everybody but the pure rooms may use them.
-pub(super) const WORLD: &[&str] = &["clock", "config", "secret", "telemetry"];
+/// The files that know the machine or hold state: everybody but the pure rooms may use them.
+pub(super) const WORLD: &[&str] = &["clock", "config", "secret", "telemetry", "window"];
 
 /// THE ARROWS: what a room, or a part of one, may use besides itself. The longest name that fits a file decides.
 pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
@@ -17,6 +17,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("config", &[PURE, WORLD]),
     ("secret", &[PURE, WORLD]),
     ("telemetry", &[PURE, WORLD]),
+    ("window", &[PURE]),
     ("gate", &[PURE]),
     ("score", &[PURE]),
     ("log", &[PURE]),
