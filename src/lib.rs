@@ -29,6 +29,8 @@
 //!   invalidation. The fence with leases for many nodes will take its place beside [`gate`].
 //! - Expiry, holds and outdated notices are checked when something is read, never only by a sweep.
 //! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
+//! - The last checkpoint stands beside the database, not in it: an older copy of the database is refused at the start.
+//! - A certificate of an erasure is a receipt: of the leaf that says what went, written after the read-back.
 
 pub mod cli;
 pub mod clock;

@@ -13,13 +13,17 @@ pub const LEAVES_MAX: i64 = 1_000;
 /// Most requests at work at once; the next one gets 503.
 pub const REQUESTS_AT_ONCE_MAX: usize = 512;
 /// Most connections at once; the next one waits to be taken.
-pub const CONNECTIONS_MAX: usize = 4_096;
+pub const CONNECTIONS_MAX: usize = 2_048;
+/// Most of them from one address that is no trusted proxy; the next one is closed.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 /// Longest time for the headers of one request, and between two on one connection, in seconds.
 pub const HEADER_SECONDS_MAX: u64 = 15;
 /// Calls without an account from one address in one minute; the next one gets 429.
 pub const CALLS_PER_MINUTE_MAX: u32 = 1_500;
 /// Addresses that are counted in one minute.
 pub const CALLERS_COUNTED_MAX: usize = 100_000;
+/// Longest time for a body to arrive, in seconds; a batch of activities has the time of its request.
+pub const BODY_SECONDS_MAX: u64 = 10;
 /// Longest time for one request, in seconds.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Slow hashes at work at once, and how many may wait for a place; the next one gets 503.
@@ -40,6 +44,8 @@ pub const CODE_SECONDS: i64 = 1800;
 pub const CODE_TRIES_MAX: i64 = 5;
 /// Codes mailed to one address in one hour.
 pub const CODES_PER_HOUR_MAX: i64 = 6;
+/// The same when each was used up by wrong guesses or by time.
+pub const CODES_PER_HOUR_AT_MOST: i64 = 24;
 /// Mails without a code (such as "this address has no account") to one address in one hour.
 pub const COURTESIES_PER_HOUR_MAX: u32 = 3;
 /// Addresses whose mails without a code are counted in one hour; the next ones get none.
@@ -61,12 +67,14 @@ pub const EXPIRY_MARGIN_SECONDS: i64 = 2;
 /// A grant without an end ends after this many days.
 pub const GRANT_DAYS: i64 = 365;
 /// No grant lasts longer, in days.
-pub const GRANT_DAYS_MAX: i64 = 730;
+pub const GRANT_DAYS_MAX: i64 = crate::domain::GRANT_DAYS_MAX;
 /// Activities older than this many days are not taken.
 pub const ACTIVITY_AGE_DAYS_MAX: i64 = 25 * 365;
 /// Activities may be ahead of our clock by this, in seconds.
 pub const ACTIVITY_AHEAD_SECONDS_MAX: i64 = 300;
 /// Rows of one page of the audit.
 pub const AUDIT_ROWS_MAX: i64 = 1_000;
+/// Events that one search by purpose or recipient opens at most; the answer says where to go on.
+pub const AUDIT_OPENED_MAX: usize = 20_000;
 /// How long a recipient's decisions are counted in memory before they are written, in milliseconds.
 pub const DECISION_FLUSH_MILLIS: u64 = 500;

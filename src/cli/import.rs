@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{CliError, Place, output};
 use crate::clock::Mark;
 use crate::domain::Source;
-use crate::ingest::{Format, Item, Items};
+use crate::ingest::{Format, InputError, Item, Items};
 use crate::limits;
 use crate::service::Access;
 use crate::service::{App, Ingested};
@@ -82,14 +82,14 @@ impl Import {
             let mut service = remote::Service::new(url, client, &self.source)?;
             for path in &self.files {
                 let (input, format) = self.open(path, &bar)?;
-                service.send_file(input, format, counts).await?;
+                stopped(path, service.send_file(input, format, counts).await?)?;
             }
             return Ok(());
         }
         let app = self.place.open(Access::Serve).await?;
         for path in &self.files {
             let (input, format) = self.open(path, &bar)?;
-            take(&app, &self.source, input, format, counts).await?;
+            stopped(path, take(&app, &self.source, input, format, counts).await?)?;
         }
         app.store.close().await;
         bar.finish_and_clear();
@@ -112,13 +112,24 @@ impl Import {
     }
 }
 
+/// What is wrong with a file ends the import, after everything before it was taken.
+fn stopped(path: &Path, failed: Option<InputError>) -> Result<(), CliError> {
+    failed.map_or(Ok(()), |source| Err(CliError::Input { path: path.to_owned(), source }))
+}
+
 fn size(path: &Path) -> Result<u64, CliError> {
     let meta = std::fs::metadata(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
     Ok(meta.len())
 }
 
-/// Takes a file in batches. What came before an error is taken; the file can be run again once it is mended.
-async fn take(app: &App, source: &Source, input: Input, format: Format, counts: &mut Ingested) -> Result<(), CliError> {
+/// Takes a file in batches, up to its end or to what is wrong with it.
+async fn take(
+    app: &App,
+    source: &Source,
+    input: Input,
+    format: Format,
+    counts: &mut Ingested,
+) -> Result<Option<InputError>, CliError> {
     let mut items = Items::new(input, format, source, app.topics());
     loop {
         let mut batch: Vec<Item> = Vec::with_capacity(limits::ACTIVITIES_MAX);
@@ -131,11 +142,8 @@ async fn take(app: &App, source: &Source, input: Input, format: Format, counts: 
         }
         let last = batch.len() < limits::ACTIVITIES_MAX;
         counts.add(app.ingest(source, batch).await?);
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        if last {
-            return Ok(());
+        if failed.is_some() || last {
+            return Ok(failed);
         }
     }
 }

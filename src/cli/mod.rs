@@ -70,8 +70,8 @@ enum CliError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Service(#[from] ServiceError),
-    #[error("{0}")]
-    Input(#[from] crate::ingest::InputError),
+    #[error("`{path}`: {source}. What came before was taken; mend the file and run it again, nothing counts twice")]
+    Input { path: PathBuf, source: crate::ingest::InputError },
     #[error("`{path}`: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("{0}")]
@@ -134,7 +134,9 @@ impl Place {
         telemetry::start(config.log_format);
         let Boot { app, operator_secret } = App::open(config, Clock::system(), Entropy::system(), access).await?;
         if let Some(secret) = operator_secret {
-            serve::show_secret(&secret)?;
+            output::complain(&format!(
+                "first start: the client `operator` was registered; its secret, shown only now: {secret}"
+            ));
         }
         Ok(app)
     }

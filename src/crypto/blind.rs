@@ -26,6 +26,10 @@ impl Blind<'_> {
     pub fn idempotency(self, caller: &str, route: &str, key: &str) -> [u8; 32] {
         self.digest("idempotency", &[caller, route, key])
     }
+    /// Of the request that came under an `Idempotency-Key`. The key is part of it: without it nobody can guess what was asked.
+    pub fn request(self, key: &str, body: &[u8]) -> [u8; 32] {
+        self.digest("request", &[key, &hex::encode(sha256(body))])
+    }
     /// Of a mailed code for one purpose and address.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

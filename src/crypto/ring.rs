@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::{Entropy, Key, NoEntropy};
+use crate::secret::{Entropy, Key, NoEntropy, private_file, private_folder};
 
 /// Every secret of the service. Without it the database cannot be read.
 #[derive(Debug, Clone)]
@@ -103,10 +102,13 @@ impl KeyRing {
         let path = Self::path(data);
         let failed = |source| RingError::File { path: path.clone(), source };
         let folder = path.parent().unwrap_or(data);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        private_folder(folder).map_err(failed)?;
+        let partial = path.with_extension("part");
+        let mut file = private_file().create(true).truncate(true).open(&partial).map_err(failed)?;
         let text = serde_json::to_vec(&ring.encode()).map_err(|e| failed(e.into()))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        // Whole or not at all, whatever stops this process; unlike a rename a link overwrites nothing.
+        fs::hard_link(&partial, &path).and_then(|()| fs::remove_file(&partial)).map_err(failed)?;
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(ring)
     }

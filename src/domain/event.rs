@@ -1,5 +1,7 @@
 //! Events: immutable records of what was said and when we knew. One act = one event = one leaf.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Micros, Purpose, Recipient, Seq, Topic, Triple};
@@ -131,6 +133,26 @@ pub enum Act {
     AccessAnswered {},
     /// Everything about the person goes.
     Erased {},
+    /// The erasure of somebody, or of nothing, is done and was read back: the certificate opens this leaf.
+    ErasureCompleted {
+        /// The reference that was handed out when it began.
+        reference: String,
+        /// When it began.
+        started: Micros,
+        /// Rows removed, by table; each table was read back after that and held nothing more of the person.
+        removed: BTreeMap<String, u64>,
+        /// Events whose leaf stays and that nobody can open any more, by kind.
+        unlinked: BTreeMap<String, u64>,
+        /// What is kept, by table, and why.
+        kept: BTreeMap<String, String>,
+    },
+    /// An auditor looked at one person's consents. It stands in that person's own history.
+    Audited {
+        /// Who looked.
+        auditor: Recipient,
+        /// Why.
+        reason: String,
+    },
     /// An operator published a notice.
     NoticePublished {
         /// Its purpose.
@@ -157,6 +179,41 @@ pub enum Act {
 }
 
 impl Act {
+    /// Every kind.
+    pub const KINDS: [&str; 20] = [
+        "access_answered",
+        "age_verified",
+        "audited",
+        "client_disabled",
+        "client_registered",
+        "erased",
+        "erasure_completed",
+        "expired",
+        "exported",
+        "granted",
+        "held",
+        "identifier_proved",
+        "notice_published",
+        "opted_out",
+        "refused",
+        "registered",
+        "released",
+        "revoked",
+        "topic_decided",
+        "withdrawn",
+    ];
+
+    /// What it decides about, where it decides about triples.
+    pub fn triples(&self) -> Vec<&Triple> {
+        match self {
+            Self::Granted { triple, .. } | Self::Refused { triple, .. } => vec![triple],
+            Self::Withdrawn { ended } | Self::Revoked { ended } | Self::Expired { ended } => {
+                ended.iter().map(|ended| &ended.triple).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The name that the public leaf shows.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -175,6 +232,8 @@ impl Act {
             Self::Exported {} => "exported",
             Self::AccessAnswered {} => "access_answered",
             Self::Erased {} => "erased",
+            Self::ErasureCompleted { .. } => "erasure_completed",
+            Self::Audited { .. } => "audited",
             Self::NoticePublished { .. } => "notice_published",
             Self::ClientRegistered { .. } => "client_registered",
             Self::ClientDisabled { .. } => "client_disabled",

@@ -1,13 +1,17 @@
 //! What people said and what follows from it. Pure: no I/O, no clock (`now` is an argument), no other room.
 
+mod as_of;
 mod event;
+mod lawful;
 mod name;
 mod purposes;
 mod response;
 mod standing;
 mod time;
 
+pub use as_of::{Published as PublishedNotice, as_of};
 pub use event::{Act, Adult, Assurance, Ended, Event, Whom};
+pub use lawful::{GRANT_DAYS_MAX, Published, lawful};
 pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
 pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
 pub use response::{Edge, ResponseKind};

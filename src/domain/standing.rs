@@ -150,6 +150,8 @@ impl History {
             | Act::IdentifierProved { .. }
             | Act::Exported {}
             | Act::AccessAnswered {}
+            | Act::ErasureCompleted { .. }
+            | Act::Audited { .. }
             | Act::NoticePublished { .. }
             | Act::ClientRegistered { .. }
             | Act::ClientDisabled { .. } => {}

@@ -1,11 +1,13 @@
 //! What handlers take from a request: strict JSON, a strict query, the caller by role, the `Idempotency-Key`.
 
+use std::fmt;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Shared;
 use super::problem::Problem;
@@ -93,28 +95,87 @@ fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     let no_text =
         |_| Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "the body is no JSON: it is not in UTF-8");
     let text = std::str::from_utf8(if bytes.is_empty() { b"{}" } else { bytes }).map_err(no_text)?;
-    serde_json::from_str::<IgnoredAny>(text).map_err(|error| wrong_json(&error, ""))?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+        let detail = format!("the body is no JSON: look at line {}, column {}", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail)
+    })?;
+    read_named::<Plain>(text)?;
     if !text.trim_start().starts_with('{') {
         let detail = "expected a JSON object as the whole body";
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "", detail));
     }
+    read_named(text)
+}
+
+/// Reads JSON that is well-formed; what does not fit is told with its field.
+fn read_named<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
-        wrong_json(error.inner(), &field)
+        let text = error.inner().to_string();
+        wrong_field(text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text), &field)
     })
 }
 
-/// Says what serde expected, never what it found: that may be personal.
-fn wrong_json(error: &serde_json::Error, field: &str) -> Problem {
-    if !error.is_data() {
-        let detail = format!("the body is no JSON: look at line {}, column {}", error.line(), error.column());
-        return Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail);
-    }
-    let text = error.to_string();
-    wrong_field(text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text), field)
+/// JSON without what serde reads in two ways: `null` for a word's emptiness, a list for an object in a list.
+struct Plain;
+
+struct PlainVisitor {
+    in_list: bool,
 }
 
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PlainVisitor { in_list: false }.deserialize(deserializer)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for PlainVisitor {
+    type Value = Plain;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Plain, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PlainVisitor {
+    type Value = Plain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value: leave out what you do not want to say; and no list directly in a list")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Plain, A::Error> {
+        if self.in_list {
+            return Err(serde::de::Error::invalid_type(Unexpected::Seq, &self));
+        }
+        while list.next_element_seed(Self { in_list: true })?.is_some() {}
+        Ok(Plain)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(Self { in_list: false })?;
+        }
+        Ok(Plain)
+    }
+}
+
+/// Says what serde expected, never what it found: that may be personal.
+///
 /// What was found stands in front of what was expected and may hold the same words, so both are cut at their last.
 fn wrong_field(text: &str, field: &str) -> Problem {
     let own_name = text.split('`').nth(1).unwrap_or_default();
@@ -127,6 +188,7 @@ fn wrong_field(text: &str, field: &str) -> Problem {
             let known = known.map_or("no field at all", |(_, known)| known);
             ("", format!("a field is not known here: expected {known}"))
         }
+        Some((_, "value")) => (field, String::from("expected one of the words that stand for it, as a text")),
         Some((_, expected)) => (field, format!("expected {expected}")),
         None if text.starts_with("invalid digit")
             || text.contains("parse integer")
@@ -210,7 +272,7 @@ impl FromRequestParts<Shared> for Person {
 /// The caller, who must be an operator.
 pub(super) struct Operator;
 /// The caller, who must be an auditor.
-pub(super) struct Auditor;
+pub(super) struct Auditor(pub(super) ClientCaller);
 /// The caller, who must be a collector.
 pub(super) struct Collector(pub(super) ClientCaller);
 /// The caller, who must be a recipient.
@@ -233,7 +295,7 @@ macro_rules! roles {
 
 roles! {
     Operator => |_| Operator;
-    Auditor => |_| Auditor;
+    Auditor => Auditor;
     Collector => Collector;
     Recipient => Recipient;
 }

@@ -5,10 +5,11 @@
 //! 3. response headers that forbid caching and guessing;
 //! 4. panics become a problem;
 //! 5. calls without an account, counted by address: 429 beyond the limit;
-//! 6. places: beyond the limit 503 at once, rather than slow answers for all;
-//! 7. the time limit: 503, because the outcome is not known;
-//! 8. the fixed quantum for answers whose time could tell who is known;
-//! 9. what could be read in two ways, or would be ignored, is refused (N23).
+//! 6. the body, within a time of its own: who sends slowly takes nobody's place and does not choose when the quantum begins;
+//! 7. places: beyond the limit 503 at once, rather than slow answers for all;
+//! 8. the time limit: 503, because the outcome is not known;
+//! 9. the fixed quantum for answers whose time could tell who is known;
+//! 10. what could be read in two ways, or would be ignored, is refused (N23).
 
 use std::any::Any;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::Shared;
 use super::callers::{Callers, counted};
-use super::extract::only;
+use super::extract::{only, read};
 use super::problem::Problem;
 use super::routes::{Access, Pace, ROUTES, Reads, Route};
 use crate::clock::Mark;
@@ -40,6 +41,7 @@ pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
         .layer(from_fn_with_state(quantum, steady))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(places, with_place))
+        .layer(from_fn(with_body))
         .layer(from_fn_with_state(Callers::new(app), counted))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
@@ -77,6 +79,23 @@ async fn logged(request: Request, next: Next) -> Response {
 fn known(method: &Method) -> &'static str {
     let all = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
     all.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
+}
+
+/// Reads the body before anything else begins. A batch of activities is read by its handler, after its collector is known.
+async fn with_body(request: Request, next: Next) -> Response {
+    if matched(&request) == Some("/v1/activities") {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let limit = Duration::from_secs(limits::BODY_SECONDS_MAX);
+    match tokio::time::timeout(limit, read(body, limits::BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Ok(Err(problem)) => problem.into_response(),
+        Err(_) => {
+            let detail = "the body did not arrive in time: send it again";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", detail).into_response()
+        }
+    }
 }
 
 async fn with_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Shared;
@@ -14,7 +14,7 @@ use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple}
 use crate::ids::IdentifierId;
 use crate::service::IdentifierKind;
 use crate::service::{
-    ConsentDecision, ConsentRequest, Consents, Done, ErasureStarted, Export, IdentifierView, ServiceError,
+    ConsentDecision, ConsentRequest, Done, ErasureStarted, Export, IdentifierView, PointInTime, ServiceError,
 };
 
 pub(super) async fn identifiers(
@@ -49,8 +49,33 @@ pub(super) async fn prove(
     Ok(Json(app.prove_by_page(&caller, &id).await?))
 }
 
-pub(super) async fn consents(State(app): State<Shared>, Person(caller): Person) -> Result<Json<Consents>, Problem> {
-    Ok(Json(app.consents(&caller).await?))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Then {
+    as_of: Option<String>,
+    known_at: Option<String>,
+}
+
+/// What is in force; or, with `as_of` or `known_at`, what was.
+pub(super) async fn consents(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Query(then): Query<Then>,
+) -> Result<Response, Problem> {
+    if then.as_of.is_none() && then.known_at.is_none() {
+        return Ok(Json(app.consents(&caller).await?).into_response());
+    }
+    let time = point(then.as_of.as_deref(), then.known_at.as_deref())?;
+    Ok(Json(app.consents_as_of(&caller, time).await?).into_response())
+}
+
+pub(super) fn point(as_of: Option<&str>, known_at: Option<&str>) -> Result<PointInTime, Problem> {
+    let read = |name: &str, text: Option<&str>| -> Result<Option<Micros>, Problem> {
+        let Some(text) = text else { return Ok(None) };
+        let expected = "a time such as `2026-11-22T12:00:00Z`, or a day for its beginning";
+        Ok(Some(Micros::parse(text).ok_or_else(|| ServiceError::invalid(name, expected))?))
+    };
+    Ok(PointInTime { as_of: read("as_of", as_of)?, known_at: read("known_at", known_at)? })
 }
 
 #[derive(Deserialize)]
@@ -106,6 +131,18 @@ pub(super) async fn withdraw_purpose(
     act: Act<Nothing>,
 ) -> Result<Json<Done>, Problem> {
     Ok(Json(app.withdraw_purpose(&caller, &query.purpose, act.idempotency.as_ref()).await?))
+}
+
+/// The receipt of an event of one's own as a file to keep.
+pub(super) async fn receipt(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(seq): Path<i64>,
+) -> Result<impl IntoResponse, Problem> {
+    let name = format!("attachment; filename=\"sayso-{seq}.tlog-proof\"");
+    let headers =
+        [(header::CONTENT_TYPE, String::from("text/plain; charset=utf-8")), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, String::from(app.receipt(&caller, Seq(seq)).await?)))
 }
 
 pub(super) async fn hold(

@@ -97,10 +97,11 @@ routes! {
     Person    Prompt Path  get    "/v1/me/identifiers" => me::identifiers;
     Person    Prompt Path  post   "/v1/me/identifiers" => me::claim;
     Person    Prompt Path  post   "/v1/me/identifiers/{id}/verify" => me::prove;
-    Person    Prompt Path  get    "/v1/me/consents" => me::consents;
+    Person    Prompt Query get    "/v1/me/consents" => me::consents;
     Person    Prompt Path  post   "/v1/me/consents" => me::decide;
     Person    Prompt Query delete "/v1/me/consents" => me::withdraw_purpose;
     Person    Prompt Path  delete "/v1/me/consents/{id}" => me::withdraw;
+    Person    Prompt Path  get    "/v1/me/receipts/{seq}" => me::receipt;
     Person    Prompt Path  post   "/v1/me/hold" => me::hold;
     Person    Prompt Path  delete "/v1/me/hold" => me::release;
     Person    Prompt Path  get    "/v1/me/export" => me::export;
@@ -114,8 +115,14 @@ routes! {
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
 
     Anyone    Prompt Path  get    "/v1/log/checkpoint" => audit::checkpoint;
+    Anyone    Prompt Path  get    "/v1/log/key" => audit::key;
     Anyone    Prompt Query get    "/v1/log/leaves" => audit::leaves;
+    Anyone    Prompt Query get    "/v1/log/proof/inclusion" => audit::inclusion;
+    Anyone    Prompt Query get    "/v1/log/proof/consistency" => audit::consistency;
+    Anyone    Prompt Path  get    "/v1/log/tile/{*tile}" => audit::tile;
     Auditor   Prompt Query get    "/v1/audit/events" => audit::events;
+    Auditor   Prompt Query get    "/v1/audit/summary" => audit::summary;
+    Auditor   Prompt Path  post   "/v1/audit/access" => audit::access;
 
     Operator  Prompt Path  post   "/v1/admin/clients" => admin::register;
     Operator  Prompt Path  delete "/v1/admin/clients/{id}" => admin::disable;
@@ -126,10 +133,6 @@ routes! {
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt Query get    "/v1/log/proof/inclusion" => not_built;
-    NotBuilt  Prompt Query get    "/v1/log/proof/consistency" => not_built;
-    NotBuilt  Prompt Query get    "/v1/audit/summary" => not_built;
-    NotBuilt  Prompt Query post   "/v1/audit/access" => not_built;
     NotBuilt  Prompt Query post   "/v1/me/contests" => not_built;
     NotBuilt  Prompt Query get    "/v1/me/disclosures" => not_built;
     NotBuilt  Prompt Query post   "/access/v1/evaluation" => not_built;

@@ -1,10 +1,11 @@
 //! Listening, and stopping without losing anything.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -62,15 +63,17 @@ pub async fn start(app: Shared) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(|e| ServeError::Listen(wanted, e))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app.clone(), stopped.clone()));
-    let server = tokio::spawn(accept(listener, router(app.clone()), stopped));
+    let server = tokio::spawn(accept(listener, app.clone(), stopped));
     Ok(Running { address, stop, server, worker, app })
 }
 
 /// Takes connections until told to stop; then lets those that are at work end.
 ///
 /// In place of `axum::serve`, which waits without end for the headers of a caller who sends none.
-async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, app: Shared, mut stopped: watch::Receiver<bool>) {
+    let router = router(app.clone());
     let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let by_address = ByAddress::default();
     let open = GracefulShutdown::new();
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
@@ -85,6 +88,7 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Recei
                 }
             },
         };
+        let Some(counted) = by_address.take(from.ip(), &app.config.trusted_proxies) else { continue };
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(from));
@@ -95,11 +99,44 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Recei
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             let _caller_left = connection.await;
-            drop(place);
+            drop((place, counted));
         });
     }
     drop(listener);
     open.shutdown().await;
+}
+
+/// How many connections each address has open.
+#[derive(Clone, Default)]
+struct ByAddress(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them.
+struct Counted(ByAddress, IpAddr);
+
+impl ByAddress {
+    /// Counts one more, unless the address has its share.
+    fn take(&self, from: IpAddr, proxies: &[IpAddr]) -> Option<Counted> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(from).or_default();
+        if *count >= limits::CONNECTIONS_PER_ADDRESS_MAX && !proxies.contains(&from.to_canonical()) {
+            return None;
+        }
+        *count += 1;
+        Some(Counted(self.clone(), from))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let Self(ByAddress(counts), from) = self;
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = counts.entry(*from) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
 }
 
 /// Told to stop, or nobody is left to tell.

@@ -142,7 +142,9 @@ fn email(text: &str) -> Result<String, BadIdentifier> {
         return Err(BadIdentifier::TooLong);
     }
     let atoms = local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom));
-    if atoms { Ok(format!("{local}@{host}")) } else { Err(BadIdentifier::Email) }
+    // What no mail can be written to could never be proved either.
+    let reachable = lettre::Address::new(local.as_str(), host.as_str()).is_ok();
+    if atoms && reachable { Ok(format!("{local}@{host}")) } else { Err(BadIdentifier::Email) }
 }
 
 /// What may stand between the dots of a local part: `atext` of RFC 5322, and of RFC 6531 what PRECIS left.

@@ -18,10 +18,9 @@ pub const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Longest single document, in bytes.
 pub const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const CUT_LINE: &str =
-    "more: the input was cut off; everything before this line was taken, and the whole file can be run again";
-const CUT_DOCUMENT: &str = "more: the document was cut off, and nothing of it was taken; get it whole and run it again";
-const UNREADABLE: &str = "input that can be read to its end; everything before this was taken, and it can be run again";
+const CUT_LINE: &str = "more: the input was cut off";
+const CUT_DOCUMENT: &str = "more: the document was cut off; nothing of it was taken";
+const UNREADABLE: &str = "input that can be read to its end";
 
 /// How the input is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,17 +2,13 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use time::Date;
 
 use super::tree::{Hash, hash_leaf};
 use crate::domain::Day;
 
+const FIRST_LINE: &str = "sayso-leaf/v1";
 /// The block length of SHA-256 in bytes; a shorter HMAC key is padded to it with zeros (RFC 2104).
 const HMAC_BLOCK_BYTES: usize = 64;
-/// 0000-01-01 and 9999-12-31 as days since 1970-01-01: what fits into four digits.
-const DAYS: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
-/// The Julian day number of 1970-01-01.
-const JULIAN_1970: i64 = 2_440_588;
 
 /// What the log says about one event: no person, nothing that links two leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +25,34 @@ impl Leaf {
     /// The bytes that are hashed: four lines, each ended by a line feed.
     pub fn bytes(&self) -> Vec<u8> {
         let Self { kind, day, commitment } = self;
-        format!("sayso-leaf/v1\n{kind}\n{}\n{}\n", iso_date(*day), hex::encode(commitment)).into_bytes()
+        format!("{FIRST_LINE}\n{kind}\n{}\n{}\n", day.text(), hex::encode(commitment)).into_bytes()
+    }
+    /// Reads what [`Leaf::bytes`] wrote; None for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let (Some(FIRST_LINE), Some(kind), Some(day), Some(hexadecimal), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return None;
+        };
+        let mut commitment = [0; 32];
+        hex::decode_to_slice(hexadecimal, &mut commitment).ok()?;
+        let leaf = Self { kind: kind.into(), day: Day::parse(day)?, commitment };
+        (leaf.bytes() == text.as_bytes()).then_some(leaf)
+    }
+    /// Whether a text is written as [`Leaf::bytes`] writes leaves, without reading what it says.
+    pub fn is_written(text: &str) -> bool {
+        let Some(rest) = text.strip_prefix(FIRST_LINE).and_then(|rest| rest.strip_prefix('\n')) else { return false };
+        let Some((kind, rest)) = rest.split_once('\n') else { return false };
+        let Some((day, commitment)) = rest.split_once('\n') else { return false };
+        let digit = |(place, b): (usize, u8)| if [4, 7].contains(&place) { b == b'-' } else { b.is_ascii_digit() };
+        let hexadecimal = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            && !kind.is_empty()
+            && day.len() == 10
+            && day.bytes().enumerate().all(digit)
+            && commitment.len() == 65
+            && commitment.strip_suffix('\n').is_some_and(|text| text.bytes().all(hexadecimal))
     }
     /// The leaf hash of RFC 9162.
     pub fn hash(&self) -> Hash {
@@ -44,10 +67,4 @@ pub fn commitment(nonce: &[u8; 32], body: &str) -> Hash {
     key.iter_mut().zip(nonce).for_each(|(to, from)| *to = *from);
     let mac = Hmac::<Sha256>::new(&key.into());
     mac.chain_update(body.as_bytes()).finalize().into_bytes().into()
-}
-
-fn iso_date(day: Day) -> String {
-    let julian = day.0.clamp(*DAYS.start(), *DAYS.end()) + JULIAN_1970;
-    let date = i32::try_from(julian).ok().and_then(|julian| Date::from_julian_day(julian).ok()).unwrap_or(Date::MAX);
-    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }

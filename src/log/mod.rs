@@ -5,11 +5,17 @@
 
 mod leaf;
 mod note;
+mod proof;
+mod receipt;
+mod tile;
 mod tree;
 
 pub use leaf::{Leaf, commitment};
 pub use note::{Checkpoint, NoteError, Origin, VerifierKey, open, parse_vkey, sign, verify, vkey};
+pub use proof::{BadProofText, ProofText};
+pub use receipt::{BadReceipt, Opened, Receipt};
+pub use tile::{TILE_WIDTH, Tile, TileKind, entries};
 pub use tree::{
-    BadFrontier, BadProof, Frontier, Hash, Node, consistency_proof, hash_children, hash_leaf, inclusion_proof,
+    BadFrontier, BadProof, Frontier, Hash, Node, consistency_proof, hash_children, hash_leaf, inclusion_proof, root_of,
     verify_consistency, verify_inclusion,
 };

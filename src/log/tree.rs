@@ -69,6 +69,11 @@ impl Frontier {
         self.size = self.size.saturating_add(1);
         done
     }
+    /// The way from the newest leaf up to the root, for [`verify_inclusion`]: every subtree before it, the nearest first.
+    /// Ask it before the leaf is pushed.
+    pub fn path_of_next(&self) -> Vec<Hash> {
+        self.roots.iter().rev().copied().collect()
+    }
     /// The root of the whole tree.
     pub fn root(&self) -> Hash {
         let joined = self.roots.iter().rev().copied().reduce(|right, left| hash_children(&left, &right));
@@ -196,6 +201,11 @@ pub fn consistency_proof(old: u64, new: u64, node: impl Fn(u32, u64) -> Option<H
     }
     proof.reverse();
     Some(proof)
+}
+
+/// The root of the tree of this size; `node` as for [`inclusion_proof`]. None if a subtree is missing.
+pub fn root_of(size: u64, node: impl Fn(u32, u64) -> Option<Hash>) -> Option<Hash> {
+    if size == 0 { Some(Frontier::default().root()) } else { range_root(0, size, &node) }
 }
 
 /// Where the tree over leaves `start..end`, of which there are at least two, divides: after the largest power of two that is smaller.

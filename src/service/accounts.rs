@@ -65,7 +65,9 @@ impl App {
     pub async fn register(&self, r: &Registration, idempotency: Option<&Idempotency>) -> Result<(), ServiceError> {
         address(&r.identifier)?;
         let reference = Reference::new(self.entropy.bytes()?);
-        let told = r.adult == Adult::Unknown && self.may_tell(&self.blind(&r.identifier));
+        let unknown = r.adult == Adult::Unknown;
+        let told = unknown && self.may_tell(&self.blind(&r.identifier));
+        let idempotency = idempotency.filter(|_| !unknown); // not even that somebody asked is remembered
         self.act(idempotency, &(self, r, reference, told), |tx, (app, r, reference, told)| {
             Box::pin(async move {
                 if *told {
@@ -73,7 +75,7 @@ impl App {
                     let mail = Mail::new(&r.identifier, "No sayso account", text.into());
                     app.queue_mail(tx, &app.blind(&r.identifier), &mail).await?;
                 } else if r.adult != Adult::Unknown {
-                    let what = CodeFor::Register;
+                    let what = if r.adult == Adult::Yes { CodeFor::Register } else { CodeFor::RegisterMinor };
                     let send = Send { to: &r.identifier, what, adult: r.adult, digest: None, reference: *reference };
                     app.send_code(tx, send).await?;
                 }
@@ -98,7 +100,8 @@ impl App {
                 Box::pin(async move {
                     if tx.owner_of(&app.blind(to)).await?.is_some() {
                         let (what, adult) = (CodeFor::Login, Adult::Unknown);
-                        return app.send_code(tx, Send { to, what, adult, digest: None, reference: *reference }).await;
+                        let send = Send { to, what, adult, digest: None, reference: *reference };
+                        return app.send_code(tx, send).await.map(drop);
                     }
                     if !told {
                         return Ok(());
@@ -169,7 +172,7 @@ impl App {
         let mut person = match owner {
             Some(subject) => self.person(tx, &subject).await?,
             None if row.adult != Adult::Yes || latched => {
-                self.record_public(tx, head, said).await?;
+                self.record_unkept(tx, head, said).await?;
                 return Ok(Verified::Minor);
             }
             None => {
@@ -209,7 +212,7 @@ impl App {
     async fn account_code(&self, tx: &mut Tx, v: &Verification) -> Result<Option<CodeRow>, ServiceError> {
         let blind = self.blind(&v.identifier);
         let mut rows = Vec::new();
-        for what in [CodeFor::Register, CodeFor::Login] {
+        for what in [CodeFor::Register, CodeFor::RegisterMinor, CodeFor::Login] {
             rows.extend(tx.code(&blind, what.as_str()).await?);
         }
         self.fitting(tx, rows, v.code.expose()).await
@@ -240,7 +243,13 @@ impl App {
         let expires = self.now().plus_seconds(limits::SESSION_SECONDS);
         let row = SessionRow { subject, id, refresh_hash: sha256(&secret), expires };
         self.store
-            .run_tx(&row, |tx, row| Box::pin(async move { Ok::<_, ServiceError>(tx.insert_session(row).await?) }))
+            .run_tx(&row, |tx, row| {
+                Box::pin(async move {
+                    let standing = tx.standing(&row.subject).await?;
+                    let gone = standing.is_none_or(|standing| standing.erased);
+                    if gone { Err(ServiceError::BadCredentials) } else { Ok(tx.insert_session(row).await?) }
+                })
+            })
             .await?;
         self.tokens_of(id, &secret)
     }

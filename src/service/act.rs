@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{App, ServiceError};
-use crate::crypto::{Blind, Place, open, seal, sha256};
+use crate::crypto::{Blind, Place, open, seal};
 use crate::ids::Subject;
 use crate::limits;
 use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
@@ -22,8 +22,8 @@ pub(super) type Owned<T> = (T, Option<Subject>);
 impl App {
     /// Scopes a caller's key.
     pub fn idempotency(&self, caller: &str, route: &str, key: &str, body: &[u8]) -> Idempotency {
-        let key = Blind(&self.ring.service).idempotency(caller, route, key);
-        Idempotency { key, request_hash: sha256(body) }
+        let blind = Blind(&self.ring.service);
+        Idempotency { key: blind.idempotency(caller, route, key), request_hash: blind.request(key, body) }
     }
 
     /// Runs an act, or gives the answer that it gave before.

@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::gate::Tallies;
-use super::{ServiceError, clients, notices};
+use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{KeyRing, RingError, Slow, Tokens};
@@ -90,6 +90,9 @@ pub enum BootError {
         "the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`"
     )]
     ForeignRing,
+    /// The database is older than what was signed, or was rewritten.
+    #[error(transparent)]
+    RolledBack(#[from] RolledBack),
     /// The first acts failed.
     #[error("the first start failed: {0}")]
     First(#[from] ServiceError),
@@ -128,10 +131,17 @@ impl App {
             origin,
         };
         if fresh && access == Access::Serve {
+            app.goes_on().await?;
             app.begin_log().await?;
         }
         app.take_up().await?;
+        if access == Access::Serve {
+            app.goes_on().await?;
+        }
         let operator_secret = if access == Access::Serve { app.first_acts().await? } else { None };
+        if access == Access::Serve {
+            app.keep_checkpoint().await?;
+        }
         Ok(Boot { app, operator_secret })
     }
 

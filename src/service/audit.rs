@@ -1,11 +1,17 @@
-//! The public log and the auditor's view of it. No personal data: kinds, days, commitments.
+//! The public log and the auditor's view of it. No personal data: kinds, days, commitments, sums.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
+use super::record::open_event;
 use super::{App, ServiceError};
-use crate::domain::{Day, Seq};
+use crate::crypto::SubjectKey;
+use crate::domain::{Act, Day, Event, Purpose, Recipient, Seq};
+use crate::ids::Subject;
 use crate::limits;
-use crate::store::LeafRow;
+use crate::store::{LeafRow, Tx};
 
 /// One leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,10 +37,60 @@ pub struct AuditQuery {
     pub from: Option<Day>,
     /// Last day.
     pub to: Option<Day>,
+    /// Only what decides about this purpose. What was erased cannot be opened, so it is never found.
+    pub purpose: Option<Purpose>,
+    /// Only what decides about this recipient; the same holds.
+    pub recipient: Option<Recipient>,
     /// After this place.
     pub after: Option<Seq>,
     /// At most so many.
     pub limit: Option<i64>,
+}
+
+/// A page of what was found.
+#[derive(Debug, Clone)]
+pub struct AuditPage {
+    /// The leaves.
+    pub leaves: Vec<LeafView>,
+    /// Where to go on with `after`; nothing at the end of the log.
+    pub next: Option<Seq>,
+}
+
+/// How often something was recorded on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DayCount {
+    /// The day.
+    pub day: Day,
+    /// The kind.
+    pub kind: String,
+    /// How often.
+    pub times: i64,
+}
+
+/// How often a recipient asked on a day. Denials about people who are not known are a number and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedCount {
+    /// The day.
+    pub day: Day,
+    /// Who asked.
+    pub caller: String,
+    /// Questions that were allowed.
+    pub allowed: i64,
+    /// Questions that were denied, whoever they were about.
+    pub denied: i64,
+}
+
+/// The log in sums.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many events there are.
+    pub size: Seq,
+    /// The signed checkpoint over them (C2SP).
+    pub checkpoint: String,
+    /// By day and kind.
+    pub events: Vec<DayCount>,
+    /// Decisions of the gate, by day and caller; written in batches, so the last second may be missing.
+    pub decisions: Vec<AskedCount>,
 }
 
 impl App {
@@ -59,28 +115,91 @@ impl App {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Leaves by kind and day, for an auditor.
+    /// Leaves by kind, day, purpose and recipient, for an auditor.
     ///
     /// # Errors
-    /// For a limit out of bounds, and a kind that cannot be one.
-    pub async fn audit_events(&self, query: &AuditQuery) -> Result<Vec<LeafView>, ServiceError> {
-        let kind = query.kind.as_deref().unwrap_or("all");
-        if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-            return Err(ServiceError::invalid("kind", "the name of a kind, such as `granted`"));
+    /// For a limit out of bounds, and a kind that there is not.
+    pub async fn audit_events(&self, query: &AuditQuery) -> Result<AuditPage, ServiceError> {
+        if query.kind.as_deref().is_some_and(|kind| !Act::KINDS.contains(&kind)) {
+            return Err(ServiceError::invalid("kind", &format!("one of `{}`", Act::KINDS.join("`, `"))));
         }
         let limit = query.limit.unwrap_or(limits::AUDIT_ROWS_MAX);
         if !(1..=limits::AUDIT_ROWS_MAX).contains(&limit) {
             return Err(ServiceError::invalid("limit", "1 to 1,000"));
         }
-        let rows = self
-            .store
-            .read_tx(&(query, limit), |tx, (query, limit)| {
-                let days = (query.from.unwrap_or(Day(0)), query.to.unwrap_or(Day(i64::MAX)));
-                Box::pin(tx.audit_events(query.after.unwrap_or(Seq(0)), query.kind.as_deref(), days, *limit))
-            })
-            .await?;
-        Ok(rows.into_iter().map(view).collect())
+        self.store.read_tx(&(self, query, limit), |tx, (app, query, limit)| Box::pin(app.page(tx, query, *limit))).await
     }
+
+    async fn page(&self, tx: &mut Tx, query: &AuditQuery, limit: i64) -> Result<AuditPage, ServiceError> {
+        let days = (query.from.unwrap_or(Day(i64::MIN)), query.to.unwrap_or(Day(i64::MAX)));
+        let opens = query.purpose.is_some() || query.recipient.is_some();
+        let (mut keys, mut leaves, mut looked_at) = (BTreeMap::new(), Vec::new(), 0);
+        let mut after = query.after.unwrap_or(Seq(0));
+        loop {
+            let rows = tx.audit_events(after, query.kind.as_deref(), days, limit).await?;
+            let full = i64::try_from(rows.len()) == Ok(limit);
+            looked_at += rows.len();
+            for row in rows {
+                after = row.seq;
+                if !opens || self.decides_about(tx, &mut keys, &row, query).await? {
+                    leaves.push(view(row));
+                }
+                if i64::try_from(leaves.len()) == Ok(limit) {
+                    return Ok(AuditPage { leaves, next: Some(after) });
+                }
+            }
+            if !full {
+                return Ok(AuditPage { leaves, next: None });
+            }
+            if looked_at >= limits::AUDIT_OPENED_MAX {
+                return Ok(AuditPage { leaves, next: Some(after) });
+            }
+        }
+    }
+
+    async fn decides_about(
+        &self,
+        tx: &mut Tx,
+        keys: &mut BTreeMap<Subject, SubjectKey>,
+        row: &LeafRow,
+        query: &AuditQuery,
+    ) -> Result<bool, ServiceError> {
+        let (Some(subject), Some(sealed)) = (row.subject, &row.body) else { return Ok(false) };
+        let key = match keys.entry(subject) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.key_of(tx, &subject).await?),
+        };
+        let (_, body) = open_event(row.seq, sealed, &key.sealing)?;
+        let event: Event = serde_json::from_str(&body)?;
+        let fits = |triple: &&crate::domain::Triple| {
+            query.purpose.as_ref().is_none_or(|purpose| triple.purpose == *purpose)
+                && query.recipient.as_ref().is_none_or(|recipient| triple.recipient == *recipient)
+        };
+        Ok(event.act.triples().iter().any(fits))
+    }
+
+    /// Events by day and kind, and the gate's decisions by day and caller, between two days.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn audit_summary(&self, from: Option<Day>, to: Option<Day>) -> Result<Summary, ServiceError> {
+        let days = (from.unwrap_or(Day(i64::MIN)), to.unwrap_or(Day(i64::MAX)));
+        self.store.read_tx(&days, |tx, days| Box::pin(summary(tx, *days))).await
+    }
+}
+
+async fn summary(tx: &mut Tx, days: (Day, Day)) -> Result<Summary, ServiceError> {
+    let head = tx.head().await?;
+    let events = tx.event_counts(days).await?;
+    let events = events.into_iter().map(|(day, kind, times)| DayCount { day, kind, times }).collect();
+    let mut asked: BTreeMap<(Day, String), (i64, i64)> = BTreeMap::new();
+    for (day, caller, allowed, times) in tx.asked_counts(days).await? {
+        let (yes, no) = asked.entry((day, caller)).or_default();
+        *(if allowed { yes } else { no }) += times;
+    }
+    let decisions =
+        asked.into_iter().map(|((day, caller), (allowed, denied))| AskedCount { day, caller, allowed, denied });
+    Ok(Summary { size: head.seq, checkpoint: head.checkpoint, events, decisions: decisions.collect() })
 }
 
 fn view(row: LeafRow) -> LeafView {

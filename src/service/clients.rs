@@ -60,7 +60,7 @@ impl App {
                     other => other?,
                 }
                 let act = Act::ClientRegistered { client: client.id.clone(), role: client.role.as_str().into() };
-                let done = app.record_public(tx, head, act).await?;
+                let done = app.record_own(tx, head, act).await?;
                 let registered = RegisteredClient { client_id: client.id.clone(), client_secret: secret.clone(), done };
                 Ok((registered, None))
             })
@@ -116,7 +116,7 @@ impl App {
                         return Err(ServiceError::NotFound("client"));
                     }
                     let act = Act::ClientDisabled { client: (*id).clone() };
-                    Ok((app.record_public(tx, head, act).await?, None))
+                    Ok((app.record_own(tx, head, act).await?, None))
                 })
             })
             .await?;
@@ -146,7 +146,7 @@ impl App {
                         let mut person = app.person(tx, &subject).await?;
                         app.record(tx, head, &mut person, Act::AgeVerified {}).await?
                     }
-                    None => app.record_public(tx, head, Act::AgeVerified {}).await?,
+                    None => app.record_unkept(tx, head, Act::AgeVerified {}).await?,
                 };
                 Ok((done, None))
             })

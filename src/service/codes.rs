@@ -1,4 +1,4 @@
-//! Mailed codes: eight digits, half an hour, five guesses, six mails an hour.
+//! Mailed codes: eight digits, half an hour, five guesses; six mails an hour, more only when codes were used up.
 
 use subtle::ConstantTimeEq;
 
@@ -15,6 +15,7 @@ use crate::store::{CodeRow, Tx};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CodeFor {
     Register,
+    RegisterMinor,
     Login,
     Access,
     Erasure,
@@ -25,6 +26,7 @@ impl CodeFor {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Register => "register",
+            Self::RegisterMinor => "register_minor",
             Self::Login => "login",
             Self::Access => "access",
             Self::Erasure => "erasure",
@@ -34,7 +36,15 @@ impl CodeFor {
 
     fn text(self, code: &str) -> (&'static str, String) {
         let (subject, first) = match self {
-            Self::Register => ("Your sayso code", "Somebody, probably you, wants to register this address with sayso."),
+            Self::Register => {
+                let first = "Somebody, probably you, wants to register this address with sayso, and said: 18 or over.";
+                ("Your sayso code", first)
+            }
+            Self::RegisterMinor => (
+                "Your sayso code: under 18",
+                "Somebody said that the owner of this address is UNDER 18. The code confirms that: there will be no account, and \
+                 one that there is will be closed. If you are 18 or over, do not use it.",
+            ),
             Self::Login => ("Your sayso code", "Somebody, probably you, wants to log in to sayso."),
             Self::Access => ("Your sayso code", "Somebody, probably you, asks what sayso holds about this address."),
             Self::Erasure => {
@@ -65,20 +75,25 @@ impl App {
         Blind(self.pepper()).identifier(identifier.kind().as_str(), identifier.as_str())
     }
 
-    /// Stores and mails a code, unless the address had its share this hour.
-    pub(super) async fn send_code(&self, tx: &mut Tx, send: Send<'_>) -> Result<(), ServiceError> {
+    /// Stores and mails a code, unless the address had its share this hour, and returns the reference under which the newest
+    /// mailed code counts. It stays the same while a code is open, so that nobody's request makes another's useless; and
+    /// however many asked, once a code is used up by guessing or by time there is another.
+    pub(super) async fn send_code(&self, tx: &mut Tx, send: Send<'_>) -> Result<Reference, ServiceError> {
         let (now, blind) = (self.now(), self.blind(send.to));
         let earlier = tx.code(&blind, send.what.as_str()).await?;
         let in_hour = earlier.as_ref().filter(|row| now < row.hour_from.plus_seconds(3600));
         let (already, hour_from) = in_hour.map_or((0, now), |row| (row.sent, row.hour_from));
-        if already >= limits::CODES_PER_HOUR_MAX {
-            return Ok(());
+        let open = earlier.as_ref().filter(|row| row.tries < limits::CODE_TRIES_MAX && now < row.expires);
+        let reference = open.map_or(send.reference, |row| row.reference);
+        let share = if open.is_some() { limits::CODES_PER_HOUR_MAX } else { limits::CODES_PER_HOUR_AT_MOST };
+        if already >= share {
+            return Ok(reference);
         }
         let code = self.new_code()?;
         let row = CodeRow {
             blind,
             what: send.what.as_str().into(),
-            reference: send.reference,
+            reference,
             code_hash: self.code_hash(&blind, send.what.as_str(), &code),
             digest: send.digest,
             adult: send.adult,
@@ -89,7 +104,8 @@ impl App {
         };
         tx.upsert_code(&row).await?;
         let (subject, text) = send.what.text(&code);
-        self.queue_mail(tx, &blind, &Mail::new(send.to, subject, text)).await
+        self.queue_mail(tx, &blind, &Mail::new(send.to, subject, text)).await?;
+        Ok(reference)
     }
 
     /// The first of these codes that fits. When none does the guess is counted against all of them, and the transaction

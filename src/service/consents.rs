@@ -219,13 +219,16 @@ impl App {
     /// Takes back every grant for a purpose.
     ///
     /// # Errors
-    /// Only for the database.
+    /// For a purpose that does not exist.
     pub async fn withdraw_purpose(
         &self,
         caller: &PersonCaller,
         purpose: &Purpose,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
+        if !self.registry.purpose.iter().any(|entry| entry.name == *purpose) {
+            return Err(ServiceError::invalid("purpose", "a purpose that `GET /v1/notices` lists"));
+        }
         self.end_grants(caller, &Which::Purpose(purpose), idempotency).await
     }
 

@@ -35,6 +35,8 @@ pub struct ErasureView {
     pub removed: BTreeMap<String, u64>,
     /// What is kept, by table, and why.
     pub kept: BTreeMap<String, String>,
+    /// Once it is done: the receipt of the leaf that says so (C2SP tlog-proof); `sayso verify certificate` checks it.
+    pub certificate: Option<String>,
 }
 
 const BATCH: i64 = 50;
@@ -103,14 +105,16 @@ impl App {
     ) -> Result<ErasureStarted, ServiceError> {
         let head = self.head(tx).await?;
         let reference = Reference::new(self.entropy.bytes()?);
-        let done = self.record_public(tx, head, Act::Erased {}).await?;
+        let done = self.record_unkept(tx, head, Act::Erased {}).await?;
         tx.insert_job(&self.new_job(reference, None, digest)).await?;
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
 
     fn new_job(&self, reference: Reference, subject: Option<Subject>, digest: Option<[u8; 16]>) -> JobRow {
         let (step, started) = (JobStep::Fenced, self.now());
-        JobRow { reference, subject, digest, step, started, finished: None, removed: "{}".into() }
+        let (finished, certificate) = (None, None);
+        let (removed, events) = ("{}".into(), "{}".into());
+        JobRow { reference, subject, digest, step, started, finished, removed, events, certificate }
     }
 
     /// Carries out what is open, wherever it stopped. One that fails holds up no other.
@@ -140,10 +144,25 @@ impl App {
         if let Some(subject) = &job.subject {
             self.read_back(subject).await?;
         }
-        let done = JobRow { subject: None, step: JobStep::Done, finished: Some(self.now()), ..job };
-        self.store
-            .run_tx(&done, |tx, job| Box::pin(async move { Ok::<_, ServiceError>(tx.update_job(job).await?) }))
-            .await
+        self.store.run_tx(&(self, job), |tx, (app, job)| Box::pin(app.certify(tx, job))).await
+    }
+
+    /// Only after the read-back. The certificate is the receipt of the leaf that says so, for a stranger's erasure as for a
+    /// member's.
+    async fn certify(&self, tx: &mut Tx, job: &JobRow) -> Result<(), ServiceError> {
+        let head = self.head(tx).await?;
+        let finished = Some(head.recorded);
+        let act = Act::ErasureCompleted {
+            reference: job.reference.to_string(),
+            started: job.started,
+            removed: serde_json::from_str(&job.removed)?,
+            unlinked: serde_json::from_str(&job.events)?,
+            kept: self.kept(),
+        };
+        let done = self.record_own(tx, head, act).await?;
+        let certificate = Some(String::from(done.receipt));
+        let done = JobRow { subject: None, step: JobStep::Done, finished, certificate, ..job.clone() };
+        Ok(tx.update_job(&done).await?)
     }
 
     /// Also after a round that had removed them: its read-back may have found a row that came later.
@@ -157,6 +176,10 @@ impl App {
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
                     let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
+                    let mut events: BTreeMap<String, u64> = serde_json::from_str(&job.events)?;
+                    for (kind, times) in tx.kinds_of(subject).await? {
+                        *events.entry(kind).or_default() += times.unsigned_abs();
+                    }
                     let blinds = blinds_of(tx, subject).await?;
                     for removal in app.datamap.removals() {
                         if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
@@ -168,8 +191,8 @@ impl App {
                     for blind in &blinds {
                         must_be_gone(tx, &app.datamap.counts_by_blind(), blind).await?;
                     }
-                    let removed = serde_json::to_string(&removed)?;
-                    let job = JobRow { step: JobStep::Removed, removed, ..job.clone() };
+                    let (removed, events) = (serde_json::to_string(&removed)?, serde_json::to_string(&events)?);
+                    let job = JobRow { step: JobStep::Removed, removed, events, ..job.clone() };
                     tx.update_job(&job).await?;
                     Ok::<_, ServiceError>(job)
                 })
@@ -198,16 +221,21 @@ impl App {
     }
 
     pub(super) fn erasure_view(&self, job: &JobRow) -> Result<ErasureView, ServiceError> {
-        let kept = self.datamap.table.iter().filter(|table| table.erase != Erase::Delete && !table.owners.is_empty());
-        let why = |table: &crate::datamap::Table| table.why.clone().unwrap_or_else(|| table.kept.clone());
         Ok(ErasureView {
             reference: job.reference,
             step: job.step.as_str(),
             started_us: job.started.0,
             finished_us: job.finished.map(|at| at.0),
             removed: serde_json::from_str(&job.removed)?,
-            kept: kept.map(|table| (table.name.clone(), why(table))).collect(),
+            kept: self.kept(),
+            certificate: job.certificate.clone(),
         })
+    }
+
+    fn kept(&self) -> BTreeMap<String, String> {
+        let kept = self.datamap.table.iter().filter(|table| table.erase != Erase::Delete && !table.owners.is_empty());
+        let why = |table: &crate::datamap::Table| table.why.clone().unwrap_or_else(|| table.kept.clone());
+        kept.map(|table| (table.name.clone(), why(table))).collect()
     }
 }
 

@@ -147,7 +147,7 @@ fn opened(table: &ExportedTable, cells: &[Cell], sealed: &[u8], key: &SubjectKey
     let corrupt = || StoreError::Corrupt("export");
     if table.table == "event" {
         let Some(Cell::Int(seq)) = cell("seq") else { return Err(corrupt().into()) };
-        let (nonce, body) = open_event(Seq(*seq), sealed, key)?;
+        let (nonce, body) = open_event(Seq(*seq), sealed, &key.sealing)?;
         let body: Value = serde_json::from_str(&body)?;
         return Ok(serde_json::json!({ "nonce": hex::encode(nonce), "body": body }));
     }

@@ -17,6 +17,7 @@ use crate::crypto::{Place, open, seal};
 use crate::domain::Micros;
 use crate::ident::Identifier;
 use crate::limits;
+use crate::secret::{private_file, private_folder};
 use crate::store::{MailRow, Tx};
 
 const FROM: &str = "sayso <no-reply@sayso.invalid>";
@@ -65,11 +66,22 @@ impl App {
         let _alone = self.outbox.lock().await;
         let mails = self.store.read_tx(&(), |tx, ()| Box::pin(tx.mails(BATCH))).await?;
         for row in mails {
-            let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
-            write_file(&self.config.data, &row, &serde_json::from_slice(&plain)?)?;
+            match self.message(&row) {
+                Ok(message) => write_file(&self.config.data, &row, &message)?,
+                // It would be wrong at every later try as well, and must not hold up the mails of others.
+                Err(error) => tracing::error!(%error, "a mail cannot be written and was given up"),
+            }
             self.store.run_tx(&row.id, |tx, id| Box::pin(tx.delete_mail(id))).await?;
         }
         Ok(())
+    }
+
+    fn message(&self, row: &MailRow) -> Result<Vec<u8>, ServiceError> {
+        let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
+        let mail: Mail = serde_json::from_slice(&plain)?;
+        let parse = |text: &str| text.parse::<Mailbox>().map_err(|_| ServiceError::invalid("to", "an address"));
+        let message = Message::builder().from(parse(FROM)?).to(parse(&mail.to)?).subject(mail.subject).body(mail.text);
+        Ok(message.map_err(|e| ServiceError::Broken(e.into()))?.formatted())
     }
 
     /// Removes files of these addresses.
@@ -98,20 +110,13 @@ fn prefix(blind: &[u8; 32]) -> String {
     hex::encode(start)
 }
 
-fn write_file(data: &Path, row: &MailRow, mail: &Mail) -> Result<(), ServiceError> {
-    let parse = |text: &str| text.parse::<Mailbox>().map_err(|e| ServiceError::Broken(e.into()));
-    let message = Message::builder()
-        .from(parse(FROM)?)
-        .to(parse(&mail.to)?)
-        .subject(&mail.subject)
-        .body(mail.text.clone())
-        .map_err(|e| ServiceError::Broken(e.into()))?;
+fn write_file(data: &Path, row: &MailRow, message: &[u8]) -> Result<(), ServiceError> {
     let folder = folder(data);
-    fs::create_dir_all(&folder)?;
+    private_folder(&folder)?;
     let name = format!("{}-{}", prefix(&row.blind), hex::encode(row.id));
     let partial = folder.join(format!("{name}.part"));
-    let mut file = fs::File::create(&partial)?;
-    file.write_all(&message.formatted())?;
+    let mut file = private_file().create(true).truncate(true).open(&partial)?;
+    file.write_all(message)?;
     file.sync_all()?;
     Ok(fs::rename(partial, folder.join(format!("{name}.eml")))?)
 }

@@ -92,7 +92,7 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
     tx.insert_notice(&row).await?;
     let act =
         Act::NoticePublished { purpose: row.purpose, version: row.version, sha256: row.sha256, material: row.material };
-    app.record_public(tx, head, act).await
+    app.record_own(tx, head, act).await
 }
 
 /// The notice that the program comes with, on the very first start.

@@ -6,7 +6,7 @@ use super::accounts::month;
 use super::act::Idempotency;
 use super::mail::Mail;
 use super::{App, Receipt, ServiceError};
-use crate::domain::{Act, Standing, Whom};
+use crate::domain::{Act, Whom};
 use crate::ident::{Identifier, IdentifierKind};
 use crate::ids::{Reference, Subject};
 use crate::store::{IdentifierRow, Tx};
@@ -41,14 +41,14 @@ impl App {
                     let head = app.head(tx).await?;
                     tx.insert_suppression(digest, *whom, month(app)).await?;
                     let act = Act::OptedOut { whom: *whom };
-                    let owner = tx.owner_of(&app.blind(identifier)).await?;
+                    let owner = app.not_yet_paused(tx, identifier, *whom).await?;
                     let done = match owner {
                         Some(subject) => {
                             let mut person = app.person(tx, &subject).await?;
-                            app.tell(tx, &subject, &person.history.standing, *whom).await?;
+                            app.tell(tx, &subject, *whom).await?;
                             app.record(tx, head, &mut person, act).await?
                         }
-                        None => app.record_public(tx, head, act).await?,
+                        None => app.record_unkept(tx, head, act).await?,
                     };
                     Ok((OptedOut { reference: *reference, receipt: done.receipt }, None))
                 })
@@ -58,17 +58,29 @@ impl App {
         Ok(answer)
     }
 
-    /// One notice when somebody is paused, not one for each repeat.
-    async fn tell(&self, tx: &mut Tx, subject: &Subject, before: &Standing, whom: Whom) -> Result<(), ServiceError> {
-        let told = match whom {
-            Whom::Oneself => before.suppressed,
-            Whom::Child => before.latched,
+    /// The member whom this opt-out pauses. One who is paused by another already learns nothing new from it, so a repeat
+    /// leaves the leaf of a stranger's: nobody can make another's history longer, or slower to read, by asking again.
+    async fn not_yet_paused(
+        &self,
+        tx: &mut Tx,
+        identifier: &Identifier,
+        whom: Whom,
+    ) -> Result<Option<Subject>, ServiceError> {
+        let Some(subject) = tx.owner_of(&self.blind(identifier)).await? else { return Ok(None) };
+        let standing = tx.standing(&subject).await?.unwrap_or_default();
+        let already = match whom {
+            Whom::Oneself => standing.suppressed,
+            Whom::Child => standing.latched,
         };
+        Ok(Some(subject).filter(|_| !already && !standing.erased))
+    }
+
+    async fn tell(&self, tx: &mut Tx, subject: &Subject, whom: Whom) -> Result<(), ServiceError> {
         let identifiers = self.identifiers_of(tx, subject).await?;
         let address = |(row, identifier): &(IdentifierRow, Identifier)| {
             (identifier.kind() == IdentifierKind::Email).then(|| (row.blind, identifier.clone()))
         };
-        let Some((blind, to)) = identifiers.iter().find_map(address).filter(|_| !told) else { return Ok(()) };
+        let Some((blind, to)) = identifiers.iter().find_map(address) else { return Ok(()) };
         let mail = Mail::new(&to, "Your sayso account is paused", text(whom).into());
         self.queue_mail(tx, &blind, &mail).await
     }

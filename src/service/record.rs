@@ -6,25 +6,9 @@ use super::{App, ServiceError};
 use crate::crypto::{Place, SubjectKey, open, seal};
 use crate::domain::{Act, Event, History, Micros, Seq, Standing};
 use crate::ids::Subject;
-use crate::log::{Frontier, Leaf, commitment, sign};
+use crate::log::{Frontier, Leaf, Receipt, commitment, sign};
+use crate::secret::Key;
 use crate::store::{EventRow, Head, NodeRow, StoreError, Tx};
-
-/// Opens the leaf of one's own event: whoever has it can show what was said, and when, against the checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Place of the leaf in the log, from 0.
-    pub leaf_index: i64,
-    /// Kind, as the leaf shows it.
-    pub kind: String,
-    /// UTC day, in days since 1970, as the leaf shows it.
-    pub day: i64,
-    /// Key of the commitment, in hexadecimal.
-    pub nonce: String,
-    /// What was committed to, as canonical JSON. The leaf holds HMAC-SHA-256(nonce, body).
-    pub body: String,
-    /// The signed checkpoint (C2SP) that includes the leaf.
-    pub checkpoint: String,
-}
 
 /// What every act answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +17,13 @@ pub struct Done {
     pub seq: Seq,
     /// Its receipt.
     pub receipt: Receipt,
+}
+
+/// An event that waits for its leaf.
+struct Prepared {
+    row: EventRow,
+    nonce: [u8; NONCE_BYTES],
+    body: String,
 }
 
 /// A person within a transaction.
@@ -47,7 +38,11 @@ const NONCE_BYTES: usize = 32;
 
 impl App {
     pub(super) async fn key_of(&self, tx: &mut Tx, subject: &Subject) -> Result<SubjectKey, ServiceError> {
-        let wrapped = tx.key(subject).await?;
+        let Some(wrapped) = tx.key(subject).await? else {
+            // Erased since the caller was looked up; only a person whose row is still there should have a key.
+            let gone = tx.standing(subject).await?.is_none();
+            return Err(if gone { ServiceError::Unauthenticated } else { StoreError::Corrupt("subject_key").into() });
+        };
         Ok(SubjectKey::unwrap(&self.ring.wrapping, subject, &wrapped)?)
     }
 
@@ -68,7 +63,7 @@ impl App {
     ) -> Result<Vec<(Seq, Event)>, ServiceError> {
         let mut events = Vec::new();
         for (seq, sealed) in tx.events_of(subject).await? {
-            let (_, body) = open_event(seq, &sealed, key)?;
+            let (_, body) = open_event(seq, &sealed, &key.sealing)?;
             events.push((seq, serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?));
         }
         Ok(events)
@@ -81,10 +76,16 @@ impl App {
         Ok(head)
     }
 
-    /// Records an act of nobody we know, or of the service: its opening goes into the receipt and is not kept.
-    pub(super) async fn record_public(&self, tx: &mut Tx, head: Head, act: Act) -> Result<Done, ServiceError> {
-        let (done, row, _) = self.prepare(&head, None, act)?;
-        self.append(tx, head, row, done).await
+    /// Records an act of nobody we know: its opening goes into the receipt and is not kept.
+    pub(super) async fn record_unkept(&self, tx: &mut Tx, head: Head, act: Act) -> Result<Done, ServiceError> {
+        let (prepared, _) = self.prepare(&head, None, None, act)?;
+        self.append(tx, head, prepared).await
+    }
+
+    /// Records an act of the service itself, of nobody in particular: its opening is kept under the key of the service.
+    pub(super) async fn record_own(&self, tx: &mut Tx, head: Head, act: Act) -> Result<Done, ServiceError> {
+        let (prepared, _) = self.prepare(&head, None, Some(&self.ring.service), act)?;
+        self.append(tx, head, prepared).await
     }
 
     /// Records an act of a person: event, standing, grants and what hangs on them.
@@ -95,10 +96,10 @@ impl App {
         person: &mut Person,
         act: Act,
     ) -> Result<Done, ServiceError> {
-        let (done, row, event) = self.prepare(&head, Some(person), act)?;
+        let (prepared, event) = self.prepare(&head, Some(person.subject), Some(&person.key.sealing), act)?;
         let before = person.history.standing.clone();
-        person.history.apply(row.seq, &event);
-        let done = self.append(tx, head, row, done).await?;
+        person.history.apply(prepared.row.seq, &event);
+        let done = self.append(tx, head, prepared).await?;
         write_standing(tx, &person.subject, &before, &person.history.standing).await?;
         Ok(done)
     }
@@ -106,39 +107,33 @@ impl App {
     fn prepare(
         &self,
         head: &Head,
-        person: Option<&Person>,
+        subject: Option<Subject>,
+        key: Option<&Key>,
         act: Act,
-    ) -> Result<(Receipt, EventRow, Event), ServiceError> {
+    ) -> Result<(Prepared, Event), ServiceError> {
         let kind = act.kind();
         let event = Event { at: head.recorded, act };
         let body = event.canonical()?;
         let nonce: [u8; NONCE_BYTES] = self.entropy.bytes()?;
         let commitment = commitment(&nonce, &body);
-        let day = head.recorded.day();
-        let sealed = match person {
-            Some(person) => {
+        let sealed = match key {
+            Some(key) => {
                 let plain = [nonce.as_slice(), body.as_bytes()].concat();
                 let row = head.seq.0.to_be_bytes();
-                Some(seal(&person.key.sealing, &event_place(&row), &plain, &self.entropy)?)
+                Some(seal(key, &event_place(&row), &plain, &self.entropy)?)
             }
             None => None,
         };
-        let receipt = Receipt {
-            leaf_index: head.seq.0 - 1,
-            kind: kind.into(),
-            day: day.0,
-            nonce: hex::encode(nonce),
-            body,
-            checkpoint: String::new(),
-        };
-        let subject = person.map(|person| person.subject);
-        Ok((receipt, EventRow { seq: head.seq, kind, day, commitment, subject, body: sealed }, event))
+        let row = EventRow { seq: head.seq, kind, day: head.recorded.day(), commitment, subject, body: sealed };
+        Ok((Prepared { row, nonce, body }, event))
     }
 
-    async fn append(&self, tx: &mut Tx, head: Head, row: EventRow, receipt: Receipt) -> Result<Done, ServiceError> {
-        let size = u64::try_from(head.seq.0 - 1).map_err(|_| StoreError::Corrupt("log_head"))?;
-        let mut frontier = Frontier::decode(size, &head.frontier)?;
+    async fn append(&self, tx: &mut Tx, head: Head, prepared: Prepared) -> Result<Done, ServiceError> {
+        let Prepared { row, nonce, body } = prepared;
+        let index = u64::try_from(head.seq.0 - 1).map_err(|_| StoreError::Corrupt("log_head"))?;
+        let mut frontier = Frontier::decode(index, &head.frontier)?;
         let leaf = Leaf { kind: row.kind.into(), day: row.day, commitment: row.commitment };
+        let path = frontier.path_of_next();
         let nodes = frontier.push(leaf.hash());
         let checkpoint = sign(&self.origin, frontier.size(), &frontier.root(), &self.log_key);
         tx.insert_event(&row).await?;
@@ -147,7 +142,7 @@ impl App {
             tx.insert_node(&NodeRow { level: i64::from(node.level), place, hash: node.hash }).await?;
         }
         tx.advance_head(&frontier.encode(), &checkpoint).await?;
-        Ok(Done { seq: row.seq, receipt: Receipt { checkpoint, ..receipt } })
+        Ok(Done { seq: row.seq, receipt: Receipt { index, leaf, nonce, body, path, checkpoint } })
     }
 
     pub(super) fn now(&self) -> Micros {
@@ -185,13 +180,9 @@ fn event_place(row: &[u8]) -> Place<'_> {
 }
 
 /// Nonce and body of a sealed event.
-pub(super) fn open_event(
-    seq: Seq,
-    sealed: &[u8],
-    key: &SubjectKey,
-) -> Result<([u8; NONCE_BYTES], String), ServiceError> {
+pub(super) fn open_event(seq: Seq, sealed: &[u8], key: &Key) -> Result<([u8; NONCE_BYTES], String), ServiceError> {
     let row = seq.0.to_be_bytes();
-    let plain = open(&key.sealing, &event_place(&row), sealed)?;
+    let plain = open(key, &event_place(&row), sealed)?;
     let (nonce, body) = plain.split_first_chunk::<NONCE_BYTES>().ok_or(StoreError::Corrupt("event"))?;
     let body = String::from_utf8(body.to_vec()).map_err(|_| StoreError::Corrupt("event"))?;
     Ok((*nonce, body))

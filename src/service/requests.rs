@@ -65,7 +65,7 @@ pub enum Answer {
 enum Confirmed {
     Wrong,
     Access { found: Option<(Subject, Seq)>, opted_out: bool },
-    Erasure(ErasureStarted),
+    Erasure { started: ErasureStarted, blind: Option<[u8; 32]> },
     Status([u8; 16]),
 }
 
@@ -88,8 +88,7 @@ impl App {
                 Box::pin(async move {
                     let (digest, reference) = (Some(*digest), *reference);
                     let send = Send { to, what: what.code(), adult: Adult::Unknown, digest, reference };
-                    app.send_code(tx, send).await?;
-                    Ok((Requested { reference }, None))
+                    Ok((Requested { reference: app.send_code(tx, send).await? }, None))
                 })
             })
             .await?;
@@ -116,7 +115,11 @@ impl App {
         self.work.notify_one();
         match confirmed {
             Confirmed::Wrong => Err(ServiceError::BadCredentials),
-            Confirmed::Erasure(started) => Ok(Answer::Erasure(started)),
+            Confirmed::Erasure { started, blind } => {
+                let _no_mail_meanwhile = self.outbox.lock().await;
+                self.remove_mail_files(blind.as_slice())?;
+                Ok(Answer::Erasure(started))
+            }
             Confirmed::Access { found, opted_out } => {
                 let export = match found {
                     Some((subject, seq)) => Some(self.export_subject(&subject, seq).await?),
@@ -142,10 +145,10 @@ impl App {
     ) -> Result<Confirmed, ServiceError> {
         let Some(idempotency) = idempotency else { return self.confirm_in(tx, reference, code).await };
         if let Some(started) = self.answered(tx, idempotency).await? {
-            return Ok(Confirmed::Erasure(started));
+            return Ok(Confirmed::Erasure { started, blind: None });
         }
         let confirmed = self.confirm_in(tx, reference, code).await?;
-        if let Confirmed::Erasure(started) = &confirmed {
+        if let Confirmed::Erasure { started, .. } = &confirmed {
             self.remember(tx, idempotency, started, None).await?;
         }
         Ok(confirmed)
@@ -168,17 +171,20 @@ impl App {
                 let opted_out = tx.suppression(&digest).await?.is_some();
                 let head = self.head(tx).await?;
                 let Some(subject) = owner else {
-                    self.record_public(tx, head, Act::AccessAnswered {}).await?;
+                    self.record_unkept(tx, head, Act::AccessAnswered {}).await?;
                     return Ok(Confirmed::Access { found: None, opted_out });
                 };
                 let mut person = self.person(tx, &subject).await?;
                 let done = self.record(tx, head, &mut person, Act::AccessAnswered {}).await?;
                 Ok(Confirmed::Access { found: Some((subject, done.seq)), opted_out })
             }
-            _ => Ok(Confirmed::Erasure(match owner {
-                Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
-                None => self.erase_nothing(tx, Some(digest)).await?,
-            })),
+            _ => {
+                let started = match owner {
+                    Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
+                    None => self.erase_nothing(tx, Some(digest)).await?,
+                };
+                Ok(Confirmed::Erasure { started, blind: Some(row.blind) })
+            }
         }
     }
 }

@@ -64,12 +64,15 @@ pub struct DecisionTally {
 sql! {
     INSERT_CLIENT(6) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled) VALUES ($1, $2, $3, $4, $5, $6, 0)";
     READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled FROM client WHERE id = $1";
+    ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled FROM client ORDER BY id";
     DISABLE_CLIENT(1) = "UPDATE client SET disabled = 1 WHERE id = $1 AND disabled = 0";
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
+    ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
     OLDEST_NOTICES(0) = "SELECT purpose, max(version) FROM notice WHERE material = 1 GROUP BY purpose";
     COUNT_DECISION(8) = "INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT subject, $2, $3, $4, $5, $6, $7, $8 FROM standing WHERE subject = $1 AND erased = 0 ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
     COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
+    ASKED_COUNTS(2) = "SELECT day, caller, allowed, CAST(sum(times) AS BIGINT) FROM decision_count WHERE day >= $1 AND day <= $2 GROUP BY day, caller, allowed UNION ALL SELECT day, caller, 0, times FROM unknown_count WHERE day >= $1 AND day <= $2";
     READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
 }
 
@@ -102,6 +105,12 @@ impl Tx {
         row.map(client).transpose()
     }
 
+    /// Every caller.
+    pub async fn clients(&mut self) -> Result<Vec<ClientRow>, StoreError> {
+        let rows: Vec<ClientColumns> = on!(self, c => sqlx::query_as(ALL_CLIENTS).fetch_all(c).await)?;
+        rows.into_iter().map(client).collect()
+    }
+
     /// Switches a caller off; false when it was off or never there.
     pub async fn disable_client(&mut self, id: &Recipient) -> Result<bool, StoreError> {
         let rows = on!(self, c => sqlx::query(DISABLE_CLIENT).bind(id.as_str()).execute(c).await
@@ -120,6 +129,12 @@ impl Tx {
     /// The newest notice of each purpose.
     pub async fn notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
         let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?;
+        rows.into_iter().map(notice).collect()
+    }
+
+    /// Every version of every notice.
+    pub async fn all_notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
+        let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(ALL_NOTICES).fetch_all(c).await)?;
         rows.into_iter().map(notice).collect()
     }
 
@@ -145,6 +160,14 @@ impl Tx {
     pub async fn count_unknown(&mut self, caller: &str, day: Day, times: i64) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(COUNT_UNKNOWN).bind(caller).bind(day.0).bind(times).execute(c).await.map(drop))?;
         Ok(())
+    }
+
+    /// How often each caller asked on each day between two, and was answered how; about whom is not in it.
+    pub async fn asked_counts(&mut self, days: (Day, Day)) -> Result<Vec<(Day, String, bool, i64)>, StoreError> {
+        let rows: Vec<(i64, String, i64, i64)> = on!(self, c =>
+            sqlx::query_as(ASKED_COUNTS).bind(days.0.0).bind(days.1.0).fetch_all(c).await)?;
+        let count = |(day, caller, allowed, times): (i64, String, i64, i64)| (Day(day), caller, allowed != 0, times);
+        Ok(rows.into_iter().map(count).collect())
     }
 
     /// Who asked about a person, and was answered how.

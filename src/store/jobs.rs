@@ -43,20 +43,26 @@ pub struct JobRow {
     pub finished: Option<Micros>,
     /// Rows removed by table, as JSON.
     pub removed: String,
+    /// Events unlinked by kind, as JSON.
+    pub events: String,
+    /// The receipt of its end, once it is done.
+    pub certificate: Option<String>,
 }
 
 sql! {
-    INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    UPDATE_JOB(5) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5 WHERE reference = $1";
-    READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE reference = $1";
-    JOB_OF(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE subject = $1";
-    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE finished_us IS NULL ORDER BY started_us LIMIT $1";
-    JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed FROM erasure_job WHERE digest = $1 ORDER BY started_us";
+    INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, '{}')";
+    UPDATE_JOB(7) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
+    READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
+    JOB_OF(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE subject = $1";
+    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL ORDER BY started_us LIMIT $1";
+    ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
+    JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE digest = $1 ORDER BY started_us";
 }
 
-type JobColumns = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String);
+type JobColumns = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String, String, Option<String>);
 
-fn job((reference, subject, digest, step, started, finished, removed): JobColumns) -> Result<JobRow, StoreError> {
+fn job(row: JobColumns) -> Result<JobRow, StoreError> {
+    let (reference, subject, digest, step, started, finished, removed, events, certificate) = row;
     let bad = || StoreError::Corrupt("erasure_job");
     let all = [JobStep::Fenced, JobStep::Removed, JobStep::Done];
     Ok(JobRow {
@@ -67,6 +73,8 @@ fn job((reference, subject, digest, step, started, finished, removed): JobColumn
         started: Micros(started),
         finished: finished.map(Micros),
         removed,
+        events,
+        certificate,
     })
 }
 
@@ -85,7 +93,7 @@ impl Tx {
         let subject = row.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
         on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(subject)
             .bind(row.step.as_str()).bind(row.finished.map(|at| at.0)).bind(row.removed.as_str())
-            .execute(c).await.map(drop))?;
+            .bind(row.events.as_str()).bind(row.certificate.as_deref()).execute(c).await.map(drop))?;
         Ok(())
     }
 
@@ -106,6 +114,12 @@ impl Tx {
     /// Jobs that are not done.
     pub async fn open_jobs(&mut self, limit: i64) -> Result<Vec<JobRow>, StoreError> {
         let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(OPEN_JOBS).bind(limit).fetch_all(c).await)?;
+        rows.into_iter().map(job).collect()
+    }
+
+    /// Every job.
+    pub async fn jobs(&mut self) -> Result<Vec<JobRow>, StoreError> {
+        let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(ALL_JOBS).fetch_all(c).await)?;
         rows.into_iter().map(job).collect()
     }
 

@@ -72,8 +72,11 @@ sql! {
     INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
     INSERT_NODE(3) = "INSERT INTO tree_node (level, place, hash) VALUES ($1, $2, $3)";
     EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
+    KINDS_OF(1) = "SELECT kind, count(*) FROM event WHERE subject = $1 GROUP BY kind ORDER BY kind";
+    EVENT(1) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq = $1";
     LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
     AUDIT_EVENTS(5) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq > $1 AND (CAST($2 AS TEXT) IS NULL OR e.kind = $2) AND e.day >= $3 AND e.day <= $4 ORDER BY e.seq LIMIT $5";
+    EVENT_COUNTS(2) = "SELECT day, kind, count(*) FROM event WHERE day >= $1 AND day <= $2 GROUP BY day, kind ORDER BY day, kind";
     NODES(3) = "SELECT level, place, hash FROM tree_node WHERE level = $1 AND place >= $2 AND place <= $3 ORDER BY place";
     COUNT_NODES(0) = "SELECT count(*) FROM tree_node";
     COUNT_EVENTS(0) = "SELECT count(*) FROM event";
@@ -151,6 +154,17 @@ impl Tx {
         rows.into_iter().map(sealed).collect()
     }
 
+    /// How many events of each kind a person has.
+    pub async fn kinds_of(&mut self, subject: &Subject) -> Result<Vec<(String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(KINDS_OF).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?)
+    }
+
+    /// One event.
+    pub async fn event(&mut self, seq: Seq) -> Result<Option<LeafRow>, StoreError> {
+        let row: Option<LeafColumns> = on!(self, c => sqlx::query_as(EVENT).bind(seq.0).fetch_optional(c).await)?;
+        row.map(leaf).transpose()
+    }
+
     /// Leaves from a place on.
     pub async fn leaves(&mut self, from: Seq, limit: i64) -> Result<Vec<LeafRow>, StoreError> {
         let rows: Vec<LeafColumns> = on!(self, c =>
@@ -169,6 +183,13 @@ impl Tx {
         let rows: Vec<LeafColumns> = on!(self, c => sqlx::query_as(AUDIT_EVENTS).bind(after.0).bind(kind)
             .bind(days.0.0).bind(days.1.0).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(leaf).collect()
+    }
+
+    /// How many events of each kind there are on each day between two, both included.
+    pub async fn event_counts(&mut self, days: (Day, Day)) -> Result<Vec<(Day, String, i64)>, StoreError> {
+        let rows: Vec<(i64, String, i64)> = on!(self, c =>
+            sqlx::query_as(EVENT_COUNTS).bind(days.0.0).bind(days.1.0).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(day, kind, times)| (Day(day), kind, times)).collect())
     }
 
     /// The complete subtrees of one level, from one place to another, both included.

@@ -10,7 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::StoreError;
+use super::schema::{migrate_postgres, migrate_sqlite};
 use crate::datamap::DataMap;
+use crate::secret::{private_file, private_folder};
 
 const BUSY: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
@@ -50,11 +52,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another server has the file; [`StoreError::Schema`] for a column nobody mapped.
     pub async fn open(data: &Path, database: &str, access: Access, map: &DataMap) -> Result<Self, StoreError> {
-        let store =
-            if database.is_empty() { Self::sqlite(data, access).await? } else { Self::postgres(database).await? };
-        if access == Access::Serve {
-            store.migrate().await?;
-        }
+        let store = if database.is_empty() {
+            Self::sqlite(data, access).await?
+        } else {
+            Self::postgres(database, access).await?
+        };
         let live = store.columns().await?;
         map.check(&live).map_err(|mismatch| StoreError::Schema(mismatch.to_string()))?;
         Ok(store)
@@ -66,6 +68,10 @@ impl Store {
             Access::Serve => Some(Arc::new(lock(data)?)),
             Access::Inspect => None,
         };
+        if access == Access::Serve {
+            // SQLite would make it readable for everybody; its companions take their mode from it.
+            private_file().create(true).truncate(false).open(&file).map_err(|e| StoreError::Unavailable(e.into()))?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(&file)
             .create_if_missing(access == Access::Serve)
@@ -85,16 +91,29 @@ impl Store {
             })
         });
         let writer = writer.connect_with(options.clone()).await?;
+        if access == Access::Serve {
+            migrate_sqlite(&writer).await?;
+        }
         let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
         let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
         Ok(Self::Sqlite { writer, reader, lock })
     }
 
-    async fn postgres(url: &str) -> Result<Self, StoreError> {
-        let options: PgConnectOptions = url.parse()?;
+    /// The owner of the schema brings it up to date; from then on every connection works as the role that cannot touch the
+    /// log.
+    async fn postgres(url: &str, access: Access) -> Result<Self, StoreError> {
+        let options = url.parse::<PgConnectOptions>()?.disable_statement_logging();
+        if access == Access::Serve {
+            let owner = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
+            let owner = owner.connect_with(options.clone()).await?;
+            migrate_postgres(&owner).await?;
+            owner.close().await;
+        }
         let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(CONNECT);
-        let pool = pool.connect_with(options.disable_statement_logging()).await?;
-        Ok(Self::Postgres { pool })
+        let pool = pool.after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query("SET ROLE sayso_service").execute(connection).await.map(drop) })
+        });
+        Ok(Self::Postgres { pool: pool.connect_with(options).await? })
     }
 
     /// Where the SQLite file of a data folder is.
@@ -158,7 +177,7 @@ impl Store {
 
 fn lock(data: &Path) -> Result<File, StoreError> {
     let path = data.join("server.lock");
-    std::fs::create_dir_all(data).map_err(|e| StoreError::Unavailable(e.into()))?;
+    private_folder(data).map_err(|e| StoreError::Unavailable(e.into()))?;
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(|e| StoreError::Unavailable(e.into()))?;
     file.try_lock().map_err(|_| StoreError::Locked)?;

@@ -89,11 +89,10 @@ impl Tx {
         Ok(())
     }
 
-    /// A person's key, wrapped.
-    pub async fn key(&mut self, subject: &Subject) -> Result<Vec<u8>, StoreError> {
-        let key: Option<Vec<u8>> = on!(self, c =>
-            sqlx::query_scalar(READ_KEY).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
-        key.ok_or(StoreError::Corrupt("subject_key"))
+    /// A person's key, wrapped; nothing for an unknown person.
+    pub async fn key(&mut self, subject: &Subject) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(on!(self, c =>
+            sqlx::query_scalar(READ_KEY).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?)
     }
 
     /// People whose opt-out nobody lifted in time.

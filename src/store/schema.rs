@@ -2,40 +2,39 @@
 
 use std::borrow::Cow;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 
 use super::{Store, StoreError};
 use crate::datamap::{ColumnType, LiveColumn};
 
 /// Same names on both sides; a test compares the tables they make.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "foundation",
-    include_str!("../../migrations/sqlite/0001_foundation.sql"),
-    include_str!("../../migrations/postgres/0001_foundation.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "foundation",
+        include_str!("../../migrations/sqlite/0001_foundation.sql"),
+        include_str!("../../migrations/postgres/0001_foundation.sql"),
+    ),
+    (
+        2,
+        "log",
+        include_str!("../../migrations/sqlite/0002_log.sql"),
+        include_str!("../../migrations/postgres/0002_log.sql"),
+    ),
+];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \
     FROM sqlite_master m JOIN pragma_table_info(m.name) p \
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> '_sqlx_migrations' ORDER BY 1, 2";
-const POSTGRES_COLUMNS: &str = "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), CAST(data_type AS TEXT), \
-    CAST(CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS BIGINT) FROM information_schema.columns \
-    WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations' ORDER BY 1, 2";
+/// From the catalogue, not from `information_schema`: that hides what the role of the service has no right to.
+const POSTGRES_COLUMNS: &str = "SELECT CAST(c.relname AS TEXT), CAST(a.attname AS TEXT), format_type(a.atttypid, NULL), \
+    CAST(CASE WHEN a.attnotnull THEN 1 ELSE 0 END AS BIGINT) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped \
+    AND c.relname <> '_sqlx_migrations' ORDER BY c.relname, a.attname";
 
 impl Store {
-    /// Brings the schema up to date.
-    ///
-    /// # Errors
-    /// When a migration fails or one that ran was changed since.
-    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let outcome = match self {
-            Self::Sqlite { writer, .. } => migrator(|(_, _, sqlite, _)| sqlite).run(writer).await,
-            Self::Postgres { pool } => migrator(|(_, _, _, postgres)| postgres).run(pool).await,
-        };
-        outcome.map_err(|e| StoreError::Schema(format!("the schema cannot be brought up to date: {e}")))
-    }
-
     /// Every column there is, with its table and type, for the data map.
     ///
     /// # Errors
@@ -60,6 +59,21 @@ impl Store {
             Self::Postgres { pool } => sqlx::query_as(POSTGRES_COLUMNS).fetch_all(pool).await?,
         })
     }
+}
+
+/// Brings the schema up to date. Fails when a migration does, or one that ran was changed since.
+pub(super) async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
+    migrator(|(_, _, sqlite, _)| sqlite).run(pool).await.map_err(not_migrated)
+}
+
+/// The same on PostgreSQL.
+pub(super) async fn migrate_postgres(pool: &PgPool) -> Result<(), StoreError> {
+    migrator(|(_, _, _, postgres)| postgres).run(pool).await.map_err(not_migrated)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn not_migrated(error: MigrateError) -> StoreError {
+    StoreError::Schema(format!("the schema cannot be brought up to date: {error}"))
 }
 
 fn column_type(name: &str) -> Option<ColumnType> {

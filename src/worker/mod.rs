@@ -22,10 +22,14 @@ pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
                 report("sweep", app.sweep().await);
                 carry_out(&app).await;
             }
-            _ = flush.tick() => report("decisions", app.flush_decisions().await),
+            _ = flush.tick() => {
+                report("decisions", app.flush_decisions().await);
+                report("checkpoint", app.keep_checkpoint().await);
+            }
         }
     }
     report("decisions", app.flush_decisions().await);
+    report("checkpoint", app.keep_checkpoint().await);
 }
 
 /// Told to stop, or nobody is left to tell.

@@ -235,6 +235,7 @@ fn every_kind_of_event_is_tried() {
     let drawn: std::collections::BTreeSet<_> =
         (0..2_000).map(|_| arbitrary::act().new_tree(&mut runner).unwrap().current().kind()).collect();
     assert_eq!(drawn.len(), kinds, "{drawn:?}");
+    assert_eq!(drawn, std::collections::BTreeSet::from(sayso::domain::Act::KINDS), "the list of kinds");
 }
 
 #[test]

@@ -240,3 +240,19 @@ proptest! {
         }
     }
 }
+
+/// What no mail can be written to could never be proved, and would wait for ever in the outbox.
+#[test]
+fn an_address_that_no_mail_can_be_written_to_is_none() {
+    for text in [
+        "l\u{b7}l@example.org",
+        "\u{375}\u{3b1}@example.org",
+        "\u{5d0}\u{5f3}@example.org",
+        "\u{30ab}\u{30fb}@example.org",
+    ] {
+        assert!(Identifier::parse(IdentifierKind::Email, text).is_err(), "{text}");
+    }
+    for text in ["ann@example.org", "o'brien+x@example.org", "j\u{f6}rg@example.org"] {
+        assert!(Identifier::parse(IdentifierKind::Email, text).is_ok(), "{text}");
+    }
+}

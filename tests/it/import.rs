@@ -85,7 +85,7 @@ async fn a_truncated_file_says_where_and_what_came_before_is_taken() {
     assert!(!output.status.success());
     assert_eq!(counts(&output)["accepted"], 1);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("line 2") && said.contains("run again"), "{said}");
+    assert!(said.contains("line 2") && said.contains("cut.txt") && said.contains("run it again"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 mod foreign;
 mod note;
+mod receipts;
+mod tiles;
 
 /// The definition of RFC 9162, 2.1.1, word for word.
 fn naive_root(leaves: &[Hash]) -> Hash {

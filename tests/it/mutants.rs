@@ -25,6 +25,8 @@ const PAIRS: &[(&str, &str)] = &[
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
     ("proof_ignores_code", "ident::page::a_link_to_me_without_the_code_proves_nothing"),
+    ("receipt_skips_commitment", "log::receipts::what_is_wrong_with_a_receipt_is_said"),
+    ("rollback_unnoticed", "audit::kept::an_older_copy_of_the_database_is_refused_even_when_it_has_grown_since"),
     ("score_counts_own_actions", "score::liking_oneself_and_others_is_worth_nothing"),
     ("score_keeps_best_week", "score::one_viral_week_changes_nothing_in_a_steady_half_year"),
     ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),

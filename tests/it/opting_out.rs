@@ -16,7 +16,7 @@ const DAY: i64 = 86_400;
 
 /// The shape of a text: digits and hexadecimal are all alike.
 fn shape(receipt: &sayso::service::Receipt) -> (String, usize, usize, usize) {
-    (receipt.kind.clone(), receipt.nonce.len(), receipt.body.len(), receipt.checkpoint.lines().count())
+    (receipt.leaf.kind.clone(), receipt.nonce.len(), receipt.body.len(), receipt.checkpoint.lines().count())
 }
 
 on_both!(an_opt_out_looks_the_same_whoever_it_is_about, |world| {

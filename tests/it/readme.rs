@@ -31,6 +31,7 @@ fn what_the_readme_says_works_when_pasted() {
             let shell = Command::new("bash")
                 .args(["-c", &script])
                 .env("B", format!("http://{address}"))
+                .env("S", env!("CARGO_BIN_EXE_sayso"))
                 .env("D", &folder)
                 .current_dir(data.path())
                 .output()
@@ -49,7 +50,9 @@ fn what_the_readme_says_works_when_pasted() {
         "\"reference\":",
         "ann.json",
         "\"step\":\"done\"",
-        "\"leaf_index\":",
+        "the receipt holds",
+        "the certificate holds",
+        "verified",
     ] {
         assert!(told.contains(expected), "`{expected}` is missing in:\n{told}");
     }

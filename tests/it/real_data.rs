@@ -142,7 +142,7 @@ on_both!(a_real_community_from_import_to_erasure, |world| {
     timed("an erasure, until it is read back", begun);
     assert_eq!(world.app.erasure(&erasure.reference).await.unwrap().step, "done");
     let begun = Mark::now();
-    let log = world.app.verify_log(|_| ()).await.unwrap();
+    let log = world.app.verify_log(&[], |_| ()).await.unwrap();
     timed("verify the log", begun);
     assert_eq!(log.findings, []);
     let leftover = hits(&stored(&world).await, &community.strangers);

@@ -54,26 +54,28 @@ impl Service {
         mut input: Input,
         format: Format,
         counts: &mut Ingested,
-    ) -> Result<(), CliError> {
+    ) -> Result<Option<InputError>, CliError> {
         if format == Format::Json {
             let mut document = Vec::new();
             let max = limits::ACTIVITIES_BYTES_MAX as u64 + 1;
             input.by_ref().take(max).read_to_end(&mut document)?;
-            return self.send(document, "application/activity+json", counts).await;
+            return self.send(document, "application/activity+json", counts).await.map(|()| None);
         }
         let (mut body, mut lines, mut number) = (Vec::new(), 0, 0);
         loop {
             let mut line = String::new();
             let read = input.read_line(&mut line)?;
             number += 1;
-            lines += usize::from(convert(number, &line, format, &self.source, &mut body)?);
+            let converted = convert(number, &line, format, &self.source, &mut body);
+            lines += usize::from(matches!(converted, Ok(true)));
             let full = lines == limits::ACTIVITIES_MAX || body.len() > SEND_BYTES;
-            if lines > 0 && (full || read == 0) {
+            let last = read == 0 || converted.is_err();
+            if lines > 0 && (full || last) {
                 self.send(std::mem::take(&mut body), "application/x-ndjson", counts).await?;
                 lines = 0;
             }
-            if read == 0 {
-                return Ok(());
+            if last {
+                return Ok(converted.err());
             }
         }
     }

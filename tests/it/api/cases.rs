@@ -51,7 +51,9 @@ pub fn case(route: &Route, things: &Things) -> Case {
         .replace("{reference}", REFERENCE)
         .replace("{pairwise}", REFERENCE)
         .replace("{purpose}", "public_profile")
-        .replace("{topic}", "music");
+        .replace("{topic}", "music")
+        .replace("{seq}", &things.consent)
+        .replace("{*tile}", "0/000.p/1");
     let id = match route.path {
         "/v1/me/consents/{id}" => &things.consent,
         "/v1/admin/clients/{id}" => "to-disable",
@@ -60,6 +62,8 @@ pub fn case(route: &Route, things: &Things) -> Case {
     let query = match (route.method, route.path) {
         ("delete", "/v1/me/consents") => "?purpose=public_profile",
         ("post", "/v1/activities") => "?source=activitypub",
+        ("get", "/v1/log/proof/inclusion") => "?seq=1",
+        ("get", "/v1/log/proof/consistency") => "?from=1",
         _ => "",
     };
     let path = format!("{}{query}", path.replace("{id}", id));
@@ -104,13 +108,13 @@ fn good(route: &Route, things: &Things) -> Good {
             "purpose": "link", "text": "what you say yes to", "locale": "en", "material": false,
         })),
         ("post", "/v1/admin/age-signals") => Good::Json(email),
+        ("post", "/v1/audit/access") => with(json!({ "kind": "email", "reason": "a complaint" })),
         (
             "post",
             "/v1/auth/logout"
             | "/v1/me/identifiers/{id}/verify"
             | "/v1/me/hold"
             | "/v1/admin/claims/{id}/proof"
-            | "/v1/audit/access"
             | "/v1/me/contests"
             | "/access/v1/evaluation"
             | "/access/v1/evaluations",

@@ -150,11 +150,9 @@ async fn survives_kills_under_load(db: Db) {
     verify_log(data, &database);
     let program = Program::start(data, &database);
     for receipt in &receipts {
-        let index = receipt["leaf_index"].as_i64().unwrap();
-        let leaves = ok(program.get(&format!("/v1/log/leaves?from={index}")), 200).await;
-        let nonce: [u8; 32] = hex::decode(receipt["nonce"].as_str().unwrap()).unwrap().try_into().unwrap();
-        let commitment = sayso::log::commitment(&nonce, receipt["body"].as_str().unwrap());
-        assert_eq!(leaves[0]["commitment"], hex::encode(commitment), "leaf {index}");
+        let receipt = sayso::log::Receipt::parse(receipt.as_str().unwrap()).unwrap();
+        let leaves = ok(program.get(&format!("/v1/log/leaves?from={}", receipt.index)), 200).await;
+        assert_eq!(leaves[0]["leaf_hash"], hex::encode(receipt.leaf.hash()), "leaf {}", receipt.index);
     }
     println!("{db:?}: {} receipts, all in the log", receipts.len());
     assert!(receipts.len() >= 40, "{}", receipts.len());
@@ -384,4 +382,17 @@ async fn a_database_that_is_gone_is_503_and_comes_back() {
     ok(program.post("/v1/opt-out").json(&body), 202).await;
     program.kill();
     verify_log(data, &database);
+}
+
+/// A first start that was killed while it wrote its keys left a piece of them, or nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_that_was_killed_among_its_keys_is_taken_up() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("keys")).unwrap();
+    std::fs::write(folder.path().join("keys/ring.part"), b"{\"version\":1,").unwrap();
+    let program = Program::start(folder.path(), "");
+    ok(program.get("/readyz"), 204).await;
+    assert!(program.secret.is_some(), "the first start");
+    assert!(!folder.path().join("keys/ring.part").exists());
+    program.kill();
 }

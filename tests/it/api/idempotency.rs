@@ -229,3 +229,64 @@ on_both!(an_erasure_by_code_can_be_asked_for_again_like_any_other, |world| {
     confirm("another").await.expect_status(401);
     api.post(&path).json(&code).send().await.expect_status(401);
 });
+
+/// A repeat is recognised by a digest that needs the caller's key and ours: an address cannot be guessed from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_remembered_of_a_request_is_no_plain_digest_of_it() {
+    let api = Api::over(crate::world::World::new(crate::world::Db::Sqlite).await);
+    let body = json!({ "kind": "email", "identifier": "stranger@example.org", "for": "self" });
+    api.post("/v1/opt-out").key("key").json(&body).send().await.expect_status(202);
+    let rows = tables(&api.world).await["idempotency"].concat().to_lowercase();
+    let text = serde_json::to_vec(&body).unwrap();
+    assert!(!rows.is_empty() && !rows.contains(&hex::encode(sayso::crypto::sha256(&text))));
+}
+
+/// While somebody is being erased and after, whatever they still send is refused; nothing breaks and nothing alarms.
+async fn racing(world: crate::world::World) {
+    let api = std::sync::Arc::new(Api::over(world));
+    for number in 0..6 {
+        let address = format!("racer{number}@example.org");
+        let person = api.person(&address).await;
+        let mut calls = Vec::new();
+        for (method, path) in [
+            ("DELETE", "/v1/me"),
+            ("DELETE", "/v1/me/hold"),
+            ("POST", "/v1/me/hold"),
+            ("DELETE", "/v1/me"),
+            ("GET", "/v1/me/export"),
+            ("POST", "/v1/auth/login"),
+        ] {
+            let (api, access, address) = (api.clone(), person.access.clone(), address.clone());
+            calls.push(tokio::spawn(async move {
+                if path == "/v1/auth/login" {
+                    let body = json!({ "identifier": address, "password": super::client::PASSWORD });
+                    return (path, api.post(path).json(&body).send().await);
+                }
+                (path, api.call(method, path).bearer(&access).send().await)
+            }));
+        }
+        let erasing = api.world.app.clone();
+        calls.push(tokio::spawn(async move {
+            for _ in 0..5 {
+                let _under_way = erasing.run_erasures().await;
+            }
+            ("", Answer { status: 200, headers: axum::http::HeaderMap::new(), body: axum::body::Bytes::new() })
+        }));
+        for call in calls {
+            let (path, answer) = call.await.unwrap();
+            assert!(answer.status < 500 || answer.status == 503, "{path}: {} {}", answer.status, answer.text());
+        }
+    }
+    api.world.app.run_erasures().await.unwrap();
+    assert_eq!(api.world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_with_an_erasure_breaks_nothing_sqlite() {
+    racing(crate::world::World::new(crate::world::Db::Sqlite).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_with_an_erasure_breaks_nothing_postgres() {
+    racing(crate::world::World::new(crate::world::Db::Postgres).await).await;
+}

@@ -151,7 +151,7 @@ on_both!(an_auditor_filters_by_kind_day_and_place, |world| {
 on_both!(a_query_that_a_route_does_not_read_is_refused_rather_than_ignored, |world| {
     let api = Api::over(world);
     let anna = api.person("anna@example.org").await;
-    for path in ["/v1/me/consents", "/v1/me/export", "/v1/me/identifiers", "/v1/me/decisions", "/v1/notices"] {
+    for path in ["/v1/me/export", "/v1/me/identifiers", "/v1/me/decisions", "/v1/notices"] {
         let answer = api.get(&format!("{path}?as_of=2020-01-01")).bearer(&anna.access).send().await;
         assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-field"), "{path}");
     }
@@ -223,4 +223,47 @@ async fn a_caller_who_sends_no_headers_is_not_waited_for() {
     silent.read_to_string(&mut said).await.unwrap(); // ends only when the service hangs up
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
     running.stop().await.unwrap();
+}
+
+/// Callers who send no body take nobody's place, and one address cannot take every connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_bodies_shut_nobody_out() {
+    let world = World::with(Db::Sqlite, |config| config.listen = SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let running = sayso::http::start(world.app.clone()).await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..sayso::limits::CONNECTIONS_PER_ADDRESS_MAX - 2 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = b"DELETE /v1/me HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        silent.push(stream);
+    }
+    let fine = raw(running.address, b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(fine.starts_with("HTTP/1.1 204"), "{fine}");
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    let mut refused = TcpStream::connect(running.address).await.unwrap();
+    let mut said = Vec::new();
+    let closed = refused.read_to_end(&mut said).await;
+    assert!(said.is_empty() && (closed.is_ok() || closed.is_err()), "beyond its share a connection is closed");
+    drop(silent);
+    running.stop().await.unwrap();
+}
+
+/// Addresses and codes lie in files: only the owner of the process may read them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_on_the_machine_can_read_the_data_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::TempDir::new().unwrap();
+    let data = parent.path().join("data");
+    let world = World::with(Db::Sqlite, |config| config.data = data.clone()).await;
+    world.app.send_login_code(&crate::people::address("anna@example.org")).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for folder in ["", "keys", "outbox"] {
+        assert_eq!(mode(&data.join(folder)), 0o700, "{folder}");
+    }
+    let mail = std::fs::read_dir(data.join("outbox")).unwrap().next().unwrap().unwrap().path();
+    for file in [mail, data.join("keys/ring.json"), data.join("sayso.db"), data.join("sayso.db-wal")] {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }

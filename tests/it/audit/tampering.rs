@@ -20,7 +20,7 @@ async fn column(world: &World, sql: &str) -> Vec<Vec<u8>> {
 
 /// The events of people, by place.
 async fn owned(world: &World) -> Vec<i64> {
-    let rows = ask(world, "SELECT CAST(seq AS TEXT) FROM event WHERE body IS NOT NULL ORDER BY seq").await;
+    let rows = ask(world, "SELECT CAST(seq AS TEXT) FROM event WHERE subject IS NOT NULL ORDER BY seq").await;
     rows.iter().map(|seq| seq.parse().unwrap()).collect()
 }
 

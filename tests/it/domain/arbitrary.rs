@@ -89,6 +89,14 @@ fn of_the_service() -> impl Strategy<Value = Act> {
         }),
         (client(), "[a-z]{1,10}").prop_map(|(client, role)| Act::ClientRegistered { client, role }),
         client().prop_map(|client| Act::ClientDisabled { client }),
+        (client(), "\\PC{0,12}").prop_map(|(auditor, reason)| Act::Audited { auditor, reason }),
+        (any::<i64>(), any::<u32>()).prop_map(|(started, rows)| Act::ErasureCompleted {
+            reference: "00".repeat(16),
+            started: Micros(started),
+            removed: [(String::from("session"), rows.into())].into(),
+            unlinked: [(String::from("held"), 1)].into(),
+            kept: [(String::from("event"), String::from("why"))].into(),
+        }),
     ]
 }
 

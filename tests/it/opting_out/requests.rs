@@ -151,3 +151,20 @@ on_both!(a_handle_has_no_mailbox, |world| {
     }
     assert_same(&before, &dump(&world).await);
 });
+
+on_both!(the_mail_that_carried_the_code_goes_with_the_erasure_it_confirmed, |world| {
+    for who in ["ann@example.org", "stranger@example.org"] {
+        if who.starts_with("ann") {
+            scored_member(&world, "ann").await;
+        }
+        letters(&world);
+        let to = address(who);
+        let requested = world.app.request(&to, What::Erasure, None).await.unwrap();
+        let folder = world.path().join("outbox");
+        let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+        let mail = std::fs::read_to_string(file).unwrap();
+        let (_, code) = mail.split_once("The code is: ").unwrap();
+        world.app.confirm(&requested.reference, &secret(&code[..8]), None).await.unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{who}");
+    }
+});

@@ -38,7 +38,7 @@ fn a_cut_off_end_is_told_with_its_line_after_everything_before_it_was_taken() {
     assert_eq!(all.len(), 3);
     assert!(all[..2].iter().all(Result::is_ok));
     let told = all[2].as_ref().unwrap_err().to_string();
-    assert!(told.starts_with("line 4: expected more: the input was cut off") && told.contains("run again"), "{told}");
+    assert!(told.starts_with("line 4: expected more: the input was cut off"), "{told}");
     let edges = items(b"# head\n1 2 1082040961\n1 2", Format::Edges);
     assert!(edges[1].as_ref().unwrap_err().to_string().starts_with("line 3: expected more: the input was cut off"));
     let json = items(&like(1).as_bytes()[..20], Format::Json);

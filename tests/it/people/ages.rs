@@ -37,7 +37,9 @@ on_both!(a_minor_leaves_only_the_slow_digest, |world| {
         let expected = if table == "suppression" { 1 } else { rows.len() };
         assert_eq!(after[table].len(), expected, "{table}");
     }
-    let people = ask(&world, "SELECT kind FROM event WHERE subject IS NOT NULL OR body IS NOT NULL").await;
+    let people =
+        ask(&world, "SELECT kind FROM event WHERE subject IS NOT NULL OR (kind = 'registered' AND body IS NOT NULL)")
+            .await;
     assert!(people.is_empty(), "{people:?}");
 });
 
@@ -150,4 +152,29 @@ on_both!(a_lifted_minor_can_join_and_has_granted_nothing, |world| {
     let ann = join(&world, "ann@example.org").await;
     let consents = world.app.consents(&ann.caller).await.unwrap();
     assert!(consents.live.is_empty() && !consents.latched);
+});
+
+// Anybody can type another's address and "under 18": what the owner proves is what they themselves said.
+on_both!(what_somebody_else_said_of_an_age_takes_nothing_from_its_owner, |world| {
+    let ann = address("ann@example.org");
+    register(&world, &ann, Adult::Yes).await;
+    let mine = code_for(&world, &ann);
+    register(&world, &ann, Adult::No).await;
+    let sent = letters(&world);
+    assert!(sent[0].text.contains("UNDER 18"), "the mail says what its code would confirm: {}", sent[0].text);
+    verify(&world, &ann, &mine).await.unwrap();
+    register(&world, &ann, Adult::No).await;
+    letters(&world);
+    register(&world, &ann, Adult::Yes).await;
+    let mine = code_for(&world, &ann);
+    verify(&world, &ann, &mine).await.unwrap();
+    assert!(dump(&world).await["suppression"].is_empty());
+});
+
+on_both!(an_unknown_age_leaves_nothing_under_an_idempotency_key_either, |world| {
+    let before = dump(&world).await;
+    let key = world.app.idempotency("anyone", "POST /v1/subjects", "key", b"body");
+    let registration = sayso::service::Registration { identifier: address("ann@example.org"), adult: Adult::Unknown };
+    world.app.register(&registration, Some(&key)).await.unwrap();
+    assert_same(&before, &dump(&world).await);
 });

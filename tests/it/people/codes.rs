@@ -112,7 +112,7 @@ on_both!(a_new_code_ends_the_one_before, |world| {
     verify(&world, &ann, &second).await.unwrap();
 });
 
-on_both!(an_address_gets_six_codes_an_hour, |world| {
+on_both!(an_address_gets_six_codes_an_hour_and_another_when_none_can_be_used, |world| {
     let (ann, bob) = (address("ann@example.org"), address("bob@example.org"));
     for _ in 0..9 {
         register(&world, &ann, Adult::Yes).await;
@@ -121,24 +121,26 @@ on_both!(an_address_gets_six_codes_an_hour, |world| {
     let sent = letters(&world);
     let to = |who: &Identifier| sent.iter().filter(|letter| letter.to == who.as_str()).count();
     assert_eq!((to(&ann), to(&bob)), (6, 1));
-    world.pass_seconds(3599);
+    world.pass_seconds(sayso::limits::CODE_SECONDS - 1);
     register(&world, &ann, Adult::Yes).await;
     assert!(letters(&world).is_empty());
     world.pass_seconds(1);
-    register(&world, &ann, Adult::Yes).await;
-    assert_eq!(letters(&world).len(), 1);
-});
-
-on_both!(the_sweep_does_not_give_an_address_more_codes, |world| {
-    let ann = address("ann@example.org");
-    for _ in 0..6 {
+    world.app.sweep().await.unwrap();
+    for _ in 0..3 {
         register(&world, &ann, Adult::Yes).await;
     }
-    letters(&world);
-    world.pass_seconds(sayso::limits::CODE_SECONDS + 1);
-    world.app.sweep().await.unwrap();
+    assert_eq!(letters(&world).len(), 1, "one, because the others lapsed");
+    for _ in 0..40 {
+        register(&world, &ann, Adult::Yes).await;
+        for _ in 0..sayso::limits::CODE_TRIES_MAX {
+            assert!(verify(&world, &ann, "guessing").await.is_err());
+        }
+    }
+    let at_most = usize::try_from(sayso::limits::CODES_PER_HOUR_AT_MOST).unwrap();
+    assert_eq!(letters(&world).len(), at_most - 7, "however many were used up");
+    world.pass_seconds(3600);
     register(&world, &ann, Adult::Yes).await;
-    assert!(letters(&world).is_empty());
+    assert_eq!(letters(&world).len(), 1);
 });
 
 on_both!(a_code_for_one_address_fits_no_other, |world| {
@@ -174,4 +176,38 @@ on_both!(an_address_without_an_account_is_told_so_three_times_an_hour, |world| {
     world.pass_seconds(3600);
     world.app.send_login_code(&nobody).await.unwrap();
     assert_eq!(mails(), 5);
+});
+
+// Whoever asks in another's name, however often, makes no reference of theirs useless.
+on_both!(a_flood_of_requests_leaves_the_owner_a_code_that_works, |world| {
+    let ann = address("ann@example.org");
+    let ask = async || world.app.request(&ann, sayso::service::What::Erasure, None).await.unwrap().reference;
+    let first = ask().await;
+    for _ in 0..20 {
+        ask().await;
+    }
+    let mine = ask().await;
+    assert_eq!(mine, first, "one reference while its code is open");
+    let codes: Vec<String> = letters(&world).iter().filter_map(code_in).collect();
+    assert_eq!(codes.len() as i64, sayso::limits::CODES_PER_HOUR_MAX);
+    let reference = ask().await;
+    for _ in 0..sayso::limits::CODE_TRIES_MAX {
+        assert!(world.app.confirm(&reference, &secret("x"), None).await.is_err());
+    }
+    letters(&world);
+    let fresh = ask().await;
+    assert_ne!(fresh, reference, "a code that was used up by guessing is replaced");
+    let code = code_for(&world, &ann);
+    world.app.confirm(&fresh, &secret(&code), None).await.unwrap();
+});
+
+on_both!(a_mail_that_cannot_be_written_holds_up_no_other, |world| {
+    let blob = if world.db == crate::world::Db::Sqlite { "zeroblob(16)" } else { "decode(repeat('00', 16), 'hex')" };
+    let blind = blob.replace("16", "32");
+    let poison = format!("INSERT INTO mail (id, blind, sealed) VALUES ({blob}, {blind}, {blob})");
+    crate::people::tamper(&world, &poison).await;
+    let ann = address("ann@example.org");
+    register(&world, &ann, Adult::Yes).await;
+    code_for(&world, &ann);
+    assert!(dump(&world).await["mail"].is_empty(), "what cannot be written is not kept");
 });

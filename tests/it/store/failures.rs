@@ -23,7 +23,7 @@ async fn a_second_server_on_one_file_is_refused_and_a_reader_beside_it_is_not() 
     assert!(matches!(open(&world, Access::Serve).await, Err(StoreError::Locked)));
     let reader = open(&world, Access::Inspect).await.unwrap();
     let head = reader.read_tx(&(), |tx, ()| Box::pin(tx.head())).await.unwrap();
-    let size = world.app.verify_log(|_| {}).await.unwrap().size;
+    let size = world.app.verify_log(&[], |_| {}).await.unwrap().size;
     assert_eq!(head.seq.0, size);
 
     let config = Config { data: world.path().into(), ..Config::default() };
@@ -74,7 +74,7 @@ async fn a_file_that_goes_while_the_server_runs_is_an_error_and_no_panic() {
         let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
     }
     // Connections that are open go on with the file they have; new ones fail. Neither makes an empty database.
-    let _ = world.app.verify_log(|_| {}).await;
+    let _ = world.app.verify_log(&[], |_| {}).await;
     let looked = open(&world, Access::Inspect).await;
     assert!(matches!(looked, Err(StoreError::Unavailable(_))), "{looked:?}");
     assert!(!file.exists());
@@ -92,7 +92,7 @@ async fn run(pool: &PgPool, sql: String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_goes_is_unavailable_and_comes_back() {
     let world = World::new(Db::Postgres).await;
-    let before = world.app.verify_log(|_| {}).await.unwrap();
+    let before = world.app.verify_log(&[], |_| {}).await.unwrap();
     let (admin, name) = admin(&world).await;
     run(&admin, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
     run(&admin, format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
@@ -106,7 +106,7 @@ async fn a_server_that_goes_is_unavailable_and_comes_back() {
     }
     assert!(matches!(open(&world, Access::Serve).await, Err(StoreError::Unavailable(_))));
     run(&admin, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
-    assert_eq!(world.app.verify_log(|_| {}).await.unwrap(), before);
+    assert_eq!(world.app.verify_log(&[], |_| {}).await.unwrap(), before);
 }
 
 /// A connection that dies under a transaction: nothing of it is there, and the next one works.

@@ -262,7 +262,7 @@ async fn outputs(world: &World, kinds: &[Kind], people: &[Option<Member>]) -> St
     }
     world.app.flush_decisions().await.unwrap();
     writeln!(all, "{}", world.app.checkpoint().await.unwrap()).unwrap();
-    let report = world.app.verify_log(|_| ()).await.unwrap();
+    let report = world.app.verify_log(&[], |_| ()).await.unwrap();
     assert_eq!(report.findings, []);
     all
 }

@@ -43,7 +43,7 @@ on_both!(after_a_withdrawal_nothing_of_that_lineage_is_stored, |world| {
         assert_eq!(count(world, "edge").await, 0, "a new grant starts empty");
     }
     println!("{met} of {ROUNDS} withdrawals came in the middle");
-    assert_eq!(world.app.verify_log(|_| ()).await.unwrap().findings, []);
+    assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
 });
 
 on_both!(after_a_hold_nothing_more_is_stored_and_nothing_is_read, |world| {

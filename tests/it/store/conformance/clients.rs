@@ -19,6 +19,7 @@ async fn callers(tx: &mut Tx) -> Told {
     tx.insert_client(&row).await?;
     assert_eq!(tx.client("acme").await?, Some(row.clone()));
     assert_eq!(tx.client("nobody").await?, None);
+    assert!(tx.clients().await?.contains(&row));
     let anna = person(tx, ANNA).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
@@ -45,6 +46,8 @@ async fn notices(tx: &mut Tx) -> Told {
     }
     let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(newest.len(), 1);
+    let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
+    assert_eq!(all.iter().map(|notice| notice.version).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!((newest[0].version, newest[0].material, newest[0].text.as_str()), (3, false, "notice 3"));
     assert_eq!(tx.oldest_notices().await?[&purpose], 2);
     Ok(())
@@ -73,5 +76,10 @@ async fn decisions(tx: &mut Tx) -> Told {
     assert_eq!(tx.decisions(&anna).await?.len(), 3, "counted for somebody who is being erased");
     tx.count_unknown("acme", Day(1), 2).await?;
     tx.count_unknown("acme", Day(1), 3).await?;
+    let mut asked = tx.asked_counts((Day(1), Day(1))).await?;
+    asked.sort();
+    let acme = |allowed, times| (Day(1), String::from("acme"), allowed, times);
+    assert_eq!(asked, [acme(false, 1), acme(false, 5), acme(true, 5)]);
+    assert!(tx.asked_counts((Day(4), Day(9))).await?.is_empty());
     Ok(())
 }

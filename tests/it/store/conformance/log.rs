@@ -47,12 +47,19 @@ async fn events(tx: &mut Tx) -> Told {
     assert_eq!(tx.count_events().await?, count + 3);
     assert_eq!(tx.events_of(&anna).await?, [(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])]);
 
+    assert_eq!(tx.kinds_of(&anna).await?, [("held".into(), 1), ("released".into(), 1)]);
+    assert_eq!(tx.event(Seq(first + 1)).await?.unwrap().kind, "released");
+    assert!(tx.event(Seq(first + 3)).await?.is_none());
+
     let leaves = tx.leaves(Seq(first), 10).await?;
     assert_eq!(leaves.iter().map(|leaf| leaf.seq.0).collect::<Vec<_>>(), [first, first + 1, first + 2]);
     let last = &leaves[2];
     assert_eq!((last.kind.as_str(), last.day, last.subject, &last.body), ("opted_out", Day(102), None, &None));
     assert_eq!((last.commitment, last.stored_hash), ([8; 32], [9; 32]));
     assert_eq!(tx.leaves(Seq(first + 1), 1).await?.len(), 1);
+
+    let counts = tx.event_counts((Day(100), Day(101))).await?;
+    assert_eq!(counts, [(Day(100), "held".into(), 1), (Day(101), "released".into(), 1)]);
 
     let all = (Day(i64::MIN), Day(i64::MAX));
     let before = Seq(first - 1);

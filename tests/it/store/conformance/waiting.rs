@@ -102,6 +102,8 @@ async fn jobs(tx: &mut Tx) -> Told {
         started: Micros(started),
         finished: None,
         removed: "{}".into(),
+        events: "{}".into(),
+        certificate: None,
     };
     let (first, second, third) = (job(1, Some(anna), 20), job(2, Some(ben), 10), job(1, None, 30));
     tx.insert_job(&first).await?;
@@ -117,11 +119,15 @@ async fn jobs(tx: &mut Tx) -> Told {
     tx.update_job(&JobRow { step: JobStep::Removed, removed: removed.clone(), ..first.clone() }).await?;
     let found = tx.job(&first.reference).await?.unwrap();
     assert_eq!((found.step, found.removed, found.subject), (JobStep::Removed, removed, Some(anna)));
-    let done = JobRow { step: JobStep::Done, subject: None, finished: Some(Micros(40)), ..first.clone() };
+    let (finished, certificate) = (Some(Micros(40)), Some(String::from("certificate")));
+    let events = String::from(r#"{"held":2}"#);
+    let done = JobRow { step: JobStep::Done, subject: None, finished, events, certificate, ..first.clone() };
     tx.update_job(&done).await?;
     assert!(tx.job_of(&anna).await?.is_none());
     let found = tx.job(&first.reference).await?.unwrap();
     assert_eq!((found.step, found.finished), (JobStep::Done, Some(Micros(40))));
+    assert_eq!((found.events.as_str(), found.certificate.as_deref()), (r#"{"held":2}"#, Some("certificate")));
+    assert_eq!(tx.jobs().await?.len(), 3);
     assert_eq!(tx.open_jobs(10).await?.len(), 2);
     assert!(tx.job(&Reference::new([9; 16])).await?.is_none());
     Ok(())

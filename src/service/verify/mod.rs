@@ -1,16 +1,22 @@
 //! Recomputes everything: the tree from the rows, the rows from what they commit to, the standings from the events.
+//!
+//! `facts` asks whether what the events say could have happened, and whether the rows beside the log say the same.
+
+mod facts;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+
+use facts::Facts;
 
 use serde::Serialize;
 
 use super::record::open_event;
 use super::{App, ServiceError};
 use crate::crypto::SubjectKey;
-use crate::domain::{Event, History, Seq};
+use crate::domain::{Day, Event, History, Micros, Seq, lawful};
 use crate::ids::Subject;
-use crate::log::{Frontier, Hash, Leaf, Node, commitment, parse_vkey, verify};
+use crate::log::{Checkpoint, Frontier, Hash, Leaf, Node, commitment, parse_vkey, verify};
 use crate::store::{Head, LeafRow, Tx};
 
 /// Something that is not as it must be.
@@ -29,12 +35,14 @@ pub struct Report {
     pub size: i64,
     /// Events whose body was opened and fits its leaf.
     pub opened: u64,
-    /// Events that nobody can open any more, or that were never kept: erased people, callers without an account, the service.
+    /// Events that nobody can open any more, or that were never kept: of erased people, of callers without an account.
     pub sealed_off: u64,
     /// People whose standing was recomputed.
     pub people: u64,
     /// Edges, every one of which must hang on two live grants.
     pub edges: i64,
+    /// Older checkpoints that the log was compared with.
+    pub checkpoints: usize,
     /// Everything that is wrong; the first one is the lowest in the log.
     pub findings: Vec<Finding>,
 }
@@ -49,22 +57,50 @@ struct Walk {
     frontier: Frontier,
     keys: BTreeMap<Subject, Option<SubjectKey>>,
     people: BTreeMap<Subject, History>,
+    facts: Facts,
+    /// Day and time of the last event that showed them.
+    latest: (Option<Day>, Option<Micros>),
+    /// Older checkpoints that the walk has not reached.
+    older: Vec<Checkpoint>,
     /// Subtrees above the leaves that the page completed, by level and place.
     completed: BTreeMap<(i64, i64), Hash>,
 }
 
 impl App {
-    /// Verifies log, bodies, standings and edges from one snapshot of the database.
+    /// Verifies log, bodies, standings, edges and the rows beside them from one snapshot of the database, and that the log
+    /// still begins with what each older checkpoint signed, the one that the service keeps in its data folder among them.
     ///
     /// # Errors
     /// Only when the database cannot be read; what is wrong in it is in the report.
-    pub async fn verify_log(&self, progress: impl Fn(i64) + Send + Sync) -> Result<Report, ServiceError> {
-        self.store.read_tx(&(self, progress), |tx, (app, progress)| Box::pin(app.verify_in(tx, progress))).await
+    pub async fn verify_log(
+        &self,
+        older: &[Checkpoint],
+        progress: impl Fn(i64) + Send + Sync,
+    ) -> Result<Report, ServiceError> {
+        let mut older = older.to_vec();
+        let kept = self.kept_checkpoint();
+        older.extend(kept.iter().flatten().cloned());
+        let input = (self, older, progress);
+        let report = self
+            .store
+            .read_tx(&input, |tx, (app, older, progress)| Box::pin(app.verify_in(tx, older.clone(), progress)));
+        let mut report = report.await?;
+        if let Err(error) = kept {
+            report.findings.push(Finding { seq: None, what: error.to_string() });
+        }
+        Ok(report)
     }
 
-    async fn verify_in(&self, tx: &mut Tx, progress: &(impl Fn(i64) + Send + Sync)) -> Result<Report, ServiceError> {
+    async fn verify_in(
+        &self,
+        tx: &mut Tx,
+        older: Vec<Checkpoint>,
+        progress: &(impl Fn(i64) + Send + Sync),
+    ) -> Result<Report, ServiceError> {
         let head = tx.head().await?;
-        let mut walk = Walk { report: Report { size: head.seq.0, ..Report::default() }, ..Walk::default() };
+        let report = Report { size: head.seq.0, checkpoints: older.len(), ..Report::default() };
+        let mut walk = Walk { report, older, ..Walk::default() };
+        walk.compare_older();
         let mut next = 1;
         loop {
             let rows = tx.leaves(Seq(next), PAGE).await?;
@@ -79,8 +115,14 @@ impl App {
             progress(following - 1);
         }
         walk.missing(next, head.seq.0 + 1);
+        for checkpoint in std::mem::take(&mut walk.older) {
+            let what =
+                format!("a checkpoint over {} events exists: the log was cut or is an older copy", checkpoint.size);
+            walk.find(Some(Seq(head.seq.0 + 1)), &what);
+        }
         self.check_root(tx, &mut walk, &head).await?;
-        check_people(tx, &mut walk).await?;
+        self.check_people(tx, &mut walk).await?;
+        self.check_facts(tx, &mut walk).await?;
         Ok(walk.report)
     }
 
@@ -91,19 +133,34 @@ impl App {
             walk.find(Some(row.seq), "the row was changed: it no longer gives the leaf that the tree holds");
         }
         walk.push(hash);
-        let (Some(subject), Some(sealed)) = (row.subject, &row.body) else {
-            walk.report.sealed_off += 1;
-            if row.subject.is_some() || row.body.is_some() {
-                walk.find(Some(row.seq), "half of what belongs to a person was removed");
+        if walk.latest.0.is_some_and(|day| row.day < day) {
+            walk.find(Some(row.seq), "the leaf shows an earlier day than the one before it");
+        }
+        walk.latest.0 = Some(row.day);
+        let (subject, sealed) = match (row.subject, &row.body) {
+            (Some(subject), Some(sealed)) => (subject, sealed),
+            (None, Some(sealed)) => {
+                match open_event(row.seq, sealed, &self.ring.service) {
+                    Ok((nonce, body)) => walk.check_body(row, None, &nonce, &body),
+                    Err(_) => walk.find(Some(row.seq), "the body does not open: it, its owner or its key was changed"),
+                }
+                return Ok(());
             }
-            return Ok(());
+            (owner, None) => {
+                walk.report.sealed_off += 1;
+                walk.facts.sealed_off(row);
+                if owner.is_some() {
+                    walk.find(Some(row.seq), "half of what belongs to a person was removed");
+                }
+                return Ok(());
+            }
         };
         if let Entry::Vacant(unknown) = walk.keys.entry(subject) {
             unknown.insert(self.key_of(tx, &subject).await.ok());
         }
         let key = walk.keys.get(&subject).and_then(Option::as_ref);
-        match key.and_then(|key| open_event(row.seq, sealed, key).ok()) {
-            Some((nonce, body)) => walk.check_body(row, subject, &nonce, &body),
+        match key.and_then(|key| open_event(row.seq, sealed, &key.sealing).ok()) {
+            Some((nonce, body)) => walk.check_body(row, Some(subject), &nonce, &body),
             None => walk.find(Some(row.seq), "the body does not open: it, its owner or its key was changed"),
         }
         Ok(())
@@ -149,6 +206,20 @@ impl Walk {
                 self.completed.insert((level.into(), place), hash);
             }
         }
+        self.compare_older();
+    }
+
+    /// Whoever kept a checkpoint sees any change to what stood before it.
+    fn compare_older(&mut self) {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let (reached, later) = std::mem::take(&mut self.older).into_iter().partition(|older| older.size == size);
+        self.older = later;
+        for older in Vec::from_iter::<Vec<Checkpoint>>(reached) {
+            if older.root != root {
+                let what = "the log up to this event is not what an older checkpoint signed: it was rewritten";
+                self.find(i64::try_from(size).ok().map(Seq), what);
+            }
+        }
     }
 
     fn missing(&mut self, expected: i64, found: i64) {
@@ -157,7 +228,7 @@ impl Walk {
         }
     }
 
-    fn check_body(&mut self, row: &LeafRow, subject: Subject, nonce: &[u8; 32], body: &str) {
+    fn check_body(&mut self, row: &LeafRow, subject: Option<Subject>, nonce: &[u8; 32], body: &str) {
         if commitment(nonce, body) != row.commitment {
             self.find(Some(row.seq), "the body is not what the leaf commits to");
             return;
@@ -169,8 +240,21 @@ impl Walk {
         if event.act.kind() != row.kind || event.at.day() != row.day {
             self.find(Some(row.seq), "the leaf shows another kind or day than the body");
         }
+        if self.latest.1.is_some_and(|at| event.at < at) {
+            self.find(Some(row.seq), "it says an earlier time than an event before it: it was dated back");
+        }
+        self.latest.1 = Some(event.at);
         self.report.opened += 1;
-        self.people.entry(subject).or_default().apply(row.seq, &event);
+        let Some(subject) = subject else {
+            self.facts.said(&event);
+            return;
+        };
+        let history = self.people.entry(subject).or_default();
+        let lawful = lawful(history, &event, row.seq, &self.facts.published);
+        history.apply(row.seq, &event);
+        if let Err(what) = lawful {
+            self.find(Some(row.seq), what);
+        }
     }
 }
 
@@ -187,33 +271,6 @@ async fn check_nodes(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
             walk.find(Some(Seq(seq)), "a subtree that ends with this event was changed or removed");
         }
         completed = above;
-    }
-    Ok(())
-}
-
-/// The standings that the gate reads must be the fold of the events, and every edge must hang on live grants.
-async fn check_people(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
-    let mut after = None;
-    loop {
-        let page = tx.subjects_after(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(*last);
-        for subject in page {
-            let stored = tx.standing(&subject).await?;
-            let folded = walk.people.remove(&subject).unwrap_or_default();
-            if stored.as_ref() != Some(&folded.standing) {
-                walk.find(folded.seq, "the standing of this event's owner is not what their events say");
-            }
-            walk.report.people += 1;
-        }
-    }
-    for history in std::mem::take(&mut walk.people).into_values() {
-        walk.find(history.seq, "this event's owner has no standing");
-    }
-    let (edges, stray) = tx.count_edges().await?;
-    walk.report.edges = edges;
-    if stray != 0 {
-        walk.find(None, &format!("{stray} edges hang on no live grant"));
     }
     Ok(())
 }

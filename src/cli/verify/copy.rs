@@ -1,0 +1,134 @@
+//! What a stranger with the public key can check: leaves, tree, signature, older checkpoints. From an address or a folder.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::{CliError, output};
+use crate::domain::Seq;
+use crate::log::{Checkpoint, Frontier, Hash, Leaf, TILE_WIDTH, Tile, VerifierKey, entries, hash_leaf, verify};
+use crate::service::{Finding, Report};
+
+/// Where the pieces of the log come from.
+enum Pieces<'a> {
+    Address { client: reqwest::Client, url: String, keep: Option<&'a Path> },
+    Folder(&'a Path),
+}
+
+/// The log at an address; what it shows is stored in `keep`.
+pub(in super::super) async fn from_address(
+    url: &str,
+    key: &VerifierKey,
+    older: &[Checkpoint],
+    keep: Option<&Path>,
+) -> Result<Report, CliError> {
+    let url = format!("{}/v1/log", url.trim_end_matches('/'));
+    check(&Pieces::Address { client: output::client()?, url, keep }, key, older).await
+}
+
+/// A copy of the log in a folder.
+pub(super) async fn from_folder(folder: &Path, key: &VerifierKey, older: &[Checkpoint]) -> Result<Report, CliError> {
+    check(&Pieces::Folder(folder), key, older).await
+}
+
+impl Pieces<'_> {
+    async fn get(&self, path: &str) -> Result<Vec<u8>, CliError> {
+        match self {
+            Pieces::Folder(folder) => {
+                let path = folder.join(path);
+                fs::read(&path).map_err(|source| CliError::File { path, source })
+            }
+            Pieces::Address { client, url, keep } => {
+                let failed = |e: reqwest::Error| CliError::Remote(e.without_url().to_string());
+                let answer = client.get(format!("{url}/{path}")).send().await.map_err(failed)?;
+                let bytes = answer.error_for_status().map_err(failed)?.bytes().await.map_err(failed)?.to_vec();
+                if let Some(folder) = keep {
+                    store(&folder.join(path), &bytes)?;
+                }
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+fn store(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, bytes));
+    made.map_err(|source| CliError::File { path: path.into(), source })
+}
+
+struct Walk<'a> {
+    report: Report,
+    frontier: Frontier,
+    older: &'a [Checkpoint],
+}
+
+async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> Result<Report, CliError> {
+    let note = String::from_utf8(pieces.get("checkpoint").await?)
+        .map_err(|_| CliError::Remote("the checkpoint is not in UTF-8".into()))?;
+    let checkpoint = verify(&note, key).map_err(|e| CliError::Remote(e.to_string()))?;
+    let size = i64::try_from(checkpoint.size).map_err(|_| CliError::Remote("the checkpoint's size".into()))?;
+    let report = Report { size, checkpoints: older.len(), ..Report::default() };
+    let mut walk = Walk { report, frontier: Frontier::default(), older };
+    walk.compare_older();
+    let bar = output::bar(checkpoint.size, "leaves");
+    while walk.frontier.size() < checkpoint.size {
+        let index = walk.frontier.size() / TILE_WIDTH;
+        let width = TILE_WIDTH.min(checkpoint.size - walk.frontier.size());
+        let path = Tile::entries_path(index, width);
+        let bundle = pieces.get(&format!("tile/{path}")).await?;
+        let hashes = pieces.get(&format!("tile/{}", path.replacen("entries", "0", 1))).await?;
+        if !walk.take(&bundle, &hashes, width) {
+            break;
+        }
+        bar.set_position(walk.frontier.size());
+    }
+    bar.finish_and_clear();
+    if walk.frontier.root() != checkpoint.root {
+        walk.find(None, "the leaves do not give the root that the checkpoint signs");
+    }
+    for missing in older.iter().filter(|older| older.size > checkpoint.size) {
+        let what = format!("a checkpoint over {} events exists: the log was cut or is an older copy", missing.size);
+        walk.find(None, &what);
+    }
+    Ok(walk.report)
+}
+
+impl Walk<'_> {
+    fn find(&mut self, seq: Option<u64>, what: &str) {
+        let seq = seq.and_then(|seq| i64::try_from(seq).ok()).map(Seq);
+        self.report.findings.push(Finding { seq, what: what.into() });
+    }
+
+    /// Adds a bundle to the tree; false when it does not hold what it should.
+    fn take(&mut self, bundle: &[u8], hashes: &[u8], width: u64) -> bool {
+        let (stored, _) = hashes.as_chunks::<32>();
+        let leaves = entries(bundle).filter(|leaves| leaves.len() as u64 == width && stored.len() == leaves.len());
+        let Some(leaves) = leaves else {
+            self.find(Some(self.frontier.size() + 1), "the leaves from here on are missing or cut");
+            return false;
+        };
+        for (leaf, stored) in leaves.into_iter().zip(stored) {
+            self.leaf(leaf, stored);
+        }
+        true
+    }
+
+    fn leaf(&mut self, leaf: &[u8], stored: &Hash) {
+        let seq = self.frontier.size() + 1;
+        if !std::str::from_utf8(leaf).is_ok_and(Leaf::is_written) {
+            self.find(Some(seq), "the leaf is not written as leaves are");
+        }
+        let hash = hash_leaf(leaf);
+        if hash != *stored {
+            self.find(Some(seq), "the row was changed: it no longer gives the leaf that the tree holds");
+        }
+        self.frontier.push(hash);
+        self.compare_older();
+    }
+
+    fn compare_older(&mut self) {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        if self.older.iter().any(|older| older.size == size && older.root != root) {
+            self.find(Some(size), "the log up to this event is not what an older checkpoint signed: it was rewritten");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What was in force at one time, as known at another, with the receipts that prove it; to the person, and to an auditor who
+//! says why. The auditor's look leaves a leaf and stands in the person's own history.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::record::{Person, open_event};
+use super::{App, ClientCaller, PersonCaller, Receipt, ServiceError};
+use crate::domain::{Act, Adult, Day, Event, Micros, PublishedNotice, Seq, Triple, as_of};
+use crate::ident::Identifier;
+use crate::ids::Subject;
+use crate::store::{StoreError, Tx};
+
+/// Longest reason of an auditor, in bytes.
+const REASON_BYTES_MAX: usize = 500;
+const PAGE: i64 = 1_000;
+
+/// At which time, as known at which; now, where nothing is said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PointInTime {
+    /// When it was in force.
+    pub as_of: Option<Micros>,
+    /// What had been recorded by then.
+    pub known_at: Option<Micros>,
+}
+
+/// A grant that was in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InForce {
+    /// The grant; the place of the event that began it.
+    pub consent_id: Seq,
+    /// What it was about.
+    #[serde(flatten)]
+    pub triple: Triple,
+    /// The notice it stood on.
+    pub notice_version: i64,
+    /// Until when it would have counted.
+    pub valid_until_us: Micros,
+}
+
+/// An event and its proof.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Proved {
+    /// Place in the log.
+    pub seq: Seq,
+    /// What and when.
+    #[serde(flatten)]
+    pub event: Event,
+    /// C2SP tlog-proof, against the checkpoint of now.
+    pub receipt: Receipt,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag restricts by itself; together they are no state machine")]
+pub struct AsOfView {
+    /// Asked about this time.
+    pub as_of_us: Micros,
+    /// With what had been recorded by this time.
+    pub known_at_us: Micros,
+    /// Whether the person was known to be an adult.
+    pub adult: bool,
+    /// Paused by themselves.
+    pub held: bool,
+    /// Opted out without an account.
+    pub suppressed: bool,
+    /// Said to be a child.
+    pub latched: bool,
+    /// Erased.
+    pub erased: bool,
+    /// What was in force; nothing while any of these stood in the way.
+    pub in_force: Vec<InForce>,
+    /// Every event that had been recorded by then: whoever folds them comes to the same.
+    pub stood_on: Vec<Proved>,
+}
+
+/// What an auditor asks about one person.
+#[derive(Debug)]
+pub struct Look {
+    /// Whom.
+    pub identifier: Identifier,
+    /// Why; it is shown to the person.
+    pub reason: String,
+    /// About when.
+    pub time: PointInTime,
+}
+
+/// What an auditor is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookView {
+    /// The receipt of the look itself.
+    pub receipt: Receipt,
+    /// What was in force; nothing when nothing is held about this identifier.
+    pub found: Option<AsOfView>,
+}
+
+impl App {
+    /// What a person had allowed at a time, as known at another.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn consents_as_of(&self, caller: &PersonCaller, time: PointInTime) -> Result<AsOfView, ServiceError> {
+        self.store
+            .read_tx(&(self, caller.subject, time), |tx, (app, subject, time)| {
+                Box::pin(async move {
+                    let person = app.person(tx, subject).await?;
+                    app.view_as_of(tx, &person, *time).await
+                })
+            })
+            .await
+    }
+
+    /// The same for an auditor, who must say why. It is recorded first: a look that cannot be recorded does not happen.
+    ///
+    /// # Errors
+    /// For an empty or overlong reason, and for the database.
+    pub async fn look(
+        &self,
+        auditor: &ClientCaller,
+        look: &Look,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<LookView, ServiceError> {
+        let reason = look.reason.trim();
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+            return Err(ServiceError::invalid("reason", "1 to 500 bytes on one line; the person will read it"));
+        }
+        let act = Act::Audited { auditor: auditor.id.clone(), reason: reason.to_owned() };
+        self.act(idempotency, &(self, look, act), |tx, (app, look, act)| Box::pin(app.look_in(tx, look, act))).await
+    }
+
+    async fn look_in(&self, tx: &mut Tx, look: &Look, act: &Act) -> Result<(LookView, Option<Subject>), ServiceError> {
+        // Proofs are made for the log as it is before this look, so they come before its place in the order is taken.
+        let Some(subject) = tx.owner_of(&self.blind(&look.identifier)).await? else {
+            let head = self.head(tx).await?;
+            let done = self.record_unkept(tx, head, act.clone()).await?;
+            return Ok((LookView { receipt: done.receipt, found: None }, None));
+        };
+        let person = self.person(tx, &subject).await?;
+        let found = Some(self.view_as_of(tx, &person, look.time).await?);
+        let head = self.head(tx).await?;
+        let mut person = self.person(tx, &subject).await?;
+        let done = self.record(tx, head, &mut person, act.clone()).await?;
+        Ok((LookView { receipt: done.receipt, found }, Some(subject)))
+    }
+
+    async fn view_as_of(&self, tx: &mut Tx, person: &Person, time: PointInTime) -> Result<AsOfView, ServiceError> {
+        let now = self.now();
+        let (at, known) = (time.as_of.unwrap_or(now), time.known_at.unwrap_or(now));
+        let notices = self.material_notices(tx).await?;
+        let events = self.events_of(tx, &person.subject, &person.key).await?;
+        let (standing, grants) = as_of(&events, &notices, at, known);
+        let adult = standing.adult == Adult::Yes;
+        let grants = grants.into_iter().filter(|_| adult);
+        let in_force = grants.map(|(triple, grant)| InForce {
+            consent_id: grant.lineage,
+            triple,
+            notice_version: grant.notice_version,
+            valid_until_us: grant.valid_until,
+        });
+        let mut stood_on = Vec::new();
+        for (seq, event) in events.into_iter().filter(|(_, event)| event.at <= known) {
+            let receipt = self.receipt_in(tx, seq, |_| Some(&person.key.sealing)).await?;
+            stood_on.push(Proved { seq, event, receipt });
+        }
+        Ok(AsOfView {
+            as_of_us: at,
+            known_at_us: known,
+            adult,
+            held: standing.held,
+            suppressed: standing.suppressed,
+            latched: standing.latched,
+            erased: standing.erased,
+            in_force: in_force.collect(),
+            stood_on,
+        })
+    }
+
+    /// Every material notice with the time of its publication, from the log itself.
+    async fn material_notices(&self, tx: &mut Tx) -> Result<Vec<PublishedNotice>, ServiceError> {
+        let (mut notices, mut after) = (Vec::new(), Seq(0));
+        loop {
+            let days = (Day(i64::MIN), Day(i64::MAX));
+            let rows = tx.audit_events(after, Some("notice_published"), days, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(notices) };
+            after = last.seq;
+            for row in rows {
+                let sealed = row.body.ok_or(StoreError::Corrupt("event"))?;
+                let (_, body) = open_event(row.seq, &sealed, &self.ring.service)?;
+                let event: Event = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
+                if let Act::NoticePublished { purpose, version, material: true, .. } = event.act {
+                    notices.push(PublishedNotice { purpose, version, at: event.at });
+                }
+            }
+        }
+    }
+}

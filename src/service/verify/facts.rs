@@ -1,0 +1,180 @@
+//! What must agree with the log: standings, identifiers, notices, callers, edges, erasures.
+
+use std::collections::BTreeMap;
+
+use super::super::{App, ServiceError};
+use super::{PAGE, Walk};
+use crate::crypto::sha256;
+use crate::domain::{Act, Event, Published, Purpose};
+use crate::ids::Subject;
+use crate::store::{JobStep, LeafRow, Tx};
+
+/// Kinds of which every event is somebody's: without a body, its owner was erased. The others may be of a caller without an
+/// account, whose openings are not kept.
+const OWNED: [&str; 10] = [
+    "granted",
+    "refused",
+    "withdrawn",
+    "revoked",
+    "expired",
+    "held",
+    "released",
+    "identifier_proved",
+    "topic_decided",
+    "exported",
+];
+/// Kinds whose opening the service keeps for good.
+const OWN: [&str; 4] = ["notice_published", "client_registered", "client_disabled", "erasure_completed"];
+
+/// What the service's own events say, and what is missing.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) published: Published,
+    material: BTreeMap<(Purpose, i64), bool>,
+    /// Role and whether it is switched off, by client.
+    clients: BTreeMap<String, (String, bool)>,
+    /// Events that certificates say they unlinked, by kind.
+    unlinked: BTreeMap<String, u64>,
+    /// Events without a body, by kind, with the first of each.
+    sealed_off: BTreeMap<String, (u64, crate::domain::Seq)>,
+    erasures: u64,
+    completed: u64,
+}
+
+impl Facts {
+    pub(super) fn sealed_off(&mut self, row: &LeafRow) {
+        self.erasures += u64::from(row.kind == "erased");
+        self.sealed_off.entry(row.kind.clone()).or_insert((0, row.seq)).0 += 1;
+    }
+
+    pub(super) fn said(&mut self, event: &Event) {
+        match &event.act {
+            Act::NoticePublished { purpose, version, sha256, material } => {
+                self.published.insert((purpose.clone(), *version), sha256.clone());
+                self.material.insert((purpose.clone(), *version), *material);
+            }
+            Act::ClientRegistered { client, role } => {
+                self.clients.insert(client.to_string(), (role.clone(), false));
+            }
+            Act::ClientDisabled { client } => {
+                if let Some((_, disabled)) = self.clients.get_mut(client.as_str()) {
+                    *disabled = true;
+                }
+            }
+            Act::ErasureCompleted { unlinked, .. } => {
+                self.completed += 1;
+                for (kind, times) in unlinked {
+                    *self.unlinked.entry(kind.clone()).or_default() += times;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl App {
+    /// The standings that the gate reads must be the fold of the events, identifiers must be found under their own index, and
+    /// every edge must hang on live grants.
+    pub(super) async fn check_people(&self, tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+        let mut after = None;
+        loop {
+            let page = tx.subjects_after(after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            for subject in page {
+                self.check_person(tx, walk, &subject).await?;
+            }
+        }
+        for history in std::mem::take(&mut walk.people).into_values() {
+            walk.find(history.seq, "this event's owner has no standing");
+        }
+        let (edges, stray) = tx.count_edges().await?;
+        walk.report.edges = edges;
+        if stray != 0 {
+            walk.find(None, &format!("{stray} edges hang on no live grant"));
+        }
+        Ok(())
+    }
+
+    async fn check_person(&self, tx: &mut Tx, walk: &mut Walk, subject: &Subject) -> Result<(), ServiceError> {
+        let stored = tx.standing(subject).await?;
+        let folded = walk.people.remove(subject).unwrap_or_default();
+        if stored.as_ref() != Some(&folded.standing) {
+            walk.find(folded.seq, "the standing of this event's owner is not what their events say");
+        }
+        walk.facts.erasures += u64::from(folded.standing.erased);
+        let found = self.identifiers_of(tx, subject).await;
+        let same = |(row, identifier): &(crate::store::IdentifierRow, _)| row.blind == self.blind(identifier);
+        if !found.is_ok_and(|identifiers| identifiers.iter().all(same)) {
+            walk.find(folded.seq, "an identifier of this event's owner was changed");
+        }
+        walk.report.people += 1;
+        Ok(())
+    }
+
+    /// The rows beside the log that nobody may change without an event.
+    pub(super) async fn check_facts(&self, tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+        check_notices(tx, walk).await?;
+        check_clients(tx, walk).await?;
+        check_erasures(tx, walk).await
+    }
+}
+
+async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let rows = tx.all_notices().await?;
+    for row in &rows {
+        let (key, name) = ((row.purpose.clone(), row.version), format!("{} {}", row.purpose, row.version));
+        let text = hex::encode(sha256(row.text.as_bytes()));
+        let said = walk.facts.published.get(&key);
+        if said != Some(&row.sha256) || text != row.sha256 || walk.facts.material.get(&key) != Some(&row.material) {
+            walk.find(None, &format!("the notice `{name}` is not what was published"));
+        }
+    }
+    if rows.len() != walk.facts.published.len() {
+        walk.find(None, "a notice that was published is gone");
+    }
+    Ok(())
+}
+
+async fn check_clients(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let rows = tx.clients().await?;
+    for row in &rows {
+        if walk.facts.clients.get(&row.id) != Some(&(row.role.clone(), row.disabled)) {
+            walk.find(None, &format!("the caller `{}` is not what an operator registered", row.id));
+        }
+    }
+    if rows.len() != walk.facts.clients.len() {
+        walk.find(None, "a caller that was registered is gone");
+    }
+    Ok(())
+}
+
+/// Bodies go only with their person, and every erasure counts what it took.
+async fn check_erasures(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let jobs = tx.jobs().await?;
+    let done = jobs.iter().filter(|job| job.step == JobStep::Done).count() as u64;
+    if jobs.len() as u64 != walk.facts.erasures || done != walk.facts.completed {
+        walk.find(
+            None,
+            "erasures were begun or certified that no longer stand in the list of erasures, or the reverse",
+        );
+    }
+    for job in jobs.iter().filter(|job| job.step != JobStep::Done) {
+        let events: BTreeMap<String, u64> = serde_json::from_str(&job.events)?;
+        for (kind, times) in events {
+            *walk.facts.unlinked.entry(kind).or_default() += times;
+        }
+    }
+    for (kind, (times, first)) in std::mem::take(&mut walk.facts.sealed_off) {
+        let taken = walk.facts.unlinked.get(&kind).copied().unwrap_or_default();
+        if OWN.contains(&kind.as_str()) {
+            walk.find(Some(first), "what an operator or the service did can no longer be opened: its body was removed");
+        } else if times < taken || (OWNED.contains(&kind.as_str()) && times != taken) {
+            let what = format!(
+                "{times} events of the kind `{kind}` have no owner, the first here, but erasures took {taken}: one was removed without an erasure"
+            );
+            walk.find(Some(first), &what);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! What stands beside the log must agree with it: notices, callers, erasures, identifiers, and what could follow what.
+
+use super::*;
+
+async fn says(world: &World, there: &str, back: &str, what: &str) {
+    assert!(tamper(world, there).await > 0, "{there}");
+    let found = findings(world).await;
+    assert!(found.iter().any(|(_, told)| told.contains(what)), "{there}: {found:?}");
+    if !back.is_empty() {
+        tamper(world, back).await;
+        assert_eq!(findings(world).await, [], "{back}");
+    }
+}
+
+on_both!(a_changed_notice_is_found, |world| {
+    community(&world, 2).await;
+    for (there, back) in [
+        ("text = text || '.'", "text = substr(text, 1, length(text) - 1)"),
+        ("material = 0", "material = 1"),
+        ("sha256 = 'a' || sha256", "sha256 = substr(sha256, 2)"),
+        ("version = version + 10", "version = version - 10"),
+    ] {
+        let notice = "WHERE purpose = 'attention_score'";
+        says(
+            &world,
+            &format!("UPDATE notice SET {there} {notice}"),
+            &format!("UPDATE notice SET {back} {notice}"),
+            "notice",
+        )
+        .await;
+    }
+    says(&world, "DELETE FROM notice WHERE purpose = 'link'", "", "is gone").await;
+});
+
+on_both!(a_caller_that_was_given_more_is_found, |world| {
+    community(&world, 2).await;
+    says(&world, "UPDATE client SET disabled = 1", "UPDATE client SET disabled = 0", "caller").await;
+    says(
+        &world,
+        "UPDATE client SET role = 'auditor' WHERE id = 'operator'",
+        "UPDATE client SET role = 'operator' WHERE id = 'operator'",
+        "caller",
+    )
+    .await;
+    says(&world, "DELETE FROM client WHERE id = 'operator'", "", "is gone").await;
+});
+
+on_both!(an_identifier_that_leads_to_somebody_else_is_found, |world| {
+    community(&world, 2).await;
+    let zeros = if world.db == Db::Sqlite { "zeroblob(32)" } else { "decode(repeat('00', 32), 'hex')" };
+    says(
+        &world,
+        &format!(
+            "UPDATE identifier SET blind = {zeros} WHERE sealed = (SELECT sealed FROM identifier ORDER BY id LIMIT 1)"
+        ),
+        "",
+        "identifier",
+    )
+    .await;
+});
+
+on_both!(a_removed_record_of_an_erasure_is_found, |world| {
+    let members = community(&world, 3).await;
+    world.app.erase(&members[0].caller, None).await.unwrap();
+    assert_eq!(findings(&world).await, [], "under way");
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(findings(&world).await, [], "done");
+    says(&world, "UPDATE erasure_job SET step = 'fenced'", "UPDATE erasure_job SET step = 'done'", "erasures").await;
+    says(&world, "DELETE FROM erasure_job", "", "erasures").await;
+});
+
+// Whoever blanks one event and mends the standing makes it look as if its person was erased; erasures are counted.
+on_both!(a_body_that_was_removed_without_an_erasure_is_found, |world| {
+    let members = community(&world, 3).await;
+    world.app.hold(&members[1].caller, None).await.unwrap();
+    let seq = log_size(&world).await;
+    world.app.erase(&members[0].caller, None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(findings(&world).await, []);
+    tamper(&world, &format!("UPDATE event SET subject = NULL, body = NULL WHERE seq = {seq}")).await;
+    tamper(&world, "UPDATE standing SET held = 0, epoch = epoch - 1 WHERE held = 1").await;
+    let found = findings(&world).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("without an erasure") && found[0].0 <= Some(seq), "{found:?}");
+});
+
+on_both!(what_the_service_did_itself_can_be_opened_for_good, |world| {
+    community(&world, 1).await;
+    says(&world, "UPDATE event SET body = NULL WHERE seq = 1", "", "no longer be opened").await;
+});
+
+on_both!(a_certificate_says_what_went_and_holds_offline, |world| {
+    let members = community(&world, 3).await;
+    let key = parse_vkey(&world.app.log_vkey()).unwrap();
+    let started = world.app.erase(&members[0].caller, None).await.unwrap();
+    assert_eq!(world.app.erasure(&started.reference).await.unwrap().certificate, None, "not before it is done");
+    world.app.run_erasures().await.unwrap();
+    let view = world.app.erasure(&started.reference).await.unwrap();
+    let certificate = Receipt::parse(&view.certificate.unwrap()).unwrap();
+    let opened = certificate.check(&key).unwrap();
+    let sayso::domain::Act::ErasureCompleted { reference, removed, unlinked, kept, started: begun } = opened.event.act
+    else {
+        panic!("another act");
+    };
+    assert_eq!(reference, started.reference.to_string());
+    assert_eq!((removed["standing"], removed["subject_key"]), (1, 1));
+    assert_eq!((unlinked["erased"], unlinked["registered"]), (1, 1));
+    assert!(kept.contains_key("event") && begun <= opened.event.at);
+    assert!(!certificate.body.contains("example.org"));
+});
