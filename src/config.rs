@@ -23,6 +23,14 @@ pub struct Config {
     pub private_hosts: Vec<String>,
     /// Addresses of proxies in front of the service: what they say in `X-Forwarded-For` of where a call came from is taken.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Who runs the service, for the records that people take away: name, postal address, e-mail address, telephone number.
+    pub controller_name: String,
+    /// Postal address.
+    pub controller_address: String,
+    /// E-mail address for questions about data.
+    pub controller_email: String,
+    /// Telephone number.
+    pub controller_phone: String,
     /// Answers that could tell who is a member leave at multiples of this, in milliseconds.
     pub quantum_millis: u64,
     /// `text` or `json`.
@@ -49,6 +57,10 @@ impl Default for Config {
             log_origin: String::from("sayso.localhost/log"),
             private_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            controller_name: String::new(),
+            controller_address: String::new(),
+            controller_email: String::new(),
+            controller_phone: String::new(),
             quantum_millis: 400,
             log_format: LogFormat::Text,
         }

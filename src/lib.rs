@@ -2,8 +2,8 @@
 //!
 //! # The house
 //!
-//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, ident, crypto, datamap, ingest,
-//! store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `ingest`, `datamap`) do no I/O and take `now` as an argument. Only
+//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, exchange, ident, crypto, datamap,
+//! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ingest`, `datamap`) do no I/O and take `now` as an argument. Only
 //! `store` runs SQL, only `http` knows axum. A test reads the sources and enforces this.
 //!
 //! # One request, walked through: taking a grant back
@@ -38,6 +38,7 @@ pub mod config;
 pub mod crypto;
 pub mod datamap;
 pub mod domain;
+pub mod exchange;
 pub mod gate;
 pub mod http;
 pub mod ident;

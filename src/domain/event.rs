@@ -146,6 +146,16 @@ pub enum Act {
         /// What is kept, by table, and why.
         kept: BTreeMap<String, String>,
     },
+    /// A record of consent from elsewhere, brought by an operator. It is *unknown* here: nothing is allowed by it until the person
+    /// says so themselves.
+    RecordImported {
+        /// What it says that it is about.
+        triple: Triple,
+        /// What it says was decided, such as `dpv:ConsentGiven`.
+        status: String,
+        /// Digest of the record as it came, in hexadecimal.
+        sha256: String,
+    },
     /// An auditor looked at one person's consents. It stands in that person's own history.
     Audited {
         /// Who looked.
@@ -180,7 +190,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind.
-    pub const KINDS: [&str; 20] = [
+    pub const KINDS: [&str; 21] = [
         "access_answered",
         "age_verified",
         "audited",
@@ -195,6 +205,7 @@ impl Act {
         "identifier_proved",
         "notice_published",
         "opted_out",
+        "record_imported",
         "refused",
         "registered",
         "released",
@@ -206,7 +217,9 @@ impl Act {
     /// What it decides about, where it decides about triples.
     pub fn triples(&self) -> Vec<&Triple> {
         match self {
-            Self::Granted { triple, .. } | Self::Refused { triple, .. } => vec![triple],
+            Self::Granted { triple, .. } | Self::Refused { triple, .. } | Self::RecordImported { triple, .. } => {
+                vec![triple]
+            }
             Self::Withdrawn { ended } | Self::Revoked { ended } | Self::Expired { ended } => {
                 ended.iter().map(|ended| &ended.triple).collect()
             }
@@ -234,6 +247,7 @@ impl Act {
             Self::Erased {} => "erased",
             Self::ErasureCompleted { .. } => "erasure_completed",
             Self::Audited { .. } => "audited",
+            Self::RecordImported { .. } => "record_imported",
             Self::NoticePublished { .. } => "notice_published",
             Self::ClientRegistered { .. } => "client_registered",
             Self::ClientDisabled { .. } => "client_disabled",

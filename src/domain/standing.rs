@@ -152,6 +152,7 @@ impl History {
             | Act::AccessAnswered {}
             | Act::ErasureCompleted { .. }
             | Act::Audited { .. }
+            | Act::RecordImported { .. }
             | Act::NoticePublished { .. }
             | Act::ClientRegistered { .. }
             | Act::ClientDisabled { .. } => {}

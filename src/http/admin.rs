@@ -14,7 +14,7 @@ use crate::domain::{Purpose, Recipient, Source};
 use crate::ids::IdentifierId;
 use crate::service::IdentifierKind;
 use crate::service::Role;
-use crate::service::{Done, NewClient, NewNotice};
+use crate::service::{Done, NewClient, NewNotice, RecordTaken};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,4 +90,23 @@ pub(super) async fn age(
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
     app.record_age(&identifier, act.idempotency.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({}))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    kind: IdentifierKind,
+    identifier: String,
+    record: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A consent record (ISO/IEC TS 27560, DPV) from another system. It counts for nothing until the person says so.
+pub(super) async fn import_record(
+    State(app): State<Shared>,
+    _caller: Operator,
+    act: Act<Record>,
+) -> Result<Json<RecordTaken>, Problem> {
+    let identifier = identifier(act.body.kind, &act.body.identifier)?;
+    let taken = app.import_record(&identifier, &act.body.record.into(), act.idempotency.as_ref()).await?;
+    Ok(Json(taken))
 }

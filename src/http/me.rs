@@ -14,7 +14,8 @@ use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple}
 use crate::ids::IdentifierId;
 use crate::service::IdentifierKind;
 use crate::service::{
-    ConsentDecision, ConsentRequest, Done, ErasureStarted, Export, IdentifierView, PointInTime, ServiceError,
+    ConsentDecision, ConsentRequest, Done, ErasureStarted, Export, IdentifierView, PointInTime, RecordForm,
+    ServiceError,
 };
 
 pub(super) async fn identifiers(
@@ -133,16 +134,46 @@ pub(super) async fn withdraw_purpose(
     Ok(Json(app.withdraw_purpose(&caller, &query.purpose, act.idempotency.as_ref()).await?))
 }
 
+/// How a receipt is written.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ReceiptForm {
+    #[default]
+    TlogProof,
+    #[serde(rename = "iso-27560")]
+    Iso27560,
+    Kantara,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InForm {
+    #[serde(default)]
+    form: ReceiptForm,
+}
+
 /// The receipt of an event of one's own as a file to keep.
 pub(super) async fn receipt(
     State(app): State<Shared>,
     Person(caller): Person,
     Path(seq): Path<i64>,
+    Query(InForm { form }): Query<InForm>,
 ) -> Result<impl IntoResponse, Problem> {
-    let name = format!("attachment; filename=\"sayso-{seq}.tlog-proof\"");
-    let headers =
-        [(header::CONTENT_TYPE, String::from("text/plain; charset=utf-8")), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, String::from(app.receipt(&caller, Seq(seq)).await?)))
+    let (media_type, ending, text) = match form {
+        ReceiptForm::TlogProof => {
+            ("text/plain; charset=utf-8", "tlog-proof", String::from(app.receipt(&caller, Seq(seq)).await?))
+        }
+        ReceiptForm::Iso27560 => {
+            let record = app.record_form(&caller, Seq(seq), RecordForm::Iso27560).await?;
+            ("application/ld+json", "iso-27560.jsonld", record.to_string())
+        }
+        ReceiptForm::Kantara => {
+            let record = app.record_form(&caller, Seq(seq), RecordForm::Kantara).await?;
+            ("application/json", "kantara.json", record.to_string())
+        }
+    };
+    let name = format!("attachment; filename=\"sayso-{seq}.{ending}\"");
+    Ok(([(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, name)], text))
 }
 
 pub(super) async fn hold(

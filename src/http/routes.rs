@@ -101,7 +101,7 @@ routes! {
     Person    Prompt Path  post   "/v1/me/consents" => me::decide;
     Person    Prompt Query delete "/v1/me/consents" => me::withdraw_purpose;
     Person    Prompt Path  delete "/v1/me/consents/{id}" => me::withdraw;
-    Person    Prompt Path  get    "/v1/me/receipts/{seq}" => me::receipt;
+    Person    Prompt Query get    "/v1/me/receipts/{seq}" => me::receipt;
     Person    Prompt Path  post   "/v1/me/hold" => me::hold;
     Person    Prompt Path  delete "/v1/me/hold" => me::release;
     Person    Prompt Path  get    "/v1/me/export" => me::export;
@@ -129,6 +129,7 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/notices" => admin::publish;
     Operator  Prompt Path  post   "/v1/admin/claims/{id}/proof" => admin::prove;
     Operator  Prompt Path  post   "/v1/admin/age-signals" => admin::age;
+    Operator  Prompt Path  post   "/v1/admin/records" => admin::import_record;
 
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;

@@ -49,7 +49,7 @@ impl ProofText {
         if lines.next() != Some(FIRST_LINE) {
             return Err(BadProofText("the first line names another format or version"));
         }
-        let extra = lines.next_if(|line| line.starts_with("extra ")).map(|line| line.trim_start_matches("extra "));
+        let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
         let extra = extra.map(|text| BASE64.decode(text).map_err(|_| BadProofText("`extra` is not in base64")));
         let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(decimal);
         let path: Option<Vec<Hash>> = lines.map(|line| BASE64.decode(line).ok()?.try_into().ok()).collect();

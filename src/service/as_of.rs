@@ -130,7 +130,7 @@ impl App {
 
     async fn look_in(&self, tx: &mut Tx, look: &Look, act: &Act) -> Result<(LookView, Option<Subject>), ServiceError> {
         // Proofs are made for the log as it is before this look, so they come before its place in the order is taken.
-        let Some(subject) = tx.owner_of(&self.blind(&look.identifier)).await? else {
+        let Some(subject) = self.living(tx, &self.blind(&look.identifier)).await? else {
             let head = self.head(tx).await?;
             let done = self.record_unkept(tx, head, act.clone()).await?;
             return Ok((LookView { receipt: done.receipt, found: None }, None));

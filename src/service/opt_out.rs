@@ -66,13 +66,13 @@ impl App {
         identifier: &Identifier,
         whom: Whom,
     ) -> Result<Option<Subject>, ServiceError> {
-        let Some(subject) = tx.owner_of(&self.blind(identifier)).await? else { return Ok(None) };
+        let Some(subject) = self.living(tx, &self.blind(identifier)).await? else { return Ok(None) };
         let standing = tx.standing(&subject).await?.unwrap_or_default();
         let already = match whom {
             Whom::Oneself => standing.suppressed,
             Whom::Child => standing.latched,
         };
-        Ok(Some(subject).filter(|_| !already && !standing.erased))
+        Ok(Some(subject).filter(|_| !already))
     }
 
     async fn tell(&self, tx: &mut Tx, subject: &Subject, whom: Whom) -> Result<(), ServiceError> {

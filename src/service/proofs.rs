@@ -8,9 +8,19 @@ use serde::Serialize;
 
 use super::record::open_event;
 use super::{App, PersonCaller, ServiceError};
-use crate::domain::Seq;
+use crate::domain::{Act, Event, Seq, Triple};
+use crate::exchange::{Controller, Decision, Matter, iso27560, kantara};
 use crate::log::{Hash, Leaf, Receipt, Tile, TileKind, consistency_proof, inclusion_proof};
-use crate::store::{StoreError, Tx};
+use crate::store::{NoticeRow, StoreError, Tx};
+
+/// In which form a decision is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordForm {
+    /// ISO/IEC TS 27560 with the Data Privacy Vocabulary, JSON-LD.
+    Iso27560,
+    /// Kantara Consent Receipt 1.1.
+    Kantara,
+}
 
 /// Subtrees by level and place.
 pub(super) type Nodes = BTreeMap<(u32, u64), Hash>;
@@ -109,6 +119,57 @@ impl App {
                 })
             })
             .await
+    }
+
+    /// One's own decision in a form that others read.
+    ///
+    /// # Errors
+    /// When there is no such event of this person, or it decides about no purpose.
+    pub async fn record_form(
+        &self,
+        caller: &PersonCaller,
+        seq: Seq,
+        form: RecordForm,
+    ) -> Result<serde_json::Value, ServiceError> {
+        let receipt = self.receipt(caller, seq).await?;
+        let event: Event = serde_json::from_str(&receipt.body)?;
+        let title = |triple: &Triple| {
+            let entry = self.registry.purpose.iter().find(|entry| entry.name == triple.purpose);
+            entry.map_or_else(|| triple.purpose.to_string(), |entry| entry.title.clone())
+        };
+        let matters =
+            event.act.triples().into_iter().map(|triple| Matter { triple: triple.clone(), title: title(triple) });
+        let controller = Controller {
+            name: self.config.controller_name.clone(),
+            address: self.config.controller_address.clone(),
+            email: self.config.controller_email.clone(),
+            phone: self.config.controller_phone.clone(),
+        };
+        let decision = Decision {
+            id: hex::encode(receipt.leaf.hash()),
+            event: &event,
+            matters: matters.collect(),
+            language: self.notice_language(&event).await?,
+            public_url: &self.config.public_url,
+            vkey: &self.log_vkey(),
+            controller: &controller,
+            receipt: receipt.into(),
+        };
+        let record = match form {
+            RecordForm::Iso27560 => iso27560(&decision),
+            RecordForm::Kantara => kantara(&decision),
+        };
+        record.ok_or_else(|| ServiceError::invalid("form", "`tlog-proof`: this event decides about no purpose"))
+    }
+
+    async fn notice_language(&self, event: &Event) -> Result<String, ServiceError> {
+        let (Act::Granted { triple, notice_version, .. } | Act::Refused { triple, notice_version, .. }) = &event.act
+        else {
+            return Ok(String::from("en"));
+        };
+        let notices = self.store.read_tx(&(), |tx, ()| Box::pin(tx.all_notices())).await?;
+        let shown = |notice: &&NoticeRow| notice.purpose == triple.purpose && notice.version == *notice_version;
+        Ok(notices.iter().find(shown).map_or_else(|| String::from("en"), |notice| notice.locale.clone()))
     }
 
     /// Rebuilds a receipt; `key` gives the key for an owner who may be shown.

@@ -88,7 +88,15 @@ impl App {
         self.append(tx, head, prepared).await
     }
 
-    /// Records an act of a person: event, standing, grants and what hangs on them.
+    /// The owner of an identifier, by its blind index. Somebody whose erasure began is nobody any more.
+    pub(super) async fn living(&self, tx: &mut Tx, blind: &[u8; 32]) -> Result<Option<Subject>, ServiceError> {
+        let Some(subject) = tx.owner_of(blind).await? else { return Ok(None) };
+        let erased = tx.standing(&subject).await?.is_none_or(|standing| standing.erased);
+        Ok(Some(subject).filter(|_| !erased))
+    }
+
+    /// Records an act of a person: event, standing, grants and what hangs on them. Nothing is recorded about somebody whose
+    /// erasure began, whoever was let in a moment before.
     pub(super) async fn record(
         &self,
         tx: &mut Tx,
@@ -96,6 +104,9 @@ impl App {
         person: &mut Person,
         act: Act,
     ) -> Result<Done, ServiceError> {
+        if person.history.standing.erased {
+            return Err(ServiceError::Unauthenticated);
+        }
         let (prepared, event) = self.prepare(&head, Some(person.subject), Some(&person.key.sealing), act)?;
         let before = person.history.standing.clone();
         person.history.apply(prepared.row.seq, &event);

@@ -164,13 +164,12 @@ impl App {
         let Some(row) = self.fitting(tx, rows, code.expose()).await? else { return Ok(Confirmed::Wrong) };
         let Some(digest) = row.digest else { return Ok(Confirmed::Wrong) };
         tx.delete_code(&row.blind, &row.what).await?;
-        let owner = tx.owner_of(&row.blind).await?;
         match row.what.as_str() {
             "status" => Ok(Confirmed::Status(digest)),
             "access" => {
                 let opted_out = tx.suppression(&digest).await?.is_some();
                 let head = self.head(tx).await?;
-                let Some(subject) = owner else {
+                let Some(subject) = self.living(tx, &row.blind).await? else {
                     self.record_unkept(tx, head, Act::AccessAnswered {}).await?;
                     return Ok(Confirmed::Access { found: None, opted_out });
                 };
@@ -179,7 +178,7 @@ impl App {
                 Ok(Confirmed::Access { found: Some((subject, done.seq)), opted_out })
             }
             _ => {
-                let started = match owner {
+                let started = match tx.owner_of(&row.blind).await? {
                     Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
                     None => self.erase_nothing(tx, Some(digest)).await?,
                 };

@@ -12,6 +12,7 @@ use sayso::log::{
 use sha2::{Digest, Sha256};
 
 mod foreign;
+mod fuzz;
 mod note;
 mod receipts;
 mod tiles;

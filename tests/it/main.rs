@@ -22,6 +22,7 @@ mod consent;
 mod datamap;
 mod demo;
 mod domain;
+mod exchange;
 mod floor;
 mod ident;
 mod import;

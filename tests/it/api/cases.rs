@@ -108,6 +108,7 @@ fn good(route: &Route, things: &Things) -> Good {
             "purpose": "link", "text": "what you say yes to", "locale": "en", "material": false,
         })),
         ("post", "/v1/admin/age-signals") => Good::Json(email),
+        ("post", "/v1/admin/records") => with(json!({ "kind": "email", "record": { "@type": "dpv:ConsentRecord" } })),
         ("post", "/v1/audit/access") => with(json!({ "kind": "email", "reason": "a complaint" })),
         (
             "post",

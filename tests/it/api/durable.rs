@@ -82,11 +82,11 @@ async fn kept(program: &Program, promise: &Promise) {
     }
 }
 
-async fn survives_kills(db: Db) {
+async fn survives_kills(db: Db, rounds: usize) {
     let (folder, database) = place(db).await;
     let data = folder.path();
     let mut last = None;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let program = Program::start(data, &database);
         if let Some(last) = &last {
             kept(&program, last).await;
@@ -95,19 +95,32 @@ async fn survives_kills(db: Db) {
         program.kill();
     }
     let report = verify_log(data, &database);
-    println!("{db:?}: {ROUNDS} kills, {report}");
+    println!("{db:?}: {rounds} kills, {report}");
     let program = Program::start(data, &database);
     kept(&program, &last.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_right_after_success_it_is_still_there_sqlite() {
-    survives_kills(Db::Sqlite).await;
+    survives_kills(Db::Sqlite, ROUNDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_right_after_success_it_is_still_there_postgres() {
-    survives_kills(Db::Postgres).await;
+    survives_kills(Db::Postgres, ROUNDS).await;
+}
+
+/// The same for longer; it takes minutes: `./tests/run -- --ignored --nocapture killed_two_hundred_times`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn killed_two_hundred_times_it_is_still_there_sqlite() {
+    survives_kills(Db::Sqlite, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn killed_two_hundred_times_it_is_still_there_postgres() {
+    survives_kills(Db::Postgres, 200).await;
 }
 
 /// Many at once, killed in the middle: whoever has a receipt is in the log.

@@ -89,6 +89,11 @@ fn of_the_service() -> impl Strategy<Value = Act> {
         }),
         (client(), "[a-z]{1,10}").prop_map(|(client, role)| Act::ClientRegistered { client, role }),
         client().prop_map(|client| Act::ClientDisabled { client }),
+        (triple(), "[a-z:]{1,10}", "[0-9a-f]{64}").prop_map(|(triple, status, sha256)| Act::RecordImported {
+            triple,
+            status,
+            sha256
+        }),
         (client(), "\\PC{0,12}").prop_map(|(auditor, reason)| Act::Audited { auditor, reason }),
         (any::<i64>(), any::<u32>()).prop_map(|(started, rows)| Act::ErasureCompleted {
             reference: "00".repeat(16),

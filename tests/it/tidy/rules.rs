@@ -21,6 +21,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("gate", &[PURE]),
     ("score", &[PURE]),
     ("log", &[PURE]),
+    ("exchange", &[PURE]),
     ("policy", &[PURE, &["gate"]]),
     ("datamap", &[PURE]),
     ("ingest", &[PURE]),
@@ -34,7 +35,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]), // it plays the intruder, too
 ];
 pub(super) const UNDER_SERVICE: &[&str] =
-    &["gate", "policy", "score", "log", "ident", "crypto", "datamap", "ingest", "store"];
+    &["gate", "policy", "score", "log", "exchange", "ident", "crypto", "datamap", "ingest", "store"];
 
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[
