@@ -94,7 +94,7 @@ pub(super) async fn age(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Record {
+pub(super) struct FromElsewhere {
     kind: IdentifierKind,
     identifier: String,
     record: serde_json::Map<String, serde_json::Value>,
@@ -104,7 +104,7 @@ pub(super) struct Record {
 pub(super) async fn import_record(
     State(app): State<Shared>,
     _caller: Operator,
-    act: Act<Record>,
+    act: Act<FromElsewhere>,
 ) -> Result<Json<RecordTaken>, Problem> {
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
     let taken = app.import_record(&identifier, &act.body.record.into(), act.idempotency.as_ref()).await?;
