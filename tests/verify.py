@@ -54,7 +54,7 @@ def checkpoint(note, vkey):
     text, signatures = note.rsplit("\n\n", 1)
     text += "\n"
     signed = False
-    for line in signatures.splitlines():
+    for line in signatures.removesuffix("\n").split("\n"):
         dash, signer, blob = line.split(" ")
         need(dash == "\u2014", "a line of signatures does not begin with a dash")
         blob = b64(blob)
@@ -65,8 +65,8 @@ def checkpoint(note, vkey):
                 raise Refused("the signature is wrong") from error
             signed = True
     need(signed, "the log did not sign it")
-    lines = text.splitlines()
-    need(len(lines) >= 3 and lines[0] == name and str(int(lines[1])) == lines[1], "no checkpoint of this log")
+    lines = text.removesuffix("\n").split("\n")
+    need(len(lines) >= 3 and lines[0] == name and lines[1].isdecimal() and str(int(lines[1])) == lines[1], "no checkpoint of this log")
     root = b64(lines[2])
     need(len(root) == 32, "the root is not 32 bytes")
     return int(lines[1]), root
@@ -74,7 +74,7 @@ def checkpoint(note, vkey):
 
 def root_from(leaf, index, size, path):
     """RFC 9162, section 2.1.3.2."""
-    need(index < size, "the leaf is not in a tree of this size")
+    need(0 <= index < size, "the leaf is not in a tree of this size")
     at, last, node = index, size - 1, hashlib.sha256(b"\0" + leaf).digest()
     for sibling in path:
         need(last > 0, "the path is too long")
@@ -137,5 +137,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         print(json.dumps(main(*sys.argv[1:])))
-    except (Refused, ValueError, KeyError, TypeError) as error:
+    except (Refused, ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         sys.exit(f"does not hold: {error}")

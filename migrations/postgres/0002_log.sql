@@ -14,11 +14,16 @@ DO $$ BEGIN
     IF NOT pg_has_role(current_user, 'sayso_service', 'USAGE') THEN
         EXECUTE format('GRANT sayso_service TO %I', current_user);
     END IF;
-EXCEPTION WHEN unique_violation THEN NULL;
+EXCEPTION
+    WHEN unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'an administrator of the server must run: GRANT sayso_service TO %', quote_ident(current_user);
 END $$;
-DO $$ BEGIN
+DO $$ DECLARE own RECORD; BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO sayso_service', current_schema());
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO sayso_service', current_schema());
+    FOR own IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tableowner = current_user LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO sayso_service', own.tablename);
+    END LOOP;
 END $$;
 REVOKE UPDATE, DELETE ON event, tree_node FROM sayso_service;
 GRANT UPDATE (subject, body) ON event TO sayso_service;

@@ -30,6 +30,10 @@ impl Blind<'_> {
     pub fn request(self, key: &str, body: &[u8]) -> [u8; 32] {
         self.digest("request", &[key, &hex::encode(sha256(body))])
     }
+    /// Hides the first half of a reference behind its second, which is random: each caller gets another one for the same thing.
+    pub fn reference(self, salt: &[u8]) -> [u8; 32] {
+        self.digest("reference", &[&hex::encode(salt)])
+    }
     /// Of a mailed code for one purpose and address.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

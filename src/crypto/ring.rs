@@ -87,7 +87,10 @@ impl KeyRing {
     pub fn load(data: &Path) -> Result<Self, RingError> {
         let path = Self::path(data);
         match fs::read(&path) {
-            Ok(bytes) => Self::decode(&bytes).ok_or(RingError::Damaged(path)),
+            Ok(bytes) => {
+                let _a_first_start_was_killed = fs::remove_file(path.with_extension("part"));
+                Self::decode(&bytes).ok_or(RingError::Damaged(path))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(RingError::Missing(path)),
             Err(source) => Err(RingError::File { path, source }),
         }

@@ -1,5 +1,5 @@
-//! Whether an event may follow what a person's events said before it. The service asks these questions when it records; an
-//! auditor asks them again of the whole log, so both must come to the same answer.
+//! Whether an event may follow what a person's events said before it: an auditor asks it of the whole log. What the service refuses
+//! to record is written by itself where it is refused, so that neither takes over a mistake of the other.
 
 use std::collections::BTreeMap;
 

@@ -46,7 +46,12 @@ fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
         let Some(hop) = hops.next().and_then(address) else { break };
         from = hop;
     }
-    match from {
+    network(from)
+}
+
+/// What counts as one caller: an IPv4 address, or the first half of an IPv6 address.
+pub(super) fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
         IpAddr::V6(long) => IpAddr::V6((long.to_bits() >> 64 << 64).into()),
         short @ IpAddr::V4(_) => short,
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::Service;
 
+use super::callers::network;
 use super::{Shared, router};
 use crate::limits;
 use crate::worker;
@@ -76,7 +77,11 @@ async fn accept(listener: TcpListener, app: Shared, mut stopped: watch::Receiver
     let by_address = ByAddress::default();
     let open = GracefulShutdown::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let place = tokio::select! {
+            () = told(&mut stopped) => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let Ok(place) = place else { break };
         let (stream, from) = tokio::select! {
             () = told(&mut stopped) => break,
             taken = listener.accept() => match taken {
@@ -116,9 +121,11 @@ struct Counted(ByAddress, IpAddr);
 impl ByAddress {
     /// Counts one more, unless the address has its share.
     fn take(&self, from: IpAddr, proxies: &[IpAddr]) -> Option<Counted> {
+        let trusted = proxies.contains(&from.to_canonical());
+        let from = network(from);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(from).or_default();
-        if *count >= limits::CONNECTIONS_PER_ADDRESS_MAX && !proxies.contains(&from.to_canonical()) {
+        if *count >= limits::CONNECTIONS_PER_ADDRESS_MAX && !trusted {
             return None;
         }
         *count += 1;

@@ -163,7 +163,10 @@ impl App {
         let head = self.head(tx).await?;
         let row = self.account_code(tx, v).await?.ok_or(ServiceError::BadCredentials)?;
         tx.delete_code(&blind, &row.what).await?;
-        let owner = tx.owner_of(&blind).await?;
+        let owner = self.living(tx, &blind).await?;
+        if row.adult == Adult::Yes && owner.is_none() && tx.owner_of(&blind).await?.is_some() {
+            return Err(ServiceError::BadCredentials); // being erased: the address is free again in a moment
+        }
         let said = Act::Registered { adult: row.adult, assurance: Assurance::SelfDeclared };
         let latched = tx.suppression(digest).await? == Some(Whom::Child) && !crate::mutant::on("latch_forgets");
         if row.adult != Adult::Yes {

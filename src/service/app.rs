@@ -134,13 +134,17 @@ impl App {
             app.goes_on().await?;
             app.begin_log().await?;
         }
-        app.take_up().await?;
+        if access == Access::Serve {
+            app.take_up().await?;
+        }
         if access == Access::Serve {
             app.goes_on().await?;
         }
         let operator_secret = if access == Access::Serve { app.first_acts().await? } else { None };
-        if access == Access::Serve {
-            app.keep_checkpoint().await?;
+        if access == Access::Serve
+            && let Err(error) = app.keep_checkpoint().await
+        {
+            tracing::error!(%error, "the checkpoint was not kept; the worker tries again");
         }
         Ok(Boot { app, operator_secret })
     }
@@ -188,7 +192,13 @@ impl App {
         let key = parse_vkey(&self.log_vkey()).map_err(BootError::Origin)?;
         let checkpoint = verify(&head.checkpoint, &key).map_err(|_| BootError::ForeignRing)?;
         let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
-        if size == head.seq.0 { Ok(()) } else { Err(StoreError::Corrupt("log_head").into()) }
+        if size != head.seq.0 {
+            return Err(StoreError::Corrupt("log_head").into());
+        }
+        let unread = self.store.read_tx(&(), |tx, ()| Box::pin(tx.own_events_without_body())).await?;
+        let old =
+            "it was made by a version before the first release: begin anew, with an empty data folder and database";
+        if unread == 0 { Ok(()) } else { Err(StoreError::Schema(old.into()).into()) }
     }
 }
 

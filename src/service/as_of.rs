@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::record::{Person, open_event};
 use super::{App, ClientCaller, PersonCaller, Receipt, ServiceError};
-use crate::domain::{Act, Adult, Day, Event, Micros, PublishedNotice, Seq, Triple, as_of};
+use crate::domain::{Act, Adult, Event, Micros, PublishedNotice, Seq, Triple, as_of};
 use crate::ident::Identifier;
-use crate::ids::Subject;
 use crate::store::{StoreError, Tx};
 
 /// Longest reason of an auditor, in bytes.
 const REASON_BYTES_MAX: usize = 500;
-const PAGE: i64 = 1_000;
+/// Most events that one answer proves.
+const PROOFS_MAX: usize = 100;
 
 /// At which time, as known at which; now, where nothing is said.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,7 +70,10 @@ pub struct AsOfView {
     pub erased: bool,
     /// What was in force; nothing while any of these stood in the way.
     pub in_force: Vec<InForce>,
-    /// Every event that had been recorded by then: whoever folds them comes to the same.
+    /// How many older events are not listed below; `GET /v1/me/receipts/{seq}` has the receipt of each.
+    pub older_events: usize,
+    /// The newest events that had been recorded by then, with their proofs. Folding those that were said by `as_of`, oldest first
+    /// and the older ones before them, gives the same.
     pub stood_on: Vec<Proved>,
 }
 
@@ -110,7 +113,7 @@ impl App {
             .await
     }
 
-    /// The same for an auditor, who must say why. It is recorded first: a look that cannot be recorded does not happen.
+    /// The same for an auditor, who must say why. It is on disk first: a look that cannot be recorded does not happen.
     ///
     /// # Errors
     /// For an empty or overlong reason, and for the database.
@@ -125,22 +128,26 @@ impl App {
             return Err(ServiceError::invalid("reason", "1 to 500 bytes on one line; the person will read it"));
         }
         let act = Act::Audited { auditor: auditor.id.clone(), reason: reason.to_owned() };
-        self.act(idempotency, &(self, look, act), |tx, (app, look, act)| Box::pin(app.look_in(tx, look, act))).await
+        let input = (self, look, act);
+        let looked = self.act(idempotency, &input, |tx, (app, look, act)| {
+            Box::pin(async move {
+                let head = app.head(tx).await?;
+                let Some(subject) = app.living(tx, &app.blind(&look.identifier)).await? else {
+                    return Ok((app.record_unkept(tx, head, act.clone()).await?, None));
+                };
+                let mut person = app.person(tx, &subject).await?;
+                Ok((app.record(tx, head, &mut person, act.clone()).await?, Some(subject)))
+            })
+        });
+        let receipt = looked.await?.receipt;
+        let found = self.store.read_tx(&(self, look), |tx, (app, look)| Box::pin(app.find(tx, look))).await?;
+        Ok(LookView { receipt, found })
     }
 
-    async fn look_in(&self, tx: &mut Tx, look: &Look, act: &Act) -> Result<(LookView, Option<Subject>), ServiceError> {
-        // Proofs are made for the log as it is before this look, so they come before its place in the order is taken.
-        let Some(subject) = self.living(tx, &self.blind(&look.identifier)).await? else {
-            let head = self.head(tx).await?;
-            let done = self.record_unkept(tx, head, act.clone()).await?;
-            return Ok((LookView { receipt: done.receipt, found: None }, None));
-        };
+    async fn find(&self, tx: &mut Tx, look: &Look) -> Result<Option<AsOfView>, ServiceError> {
+        let Some(subject) = self.living(tx, &self.blind(&look.identifier)).await? else { return Ok(None) };
         let person = self.person(tx, &subject).await?;
-        let found = Some(self.view_as_of(tx, &person, look.time).await?);
-        let head = self.head(tx).await?;
-        let mut person = self.person(tx, &subject).await?;
-        let done = self.record(tx, head, &mut person, act.clone()).await?;
-        Ok((LookView { receipt: done.receipt, found }, Some(subject)))
+        self.view_as_of(tx, &person, look.time).await.map(Some)
     }
 
     async fn view_as_of(&self, tx: &mut Tx, person: &Person, time: PointInTime) -> Result<AsOfView, ServiceError> {
@@ -157,8 +164,10 @@ impl App {
             notice_version: grant.notice_version,
             valid_until_us: grant.valid_until,
         });
+        let counted: Vec<_> = events.into_iter().filter(|(_, event)| event.at <= known).collect();
+        let older = counted.len().saturating_sub(PROOFS_MAX);
         let mut stood_on = Vec::new();
-        for (seq, event) in events.into_iter().filter(|(_, event)| event.at <= known) {
+        for (seq, event) in counted.into_iter().skip(older) {
             let receipt = self.receipt_in(tx, seq, |_| Some(&person.key.sealing)).await?;
             stood_on.push(Proved { seq, event, receipt });
         }
@@ -171,26 +180,21 @@ impl App {
             latched: standing.latched,
             erased: standing.erased,
             in_force: in_force.collect(),
+            older_events: older,
             stood_on,
         })
     }
 
     /// Every material notice with the time of its publication, from the log itself.
     async fn material_notices(&self, tx: &mut Tx) -> Result<Vec<PublishedNotice>, ServiceError> {
-        let (mut notices, mut after) = (Vec::new(), Seq(0));
-        loop {
-            let days = (Day(i64::MIN), Day(i64::MAX));
-            let rows = tx.audit_events(after, Some("notice_published"), days, PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(notices) };
-            after = last.seq;
-            for row in rows {
-                let sealed = row.body.ok_or(StoreError::Corrupt("event"))?;
-                let (_, body) = open_event(row.seq, &sealed, &self.ring.service)?;
-                let event: Event = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
-                if let Act::NoticePublished { purpose, version, material: true, .. } = event.act {
-                    notices.push(PublishedNotice { purpose, version, at: event.at });
-                }
+        let mut notices = Vec::new();
+        for (seq, sealed) in tx.own_events("notice_published").await? {
+            let (_, body) = open_event(seq, &sealed, &self.ring.service)?;
+            let event: Event = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
+            if let Act::NoticePublished { purpose, version, material: true, .. } = event.act {
+                notices.push(PublishedNotice { purpose, version, at: event.at });
             }
         }
+        Ok(notices)
     }
 }

@@ -133,10 +133,13 @@ impl App {
         if removed.iter().any(|job| job.subject.is_some()) {
             self.store.storage_pass().await?;
         }
+        let any = !removed.is_empty();
         for job in removed {
             outcome = outcome.and(self.finish(job).await);
         }
-        self.store.empty_write_ahead_log().await?;
+        if any {
+            self.store.empty_write_ahead_log().await?;
+        }
         outcome
     }
 
@@ -151,6 +154,9 @@ impl App {
     /// member's.
     async fn certify(&self, tx: &mut Tx, job: &JobRow) -> Result<(), ServiceError> {
         let head = self.head(tx).await?;
+        if tx.job(&job.reference).await?.is_none_or(|now| now.step == JobStep::Done) {
+            return Err(ServiceError::Conflict("certificate of this erasure"));
+        }
         let finished = Some(head.recorded);
         let act = Act::ErasureCompleted {
             reference: job.reference.to_string(),
@@ -175,6 +181,8 @@ impl App {
             .store
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
+                    // As it stands now: another process may have been at it.
+                    let job = &tx.job(&job.reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
                     let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
                     let mut events: BTreeMap<String, u64> = serde_json::from_str(&job.events)?;
                     for (kind, times) in tx.kinds_of(subject).await? {

@@ -1,5 +1,8 @@
 //! The last checkpoint, kept beside the database and not in it: a database that is older, or was rewritten, is refused. A
 //! restored backup would bring back consent that was withdrawn and people who were erased (N27).
+//!
+//! It is a file in the data folder. Whoever restores that folder as a whole restores the file with it, and whoever removes it is
+//! warned and no more: then only somebody who kept a checkpoint or a receipt elsewhere (`sayso verify log --checkpoint`) can tell.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -22,7 +25,7 @@ pub enum RolledBack {
     #[error(
         "the database ends with event {found}, but this service has signed event {kept} (`{path}`): it is an older copy, or it \
          was emptied. With it consent that was withdrawn and people who were erased would come back. Use a copy that is at \
-         least as new. If there is none, begin anew: an empty database, a new key ring and a new `log_origin`"
+         least as new. If there is none, begin anew: an empty database, a new, empty data folder and a new `log_origin`"
     )]
     Older {
         /// Events in the database.
@@ -59,6 +62,9 @@ impl App {
 
     /// Whether the database goes on from what was kept.
     pub(super) async fn goes_on(&self) -> Result<(), BootError> {
+        if !self.kept_file().exists() {
+            tracing::warn!("no checkpoint was kept in the data folder: an older database would not be noticed");
+        }
         Ok(self.store.read_tx(self, |tx, app| Box::pin(app.goes_on_in(tx))).await??)
     }
 
@@ -78,17 +84,28 @@ impl App {
         Ok(if same { Ok(()) } else { Err(RolledBack::Rewritten(kept.size, self.kept_file())) })
     }
 
-    /// Keeps the newest checkpoint. Done a moment after each act, so that a crash keeps one that is a little older.
+    /// Keeps the newest checkpoint. Done a moment after each act, so that a crash keeps one that is a little older. What was kept
+    /// is only ever replaced by what goes on from it.
     ///
     /// # Errors
-    /// When the database or the data folder does not answer.
+    /// When the database or the data folder does not answer, or the database was replaced by another under the running service.
     pub async fn keep_checkpoint(&self) -> Result<(), ServiceError> {
-        let note = self.checkpoint().await?;
         let path = self.kept_file();
+        let note = self.checkpoint().await?;
         if fs::read_to_string(&path).is_ok_and(|kept| kept == note) {
             return Ok(());
         }
-        let partial = path.with_extension("part");
+        let (goes_on, note) = self
+            .store
+            .read_tx(self, |tx, app| {
+                Box::pin(async move { Ok::<_, ServiceError>((app.goes_on_in(tx).await?, tx.head().await?.checkpoint)) })
+            })
+            .await?;
+        if let Err(error) = goes_on {
+            self.store.close().await; // from here on everything answers 503: nothing may be allowed by an older database
+            return Err(ServiceError::Broken(error.into()));
+        }
+        let partial = path.with_extension(format!("{}.part", std::process::id()));
         let mut file = fs::File::create(&partial)?;
         file.write_all(note.as_bytes())?;
         file.sync_all()?;

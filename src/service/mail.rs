@@ -128,10 +128,17 @@ fn remove_files(data: &Path, goes: impl Fn(&str, Micros) -> bool) -> Result<(), 
     };
     for entry in entries {
         let entry = entry?;
-        let modified = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let meta = match entry.metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue, // whoever forwards mails was faster
+            meta => meta?,
+        };
+        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let modified = Micros(i64::try_from(modified.as_micros()).unwrap_or(i64::MAX));
         if entry.file_name().to_str().is_some_and(|name| goes(name, modified)) {
-            fs::remove_file(entry.path())?;
+            match fs::remove_file(entry.path()) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

@@ -35,6 +35,8 @@ pub(super) struct Person {
 }
 
 const NONCE_BYTES: usize = 32;
+/// Stands where the opening of an event was not kept.
+const UNKEPT: &[u8] = b"the opening went into the receipt alone";
 
 impl App {
     pub(super) async fn key_of(&self, tx: &mut Tx, subject: &Subject) -> Result<SubjectKey, ServiceError> {
@@ -76,9 +78,12 @@ impl App {
         Ok(head)
     }
 
-    /// Records an act of nobody we know: its opening goes into the receipt and is not kept.
+    /// Records an act of nobody we know: its opening goes into the receipt and is not kept. In its place stands a sealed word that
+    /// says so, the same for all: a body that is missing was removed.
     pub(super) async fn record_unkept(&self, tx: &mut Tx, head: Head, act: Act) -> Result<Done, ServiceError> {
-        let (prepared, _) = self.prepare(&head, None, None, act)?;
+        let (mut prepared, _) = self.prepare(&head, None, None, act)?;
+        let row = head.seq.0.to_be_bytes();
+        prepared.row.body = Some(seal(&self.ring.service, &event_place(&row), UNKEPT, &self.entropy)?);
         self.append(tx, head, prepared).await
     }
 
@@ -188,6 +193,12 @@ async fn write_standing(
 
 fn event_place(row: &[u8]) -> Place<'_> {
     Place { table: "event", column: "body", row }
+}
+
+/// Whether this is the word that stands where an opening was not kept.
+pub(super) fn is_unkept(seq: Seq, sealed: &[u8], key: &Key) -> bool {
+    let row = seq.0.to_be_bytes();
+    open(key, &event_place(&row), sealed).is_ok_and(|plain| plain.as_slice() == UNKEPT)
 }
 
 /// Nonce and body of a sealed event.

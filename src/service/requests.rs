@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send};
 use super::{App, ErasureStarted, ErasureView, Export, ServiceError};
+use crate::crypto::Blind;
 use crate::domain::{Act, Adult, Seq};
 use crate::ident::Identifier;
 use crate::ids::{Reference, Subject};
@@ -88,12 +89,37 @@ impl App {
                 Box::pin(async move {
                     let (digest, reference) = (Some(*digest), *reference);
                     let send = Send { to, what: what.code(), adult: Adult::Unknown, digest, reference };
-                    Ok((Requested { reference: app.send_code(tx, send).await? }, None))
+                    let kept = app.send_code(tx, send).await?;
+                    Ok((Requested { reference: app.handed_out(&kept, reference.as_bytes()) }, None))
                 })
             })
             .await?;
         self.hand_over().await;
         Ok(answer)
+    }
+
+    /// The reference of a code as one caller gets it. Two who ask about one address get two that lead to the same code, so
+    /// that nobody sees from theirs whether anybody else asked, or used it.
+    fn handed_out(&self, kept: &Reference, salt: &[u8; 16]) -> Reference {
+        let (_, salt) = salt.split_at(8);
+        self.masked(kept.as_bytes(), salt)
+    }
+
+    /// What [`App::handed_out`] was given. Of a reference that we never gave it is one that nothing is kept under.
+    fn kept_reference(&self, given: &Reference) -> Reference {
+        let (_, salt) = given.as_bytes().split_at(8);
+        let mut kept = *self.masked(given.as_bytes(), salt).as_bytes();
+        kept.iter_mut().skip(8).for_each(|byte| *byte = 0);
+        Reference::new(kept)
+    }
+
+    /// The first half under a mask made of the salt, and the salt.
+    fn masked(&self, from: &[u8; 16], salt: &[u8]) -> Reference {
+        let mask = Blind(&self.ring.service).reference(salt);
+        let half = from.iter().zip(mask).take(8).map(|(byte, mask)| byte ^ mask);
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(half.chain(salt.iter().copied())).for_each(|(to, from)| *to = from);
+        Reference::new(bytes)
     }
 
     /// Takes the code and answers.
@@ -117,7 +143,9 @@ impl App {
             Confirmed::Wrong => Err(ServiceError::BadCredentials),
             Confirmed::Erasure { started, blind } => {
                 let _no_mail_meanwhile = self.outbox.lock().await;
-                self.remove_mail_files(blind.as_slice())?;
+                if let Err(error) = self.remove_mail_files(blind.as_slice()) {
+                    tracing::error!(%error, "a mail with a used code stays until it is a day old");
+                }
                 Ok(Answer::Erasure(started))
             }
             Confirmed::Access { found, opted_out } => {
@@ -160,7 +188,8 @@ impl App {
         reference: &Reference,
         code: &SecretText,
     ) -> Result<Confirmed, ServiceError> {
-        let rows: Vec<CodeRow> = tx.code_by_reference(reference).await?.into_iter().collect();
+        let kept = self.kept_reference(reference);
+        let rows: Vec<CodeRow> = tx.code_by_reference(&kept).await?.into_iter().collect();
         let Some(row) = self.fitting(tx, rows, code.expose()).await? else { return Ok(Confirmed::Wrong) };
         let Some(digest) = row.digest else { return Ok(Confirmed::Wrong) };
         tx.delete_code(&row.blind, &row.what).await?;

@@ -76,6 +76,8 @@ sql! {
     EVENT(1) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq = $1";
     LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
     AUDIT_EVENTS(5) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq > $1 AND (CAST($2 AS TEXT) IS NULL OR e.kind = $2) AND e.day >= $3 AND e.day <= $4 ORDER BY e.seq LIMIT $5";
+    OWN_EVENTS(1) = "SELECT seq, body FROM event WHERE kind = $1 AND subject IS NULL AND body IS NOT NULL ORDER BY seq";
+    OWN_WITHOUT_BODY(0) = "SELECT count(*) FROM event WHERE kind = 'notice_published' AND body IS NULL";
     EVENT_COUNTS(2) = "SELECT day, kind, count(*) FROM event WHERE day >= $1 AND day <= $2 GROUP BY day, kind ORDER BY day, kind";
     NODES(3) = "SELECT level, place, hash FROM tree_node WHERE level = $1 AND place >= $2 AND place <= $3 ORDER BY place";
     COUNT_NODES(0) = "SELECT count(*) FROM tree_node";
@@ -183,6 +185,17 @@ impl Tx {
         let rows: Vec<LeafColumns> = on!(self, c => sqlx::query_as(AUDIT_EVENTS).bind(after.0).bind(kind)
             .bind(days.0.0).bind(days.1.0).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(leaf).collect()
+    }
+
+    /// What the service itself did of one kind, sealed, in order.
+    pub async fn own_events(&mut self, kind: &str) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>)> = on!(self, c => sqlx::query_as(OWN_EVENTS).bind(kind).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(seq, body)| (Seq(seq), body)).collect())
+    }
+
+    /// How many notices were published whose event cannot be opened.
+    pub async fn own_events_without_body(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(OWN_WITHOUT_BODY).fetch_one(c).await)?)
     }
 
     /// How many events of each kind there are on each day between two, both included.

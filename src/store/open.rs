@@ -1,6 +1,7 @@
 //! Opening a database: the right settings, one server for a file, the schema as the data map says.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,9 @@ impl Store {
         };
         if access == Access::Serve {
             // SQLite would make it readable for everybody; its companions take their mode from it.
-            private_file().create(true).truncate(false).open(&file).map_err(|e| StoreError::Unavailable(e.into()))?;
+            let made = private_file().create(true).truncate(false).open(&file);
+            made.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)))
+                .map_err(|e| StoreError::Unavailable(e.into()))?;
         }
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -164,15 +167,24 @@ impl Store {
     pub async fn empty_write_ahead_log(&self) -> Result<(), StoreError> {
         let Self::Sqlite { writer, .. } = self else { return Ok(()) };
         for _ in 0..50 {
-            let (busy, _, _): (i64, i64, i64) =
-                sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(writer).await?;
-            if busy == 0 {
+            if checkpointed(writer).await? {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(StoreError::Contention(50))
     }
+}
+
+/// Tries once, without waiting for readers: while it waited no other act could be written.
+async fn checkpointed(writer: &SqlitePool) -> Result<bool, StoreError> {
+    let mut connection = writer.acquire().await?;
+    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
+    let tried: Result<(i64, i64, i64), sqlx::Error> =
+        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    let restore = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY.as_millis()));
+    sqlx::query(restore).execute(&mut *connection).await?;
+    Ok(tried?.0 == 0)
 }
 
 fn lock(data: &Path) -> Result<File, StoreError> {

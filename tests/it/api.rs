@@ -14,3 +14,4 @@ mod secrets;
 mod shared;
 mod surface;
 mod tables;
+mod verifying;

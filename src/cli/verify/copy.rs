@@ -8,6 +8,8 @@ use crate::domain::Seq;
 use crate::log::{Checkpoint, Frontier, Hash, Leaf, TILE_WIDTH, Tile, VerifierKey, entries, hash_leaf, verify};
 use crate::service::{Finding, Report};
 
+const CHECKPOINT: &str = "checkpoint";
+
 /// Where the pieces of the log come from.
 enum Pieces<'a> {
     Address { client: reqwest::Client, url: String, keep: Option<&'a Path> },
@@ -22,12 +24,22 @@ pub(in super::super) async fn from_address(
     keep: Option<&Path>,
 ) -> Result<Report, CliError> {
     let url = format!("{}/v1/log", url.trim_end_matches('/'));
-    check(&Pieces::Address { client: output::client()?, url, keep }, key, older).await
+    let mut older = older.to_vec();
+    if let Some(kept) = keep.and_then(|folder| fs::read_to_string(folder.join(CHECKPOINT)).ok()) {
+        older.push(verify(&kept, key).map_err(|e| CliError::Usage(format!("the checkpoint in `--keep`: {e}")))?);
+    }
+    let pieces = Pieces::Address { client: output::client()?, url, keep };
+    let (report, note) = check(&pieces, key, &older).await?;
+    if let Some(folder) = keep.filter(|_| report.findings.is_empty()) {
+        let made = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(CHECKPOINT), note));
+        made.map_err(|source| CliError::File { path: folder.into(), source })?;
+    }
+    Ok(report)
 }
 
 /// A copy of the log in a folder.
 pub(super) async fn from_folder(folder: &Path, key: &VerifierKey, older: &[Checkpoint]) -> Result<Report, CliError> {
-    check(&Pieces::Folder(folder), key, older).await
+    Ok(check(&Pieces::Folder(folder), key, older).await?.0)
 }
 
 impl Pieces<'_> {
@@ -41,7 +53,7 @@ impl Pieces<'_> {
                 let failed = |e: reqwest::Error| CliError::Remote(e.without_url().to_string());
                 let answer = client.get(format!("{url}/{path}")).send().await.map_err(failed)?;
                 let bytes = answer.error_for_status().map_err(failed)?.bytes().await.map_err(failed)?.to_vec();
-                if let Some(folder) = keep {
+                if let Some(folder) = keep.filter(|_| path != CHECKPOINT) {
                     store(&folder.join(path), &bytes)?;
                 }
                 Ok(bytes)
@@ -50,7 +62,13 @@ impl Pieces<'_> {
     }
 }
 
+/// A full tile never changes: one that differs from what was kept proves that the log was rewritten, and is not overwritten.
 fn store(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let partial = path.parent().is_some_and(|folder| folder.extension().is_some_and(|end| end == "p"));
+    if !partial && fs::read(path).is_ok_and(|kept| kept != bytes) {
+        let what = format!("`{}` was kept and is different now: the log was rewritten", path.display());
+        return Err(CliError::Remote(what));
+    }
     let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, bytes));
     made.map_err(|source| CliError::File { path: path.into(), source })
 }
@@ -61,8 +79,9 @@ struct Walk<'a> {
     older: &'a [Checkpoint],
 }
 
-async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> Result<Report, CliError> {
-    let note = String::from_utf8(pieces.get("checkpoint").await?)
+/// Returns the checkpoint too.
+async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> Result<(Report, String), CliError> {
+    let note = String::from_utf8(pieces.get(CHECKPOINT).await?)
         .map_err(|_| CliError::Remote("the checkpoint is not in UTF-8".into()))?;
     let checkpoint = verify(&note, key).map_err(|e| CliError::Remote(e.to_string()))?;
     let size = i64::try_from(checkpoint.size).map_err(|_| CliError::Remote("the checkpoint's size".into()))?;
@@ -89,7 +108,7 @@ async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> 
         let what = format!("a checkpoint over {} events exists: the log was cut or is an older copy", missing.size);
         walk.find(None, &what);
     }
-    Ok(walk.report)
+    Ok((walk.report, note))
 }
 
 impl Walk<'_> {
@@ -126,7 +145,11 @@ impl Walk<'_> {
     }
 
     fn compare_older(&mut self) {
-        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let size = self.frontier.size();
+        if self.older.iter().all(|older| older.size != size) {
+            return;
+        }
+        let root = self.frontier.root();
         if self.older.iter().any(|older| older.size == size && older.root != root) {
             self.find(Some(size), "the log up to this event is not what an older checkpoint signed: it was rewritten");
         }

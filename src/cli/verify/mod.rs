@@ -75,6 +75,7 @@ impl Log {
                 let key = key(vkey)?;
                 copy::from_folder(folder, &key, &older(&self.checkpoint, &key)?).await?
             }
+            (_, _, Some(_)) => return Err(CliError::Usage("`--vkey` needs `--url` or `--folder`".into())),
             _ => local(&self.place, &self.checkpoint).await?,
         };
         if self.json {
@@ -117,26 +118,23 @@ async fn local(place: &Place, checkpoints: &[PathBuf]) -> Result<Report, CliErro
 
 fn print(report: &Report, outside: bool) -> Result<(), CliError> {
     output::line(&format!("{} events", report.size))?;
-    output::line(&format!("{} older checkpoints: the log begins with what each signed", report.checkpoints))?;
+    output::line(&format!("{} older checkpoints compared", report.checkpoints))?;
     if outside {
-        output::line("checked: every leaf against the tree, the tree against the signed checkpoint")?;
+        output::line("looked at: every leaf against the tree, the tree against the signed checkpoint")?;
         output::line(
             "not checked from outside: what the leaves commit to, and standings; that needs the database and its keys",
         )?;
     } else {
+        output::line(&format!("{} bodies opened, against their leaves and what came before", report.opened))?;
         output::line(&format!(
-            "{} bodies opened; each fits its leaf and could follow the ones before it",
-            report.opened
-        ))?;
-        output::line(&format!(
-            "{} are of callers without an account, or erased: only their leaf was checked",
+            "{} events erased or of callers without an account: only their leaf",
             report.sealed_off
         ))?;
-        output::line(&format!("{} people: their standing is what their events say", report.people))?;
-        output::line(&format!("{} edges, each under two live grants", report.edges))?;
+        output::line(&format!("{} people, their standings against what their events say", report.people))?;
+        output::line(&format!("{} edges, against two live grants each", report.edges))?;
         output::line(
-            "not checked: opt-outs of people without an account and pairwise ids, which no event repeats; whether a grant was \
-             in force when an edge that is gone was made",
+            "not checked, because no event repeats it: opt-outs of people without an account, pairwise ids, secrets, passwords and \
+             log-ins, removed identifiers, what a recipient is registered for; whether an edge that is gone once had grants",
         )?;
     }
     for finding in &report.findings {

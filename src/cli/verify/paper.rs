@@ -80,6 +80,9 @@ async fn still_there(url: &str, key: &VerifierKey, old: &Checkpoint) -> Result<(
     let note = client.get(format!("{url}/v1/log/checkpoint")).send().await.map_err(failed)?;
     let note = note.error_for_status().map_err(failed)?.text().await.map_err(failed)?;
     let new = verify(&note, key).map_err(|e| CliError::Remote(e.to_string()))?;
+    if new.size < old.size {
+        return Err(CliError::Remote("its log is shorter than the one that this receipt signs: it was cut".into()));
+    }
     let query = format!("{url}/v1/log/proof/consistency?from={}&to={}", old.size, new.size);
     let proof = client.get(query).send().await.map_err(failed)?.error_for_status().map_err(failed)?;
     let proof: Proof = proof.json().await.map_err(failed)?;

@@ -9,20 +9,6 @@ use crate::domain::{Act, Event, Published, Purpose};
 use crate::ids::Subject;
 use crate::store::{JobStep, LeafRow, Tx};
 
-/// Kinds of which every event is somebody's: without a body, its owner was erased. The others may be of a caller without an
-/// account, whose openings are not kept.
-const OWNED: [&str; 10] = [
-    "granted",
-    "refused",
-    "withdrawn",
-    "revoked",
-    "expired",
-    "held",
-    "released",
-    "identifier_proved",
-    "topic_decided",
-    "exported",
-];
 /// Kinds whose opening the service keeps for good.
 const OWN: [&str; 4] = ["notice_published", "client_registered", "client_disabled", "erasure_completed"];
 
@@ -42,6 +28,10 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    pub(super) fn unkept(&mut self, row: &LeafRow) {
+        self.erasures += u64::from(row.kind == "erased");
+    }
+
     pub(super) fn sealed_off(&mut self, row: &LeafRow) {
         self.erasures += u64::from(row.kind == "erased");
         self.sealed_off.entry(row.kind.clone()).or_insert((0, row.seq)).0 += 1;
@@ -103,6 +93,10 @@ impl App {
             walk.find(folded.seq, "the standing of this event's owner is not what their events say");
         }
         walk.facts.erasures += u64::from(folded.standing.erased);
+        let topics: BTreeMap<_, _> = tx.topics(subject).await?.into_iter().collect();
+        if topics != folded.topics {
+            walk.find(folded.seq, "a topic that this event's owner accepted or rejected was changed");
+        }
         let found = self.identifiers_of(tx, subject).await;
         let same = |(row, identifier): &(crate::store::IdentifierRow, _)| row.blind == self.blind(identifier);
         if !found.is_ok_and(|identifiers| identifiers.iter().all(same)) {
@@ -169,9 +163,9 @@ async fn check_erasures(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError
         let taken = walk.facts.unlinked.get(&kind).copied().unwrap_or_default();
         if OWN.contains(&kind.as_str()) {
             walk.find(Some(first), "what an operator or the service did can no longer be opened: its body was removed");
-        } else if times < taken || (OWNED.contains(&kind.as_str()) && times != taken) {
+        } else if times != taken {
             let what = format!(
-                "{times} events of the kind `{kind}` have no owner, the first here, but erasures took {taken}: one was removed without an erasure"
+                "{times} events of the kind `{kind}` have lost their body, the first here, but erasures took {taken}: one was removed without an erasure"
             );
             walk.find(Some(first), &what);
         }

@@ -11,7 +11,7 @@ use facts::Facts;
 
 use serde::Serialize;
 
-use super::record::open_event;
+use super::record::{is_unkept, open_event};
 use super::{App, ServiceError};
 use crate::crypto::SubjectKey;
 use crate::domain::{Day, Event, History, Micros, Seq, lawful};
@@ -48,7 +48,7 @@ pub struct Report {
 }
 
 const PAGE: i64 = 1_000;
-/// More findings than anybody reads.
+/// More findings than anybody reads: the lowest are shown.
 const FINDINGS_MAX: usize = 100;
 
 #[derive(Default)]
@@ -105,10 +105,10 @@ impl App {
         loop {
             let rows = tx.leaves(Seq(next), PAGE).await?;
             let Some(last) = rows.last() else { break };
-            let following = last.seq.0 + 1;
+            let Some(following) = last.seq.0.checked_add(1) else { break };
             for row in &rows {
                 walk.missing(next, row.seq.0);
-                next = row.seq.0 + 1;
+                next = row.seq.0.saturating_add(1);
                 self.check_leaf(tx, &mut walk, row).await?;
             }
             check_nodes(tx, &mut walk).await?;
@@ -123,6 +123,8 @@ impl App {
         self.check_root(tx, &mut walk, &head).await?;
         self.check_people(tx, &mut walk).await?;
         self.check_facts(tx, &mut walk).await?;
+        walk.report.findings.sort_by_key(|finding| finding.seq.map_or(i64::MAX, |seq| seq.0));
+        walk.report.findings.truncate(FINDINGS_MAX);
         Ok(walk.report)
     }
 
@@ -139,6 +141,11 @@ impl App {
         walk.latest.0 = Some(row.day);
         let (subject, sealed) = match (row.subject, &row.body) {
             (Some(subject), Some(sealed)) => (subject, sealed),
+            (None, Some(sealed)) if is_unkept(row.seq, sealed, &self.ring.service) => {
+                walk.report.sealed_off += 1;
+                walk.facts.unkept(row);
+                return Ok(());
+            }
             (None, Some(sealed)) => {
                 match open_event(row.seq, sealed, &self.ring.service) {
                     Ok((nonce, body)) => walk.check_body(row, None, &nonce, &body),
@@ -195,9 +202,7 @@ impl App {
 
 impl Walk {
     fn find(&mut self, seq: Option<Seq>, what: &str) {
-        if self.report.findings.len() < FINDINGS_MAX {
-            self.report.findings.push(Finding { seq, what: what.into() });
-        }
+        self.report.findings.push(Finding { seq, what: what.into() });
     }
 
     fn push(&mut self, leaf: Hash) {
@@ -211,7 +216,11 @@ impl Walk {
 
     /// Whoever kept a checkpoint sees any change to what stood before it.
     fn compare_older(&mut self) {
-        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let size = self.frontier.size();
+        if self.older.iter().all(|older| older.size != size) {
+            return;
+        }
+        let root = self.frontier.root();
         let (reached, later) = std::mem::take(&mut self.older).into_iter().partition(|older| older.size == size);
         self.older = later;
         for older in Vec::from_iter::<Vec<Checkpoint>>(reached) {

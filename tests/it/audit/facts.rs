@@ -108,3 +108,31 @@ on_both!(a_certificate_says_what_went_and_holds_offline, |world| {
     assert!(kept.contains_key("event") && begun <= opened.event.at);
     assert!(!certificate.body.contains("example.org"));
 });
+
+// Whoever is in the database without the keys: no kind of event can lose its body unnoticed, whoever it was about.
+on_both!(no_kind_of_event_loses_its_body_unnoticed, |world| {
+    let members = community(&world, 4).await;
+    world.app.opt_out(&address("p2@example.org"), Whom::Oneself, None).await.unwrap();
+    world.app.erase(&members[3].caller, None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(findings(&world).await, []);
+    let kept = ask(&world, "SELECT CAST(seq AS TEXT) FROM event WHERE body IS NOT NULL ORDER BY seq").await;
+    assert!(kept.len() > 15);
+    tamper(&world, "CREATE TABLE honest AS SELECT seq, subject, body FROM event").await;
+    for seq in kept {
+        tamper(&world, &format!("UPDATE event SET subject = NULL, body = NULL WHERE seq = {seq}")).await;
+        let found = findings(&world).await;
+        assert!(found.iter().any(|(_, what)| what.contains("body")), "{seq}: {found:?}");
+        let back = format!("(SELECT h.{{}} FROM honest h WHERE h.seq = {seq})");
+        let (subject, body) = (back.replace("{}", "subject"), back.replace("{}", "body"));
+        tamper(&world, &format!("UPDATE event SET subject = {subject}, body = {body} WHERE seq = {seq}")).await;
+    }
+    assert_eq!(findings(&world).await, []);
+});
+
+on_both!(a_topic_that_was_turned_round_is_found, |world| {
+    let members = community(&world, 1).await;
+    world.app.decide_topic(&members[0].caller, &"music".parse().unwrap(), false, None).await.unwrap();
+    let (there, back) = ("UPDATE topic_choice SET accepted = 1", "UPDATE topic_choice SET accepted = 0");
+    says(&world, there, back, "topic").await;
+});

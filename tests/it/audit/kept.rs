@@ -169,3 +169,17 @@ on_both!(the_service_itself_can_neither_change_nor_remove_a_leaf, |world| {
     }
     assert_eq!(findings(&world).await, []);
 });
+
+// On PostgreSQL the database can be replaced under a service that runs.
+on_both!(a_database_that_is_replaced_under_the_service_stops_it, |world| {
+    community(&world, 1).await;
+    world.app.keep_checkpoint().await.unwrap();
+    let kept = std::fs::read(world.path().join("checkpoint")).unwrap();
+    let highest: i64 = ask(&world, "SELECT CAST(max(level) AS TEXT) FROM tree_node").await[0].parse().unwrap();
+    let changed = if world.db == Db::Sqlite { "randomblob(32)" } else { "sha256(hash)" };
+    tamper(&world, &format!("UPDATE tree_node SET hash = {changed} WHERE level = {highest} AND place = 0")).await;
+    world.app.opt_out(&address("one-more@example.org"), Whom::Oneself, None).await.unwrap();
+    assert!(world.app.keep_checkpoint().await.is_err());
+    assert_eq!(std::fs::read(world.path().join("checkpoint")).unwrap(), kept, "what was kept stays");
+    assert!(world.app.opt_out(&address("too-late@example.org"), Whom::Oneself, None).await.is_err(), "it went on");
+});

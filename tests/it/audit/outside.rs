@@ -121,6 +121,10 @@ on_both!(receipts_certificates_and_checkpoints_hold_for_a_script_without_our_cod
     assert!(python("certificate", &held, &vkey).unwrap_err().contains("no completed erasure"));
     python("checkpoint", &world.app.checkpoint().await.unwrap(), &vkey).unwrap();
 
+    for change in ["index 1", "index -", "index +"] {
+        let tampered = held.replacen("index ", change, 1);
+        assert!(python("receipt", &tampered, &vkey).unwrap_err().starts_with("does not hold"), "{change}");
+    }
     let tampered = held.replacen("index ", "index 1", 1);
     assert!(python("receipt", &tampered, &vkey).unwrap_err().starts_with("does not hold"));
     let other = vkey.replacen("sayso.localhost", "sayso.elsewhere", 1);

@@ -187,17 +187,26 @@ on_both!(a_flood_of_requests_leaves_the_owner_a_code_that_works, |world| {
         ask().await;
     }
     let mine = ask().await;
-    assert_eq!(mine, first, "one reference while its code is open");
+    assert_ne!(mine, first, "nobody sees from theirs whether anybody else asked");
     let codes: Vec<String> = letters(&world).iter().filter_map(code_in).collect();
     assert_eq!(codes.len() as i64, sayso::limits::CODES_PER_HOUR_MAX);
+    world.pass_seconds(3600);
+    let (first, second) = (ask().await, ask().await);
+    letters(&world);
+    let third = ask().await;
+    let code = code_for(&world, &ann);
+    assert!(first != second && second != third);
+    world.app.confirm(&first, &secret(&code), None).await.unwrap();
+    assert!(world.app.confirm(&third, &secret(&code), None).await.is_err(), "one code, used up once");
+
     let reference = ask().await;
     for _ in 0..sayso::limits::CODE_TRIES_MAX {
         assert!(world.app.confirm(&reference, &secret("x"), None).await.is_err());
     }
     letters(&world);
     let fresh = ask().await;
-    assert_ne!(fresh, reference, "a code that was used up by guessing is replaced");
     let code = code_for(&world, &ann);
+    assert!(world.app.confirm(&reference, &secret(&code), None).await.is_err(), "guessing ended the old one");
     world.app.confirm(&fresh, &secret(&code), None).await.unwrap();
 });
 

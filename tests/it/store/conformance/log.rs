@@ -45,6 +45,8 @@ async fn events(tx: &mut Tx) -> Told {
     assert_eq!(found, [1, 2, 3]);
     assert_eq!(tx.nodes(40, 4, 9).await?, [NodeRow { level: 40, place: 4, hash: [1; 32] }]);
     assert_eq!(tx.count_events().await?, count + 3);
+    assert_eq!((tx.own_events_without_body().await?, tx.own_events("opted_out").await?.len()), (0, 0));
+    assert!(!tx.own_events("notice_published").await?.is_empty());
     assert_eq!(tx.events_of(&anna).await?, [(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])]);
 
     assert_eq!(tx.kinds_of(&anna).await?, [("held".into(), 1), ("released".into(), 1)]);
