@@ -15,7 +15,7 @@ pub const REQUESTS_AT_ONCE_MAX: usize = 512;
 /// Most connections at once; the next one waits to be taken.
 pub const CONNECTIONS_MAX: usize = 2_048;
 /// Most of them from one address that is no trusted proxy; the next one is closed.
-pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// Longest time for the headers of one request, and between two on one connection, in seconds.
 pub const HEADER_SECONDS_MAX: u64 = 15;
 /// Calls without an account from one address in one minute; the next one gets 429.
