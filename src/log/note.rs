@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use super::tree::Hash;
+use super::tree::{Frontier, Hash};
 
 /// Ed25519 in the algorithm byte of a key.
 const ED25519: u8 = 1;
@@ -64,6 +64,13 @@ pub struct Checkpoint {
     pub size: u64,
     /// Its root.
     pub root: Hash,
+}
+
+impl Checkpoint {
+    /// Whether a log that has just grown to this size is another one than was signed.
+    pub fn contradicts(&self, grown: &Frontier) -> bool {
+        self.size == grown.size() && self.root != grown.root()
+    }
 }
 
 /// A public key with the name of its log.

@@ -130,23 +130,28 @@ impl App {
             topics,
             origin,
         };
-        if fresh && access == Access::Serve {
-            app.goes_on().await?;
-            app.begin_log().await?;
+        let operator_secret = if access == Access::Serve { app.come_up(fresh).await? } else { None };
+        Ok(Boot { app, operator_secret })
+    }
+
+    /// A database that goes on from what was kept, and belongs to these keys; on the first start, what every service begins with.
+    async fn come_up(&self, fresh: bool) -> Result<Option<String>, BootError> {
+        if fresh {
+            self.goes_on().await?;
+            self.begin_log().await?;
+            self.take_up().await?;
+        } else {
+            self.take_up().await?;
+            if self.kept_checkpoint()?.is_none() {
+                tracing::warn!("no checkpoint was kept in the data folder: an older database would not be noticed");
+            }
+            self.goes_on().await?;
         }
-        if access == Access::Serve {
-            app.take_up().await?;
-        }
-        if access == Access::Serve {
-            app.goes_on().await?;
-        }
-        let operator_secret = if access == Access::Serve { app.first_acts().await? } else { None };
-        if access == Access::Serve
-            && let Err(error) = app.keep_checkpoint().await
-        {
+        let operator_secret = self.first_acts().await?;
+        if let Err(error) = self.keep_checkpoint().await {
             tracing::error!(%error, "the checkpoint was not kept; the worker tries again");
         }
-        Ok(Boot { app, operator_secret })
+        Ok(operator_secret)
     }
 
     /// The name and public key of the log, as auditors need it.

@@ -62,9 +62,6 @@ impl App {
 
     /// Whether the database goes on from what was kept.
     pub(super) async fn goes_on(&self) -> Result<(), BootError> {
-        if !self.kept_file().exists() {
-            tracing::warn!("no checkpoint was kept in the data folder: an older database would not be noticed");
-        }
         Ok(self.store.read_tx(self, |tx, app| Box::pin(app.goes_on_in(tx))).await??)
     }
 
@@ -102,7 +99,11 @@ impl App {
             })
             .await?;
         if let Err(error) = goes_on {
-            self.store.close().await; // from here on everything answers 503: nothing may be allowed by an older database
+            // A file that cannot be read at this moment says nothing about the database; one that contradicts it does. From
+            // then on everything answers 503: nothing may be allowed by an older database.
+            if matches!(error, RolledBack::Older { .. } | RolledBack::Rewritten(..)) {
+                self.store.close().await;
+            }
             return Err(ServiceError::Broken(error.into()));
         }
         let partial = path.with_extension(format!("{}.part", std::process::id()));

@@ -145,13 +145,9 @@ impl Walk<'_> {
     }
 
     fn compare_older(&mut self) {
-        let size = self.frontier.size();
-        if self.older.iter().all(|older| older.size != size) {
-            return;
-        }
-        let root = self.frontier.root();
-        if self.older.iter().any(|older| older.size == size && older.root != root) {
-            self.find(Some(size), "the log up to this event is not what an older checkpoint signed: it was rewritten");
+        if self.older.iter().any(|older| older.contradicts(&self.frontier)) {
+            let what = "the log up to this event is not what an older checkpoint signed: it was rewritten";
+            self.find(Some(self.frontier.size()), what);
         }
     }
 }

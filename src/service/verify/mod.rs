@@ -114,11 +114,11 @@ impl App {
             check_nodes(tx, &mut walk).await?;
             progress(following - 1);
         }
-        walk.missing(next, head.seq.0 + 1);
+        walk.missing(next, head.seq.0.saturating_add(1));
         for checkpoint in std::mem::take(&mut walk.older) {
             let what =
                 format!("a checkpoint over {} events exists: the log was cut or is an older copy", checkpoint.size);
-            walk.find(Some(Seq(head.seq.0 + 1)), &what);
+            walk.find(Some(Seq(head.seq.0.saturating_add(1))), &what);
         }
         self.check_root(tx, &mut walk, &head).await?;
         self.check_people(tx, &mut walk).await?;
@@ -216,19 +216,11 @@ impl Walk {
 
     /// Whoever kept a checkpoint sees any change to what stood before it.
     fn compare_older(&mut self) {
-        let size = self.frontier.size();
-        if self.older.iter().all(|older| older.size != size) {
-            return;
+        if self.older.iter().any(|older| older.contradicts(&self.frontier)) {
+            let what = "the log up to this event is not what an older checkpoint signed: it was rewritten";
+            self.find(i64::try_from(self.frontier.size()).ok().map(Seq), what);
         }
-        let root = self.frontier.root();
-        let (reached, later) = std::mem::take(&mut self.older).into_iter().partition(|older| older.size == size);
-        self.older = later;
-        for older in Vec::from_iter::<Vec<Checkpoint>>(reached) {
-            if older.root != root {
-                let what = "the log up to this event is not what an older checkpoint signed: it was rewritten";
-                self.find(i64::try_from(size).ok().map(Seq), what);
-            }
-        }
+        self.older.retain(|older| older.size > self.frontier.size());
     }
 
     fn missing(&mut self, expected: i64, found: i64) {

@@ -183,3 +183,15 @@ on_both!(a_database_that_is_replaced_under_the_service_stops_it, |world| {
     assert_eq!(std::fs::read(world.path().join("checkpoint")).unwrap(), kept, "what was kept stays");
     assert!(world.app.opt_out(&address("too-late@example.org"), Whom::Oneself, None).await.is_err(), "it went on");
 });
+
+// The file cannot be read for a moment, or is not ours: that is told, but it is no reason to stop everything.
+on_both!(a_kept_checkpoint_that_cannot_be_read_stops_nobody, |world| {
+    community(&world, 1).await;
+    let path = world.path().join("checkpoint");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(world.app.keep_checkpoint().await.is_err(), "said to be kept");
+    world.app.opt_out(&address("still@example.org"), Whom::Oneself, None).await.unwrap();
+    std::fs::remove_dir(&path).unwrap();
+    world.app.keep_checkpoint().await.unwrap();
+});
