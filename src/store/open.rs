@@ -77,7 +77,7 @@ impl Store {
         }
         let options = SqliteConnectOptions::new()
             .filename(&file)
-            .create_if_missing(access == Access::Serve)
+            .create_if_missing(false) // a connection made later must not begin an empty database where the file went
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
