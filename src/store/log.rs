@@ -67,8 +67,8 @@ pub struct NodeRow {
 sql! {
     INSERT_HEAD(2) = "INSERT INTO log_head (id, seq, frontier, checkpoint, recorded_us) VALUES (0, 0, $1, $2, 0) ON CONFLICT (id) DO NOTHING";
     READ_HEAD(0) = "SELECT seq, frontier, checkpoint, recorded_us FROM log_head WHERE id = 0";
-    TAKE_HEAD(1) = "UPDATE log_head SET seq = seq + 1, recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq, frontier, checkpoint, recorded_us";
-    ADVANCE_HEAD(2) = "UPDATE log_head SET frontier = $1, checkpoint = $2 WHERE id = 0";
+    TAKE_HEAD(1) = "UPDATE log_head SET recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq + 1, frontier, checkpoint, recorded_us";
+    ADVANCE_HEAD(2) = "UPDATE log_head SET seq = seq + 1, frontier = $1, checkpoint = $2 WHERE id = 0";
     INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
     INSERT_NODE(3) = "INSERT INTO tree_node (level, place, hash) VALUES ($1, $2, $3)";
     EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
@@ -121,13 +121,14 @@ impl Tx {
         self.first_head().await?.ok_or(StoreError::Corrupt("log_head"))
     }
 
-    /// Takes the next place in the order, and with it the right to write until the commit. Comes first in every act.
+    /// Takes the next place in the order, and with it the right to write until the commit. Comes first in every act. The place is
+    /// used up by [`Tx::advance_head`], so that an act which finds that it has nothing to record leaves no gap.
     pub async fn take_head(&mut self, now: Micros) -> Result<Head, StoreError> {
         let row: Option<HeadColumns> = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_optional(c).await)?;
         row.map(head).ok_or(StoreError::Corrupt("log_head"))
     }
 
-    /// Stores the tree's new frontier and its checkpoint.
+    /// Goes on to the place that was taken, with the tree's new frontier and its checkpoint.
     pub async fn advance_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(ADVANCE_HEAD).bind(frontier).bind(checkpoint).execute(c).await.map(drop))?;
         Ok(())
