@@ -3,6 +3,7 @@
 //! A leaf shows a kind, a day and a commitment; whoever holds the nonce and the body can open it, and destroying
 //! those leaves the tree whole. Nobody who holds an older checkpoint can be shown a rewritten log.
 
+mod copy;
 mod leaf;
 mod note;
 mod proof;
@@ -10,6 +11,7 @@ mod receipt;
 mod tile;
 mod tree;
 
+pub use copy::{BUNDLES_AT_ONCE, Bundle, CopyWalk, Fault};
 pub use leaf::{Leaf, commitment};
 pub use note::{Checkpoint, NoteError, Origin, VerifierKey, open, parse_vkey, sign, verify, vkey};
 pub use proof::{BadProofText, ProofText};

@@ -3,7 +3,7 @@
 /// Hashes, or entries, in a full tile.
 pub const TILE_WIDTH: u64 = 256;
 /// Levels of the tree between two levels of tiles.
-const TILE_HEIGHT: u32 = 8;
+pub(super) const TILE_HEIGHT: u32 = 8;
 
 /// What a tile holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,16 +58,28 @@ impl Frontier {
     }
     /// Appends a leaf and returns every subtree that it completes, the leaf itself first.
     pub fn push(&mut self, leaf: Hash) -> Vec<Node> {
-        let mut node = Node { level: 0, index: self.size, hash: leaf };
-        let mut done = vec![node];
-        for level in 1..=self.size.trailing_ones() {
+        let mut done = Vec::new();
+        self.grow(0, leaf, |node| done.push(node));
+        done
+    }
+    /// Appends `2^level` leaves by the root of the subtree over them; false, and nothing is appended, where no such subtree begins.
+    pub fn push_subtree(&mut self, level: u32, root: Hash) -> bool {
+        let fits = level < u64::BITS && self.size.trailing_zeros() >= level;
+        if fits {
+            self.grow(level, root, drop);
+        }
+        fits
+    }
+    fn grow(&mut self, level: u32, root: Hash, mut done: impl FnMut(Node)) {
+        let mut node = Node { level, index: self.size >> level, hash: root };
+        done(node);
+        for level in (level + 1)..=(level + (self.size >> level).trailing_ones()) {
             let left = self.roots.pop().unwrap_or_default();
             node = Node { level, index: node.index >> 1, hash: hash_children(&left, &node.hash) };
-            done.push(node);
+            done(node);
         }
         self.roots.push(node.hash);
-        self.size = self.size.saturating_add(1);
-        done
+        self.size = self.size.saturating_add(1 << level);
     }
     /// The way from the newest leaf up to the root, for [`verify_inclusion`]: every subtree before it, the nearest first.
     /// Ask it before the leaf is pushed.

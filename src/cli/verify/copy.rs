@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::{CliError, output};
 use crate::domain::Seq;
-use crate::log::{Checkpoint, Frontier, Hash, Leaf, TILE_WIDTH, Tile, VerifierKey, entries, hash_leaf, verify};
+use crate::log::{BUNDLES_AT_ONCE, Bundle, Checkpoint, CopyWalk, TILE_WIDTH, Tile, VerifierKey, verify};
 use crate::service::{Finding, Report};
 
 const CHECKPOINT: &str = "checkpoint";
@@ -43,6 +43,19 @@ pub(super) async fn from_folder(folder: &Path, key: &VerifierKey, older: &[Check
 }
 
 impl Pieces<'_> {
+    /// The bundles that follow the first `from` leaves.
+    async fn bundles(&self, from: u64, size: u64) -> Result<Vec<Bundle>, CliError> {
+        let mut bundles = Vec::with_capacity(BUNDLES_AT_ONCE);
+        for index in (from / TILE_WIDTH..size.div_ceil(TILE_WIDTH)).take(BUNDLES_AT_ONCE) {
+            let width = TILE_WIDTH.min(size - index * TILE_WIDTH);
+            let path = Tile::entries_path(index, width);
+            let entries = self.get(&format!("tile/{path}")).await?;
+            let hashes = self.get(&format!("tile/{}", path.replacen("entries", "0", 1))).await?;
+            bundles.push(Bundle { entries, hashes, width });
+        }
+        Ok(bundles)
+    }
+
     async fn get(&self, path: &str) -> Result<Vec<u8>, CliError> {
         match self {
             Pieces::Folder(folder) => {
@@ -73,81 +86,35 @@ fn store(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     made.map_err(|source| CliError::File { path: path.into(), source })
 }
 
-struct Walk<'a> {
-    report: Report,
-    frontier: Frontier,
-    older: &'a [Checkpoint],
-}
-
 /// Returns the checkpoint too.
 async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> Result<(Report, String), CliError> {
     let note = String::from_utf8(pieces.get(CHECKPOINT).await?)
         .map_err(|_| CliError::Remote("the checkpoint is not in UTF-8".into()))?;
     let checkpoint = verify(&note, key).map_err(|e| CliError::Remote(e.to_string()))?;
     let size = i64::try_from(checkpoint.size).map_err(|_| CliError::Remote("the checkpoint's size".into()))?;
-    let report = Report { size, checkpoints: older.len(), ..Report::default() };
-    let mut walk = Walk { report, frontier: Frontier::default(), older };
-    walk.compare_older();
+    let mut walk = CopyWalk::new(older);
     let bar = output::bar(checkpoint.size, "leaves");
-    while walk.frontier.size() < checkpoint.size {
-        let index = walk.frontier.size() / TILE_WIDTH;
-        let width = TILE_WIDTH.min(checkpoint.size - walk.frontier.size());
-        let path = Tile::entries_path(index, width);
-        let bundle = pieces.get(&format!("tile/{path}")).await?;
-        let hashes = pieces.get(&format!("tile/{}", path.replacen("entries", "0", 1))).await?;
-        if !walk.take(&bundle, &hashes, width) {
+    while walk.frontier().size() < checkpoint.size {
+        let bundles = pieces.bundles(walk.frontier().size(), checkpoint.size).await?;
+        if !walk.take(&bundles) {
             break;
         }
-        bar.set_position(walk.frontier.size());
+        bar.set_position(walk.frontier().size());
     }
     bar.finish_and_clear();
-    if walk.frontier.root() != checkpoint.root {
-        walk.find(None, "the leaves do not give the root that the checkpoint signs");
+    let same_root = walk.frontier().root() == checkpoint.root;
+    let (faults, beyond) = walk.end();
+    let mut findings: Vec<_> = faults.into_iter().map(|fault| finding(Some(fault.seq), fault.what)).collect();
+    if !same_root {
+        findings.push(finding(None, "the leaves do not give the root that the checkpoint signs"));
     }
-    for missing in older.iter().filter(|older| older.size > checkpoint.size) {
+    for missing in beyond {
         let what = format!("a checkpoint over {} events exists: the log was cut or is an older copy", missing.size);
-        walk.find(None, &what);
+        findings.push(finding(None, &what));
     }
-    Ok((walk.report, note))
+    Ok((Report { size, checkpoints: older.len(), findings, ..Report::default() }, note))
 }
 
-impl Walk<'_> {
-    fn find(&mut self, seq: Option<u64>, what: &str) {
-        let seq = seq.and_then(|seq| i64::try_from(seq).ok()).map(Seq);
-        self.report.findings.push(Finding { seq, what: what.into() });
-    }
-
-    /// Adds a bundle to the tree; false when it does not hold what it should.
-    fn take(&mut self, bundle: &[u8], hashes: &[u8], width: u64) -> bool {
-        let (stored, _) = hashes.as_chunks::<32>();
-        let leaves = entries(bundle).filter(|leaves| leaves.len() as u64 == width && stored.len() == leaves.len());
-        let Some(leaves) = leaves else {
-            self.find(Some(self.frontier.size() + 1), "the leaves from here on are missing or cut");
-            return false;
-        };
-        for (leaf, stored) in leaves.into_iter().zip(stored) {
-            self.leaf(leaf, stored);
-        }
-        true
-    }
-
-    fn leaf(&mut self, leaf: &[u8], stored: &Hash) {
-        let seq = self.frontier.size() + 1;
-        if !std::str::from_utf8(leaf).is_ok_and(Leaf::is_written) {
-            self.find(Some(seq), "the leaf is not written as leaves are");
-        }
-        let hash = hash_leaf(leaf);
-        if hash != *stored {
-            self.find(Some(seq), "the row was changed: it no longer gives the leaf that the tree holds");
-        }
-        self.frontier.push(hash);
-        self.compare_older();
-    }
-
-    fn compare_older(&mut self) {
-        if self.older.iter().any(|older| older.contradicts(&self.frontier)) {
-            let what = "the log up to this event is not what an older checkpoint signed: it was rewritten";
-            self.find(Some(self.frontier.size()), what);
-        }
-    }
+fn finding(seq: Option<u64>, what: &str) -> Finding {
+    Finding { seq: seq.and_then(|seq| i64::try_from(seq).ok()).map(Seq), what: what.into() }
 }
