@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Micros, Purpose, Recipient, Seq, Topic, Triple};
+use super::{Day, Micros, Purpose, Recipient, Seq, Topic, Triple};
 
 /// Whether a person is 18 or over. Only `Yes` is ever allowed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,6 +163,26 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// A recipient was told a person's score, as one value. Told the same again on the same day, it is the same telling.
+    Disclosed {
+        /// Who was told, why, and from where the activity comes.
+        triple: Triple,
+        /// The grant that it stood on.
+        lineage: Seq,
+        /// What was told: 1 to 100.
+        value: u8,
+        /// By which formula.
+        formula: String,
+        /// The last day of the window that it was computed over.
+        until: Day,
+        /// The digest of the policies that it was decided by, in hexadecimal.
+        policy_sha256: String,
+    },
+    /// From here on the service decides by these policies.
+    PolicyAdopted {
+        /// Their digest, in hexadecimal.
+        sha256: String,
+    },
     /// An operator published a notice.
     NoticePublished {
         /// Its purpose.
@@ -190,12 +210,13 @@ pub enum Act {
 
 impl Act {
     /// Every kind.
-    pub const KINDS: [&str; 21] = [
+    pub const KINDS: [&str; 23] = [
         "access_answered",
         "age_verified",
         "audited",
         "client_disabled",
         "client_registered",
+        "disclosed",
         "erased",
         "erasure_completed",
         "expired",
@@ -205,6 +226,7 @@ impl Act {
         "identifier_proved",
         "notice_published",
         "opted_out",
+        "policy_adopted",
         "record_imported",
         "refused",
         "registered",
@@ -214,12 +236,13 @@ impl Act {
         "withdrawn",
     ];
 
-    /// What it decides about, where it decides about triples.
+    /// The triples that it is about.
     pub fn triples(&self) -> Vec<&Triple> {
         match self {
-            Self::Granted { triple, .. } | Self::Refused { triple, .. } | Self::RecordImported { triple, .. } => {
-                vec![triple]
-            }
+            Self::Granted { triple, .. }
+            | Self::Refused { triple, .. }
+            | Self::RecordImported { triple, .. }
+            | Self::Disclosed { triple, .. } => vec![triple],
             Self::Withdrawn { ended } | Self::Revoked { ended } | Self::Expired { ended } => {
                 ended.iter().map(|ended| &ended.triple).collect()
             }
@@ -248,6 +271,8 @@ impl Act {
             Self::ErasureCompleted { .. } => "erasure_completed",
             Self::Audited { .. } => "audited",
             Self::RecordImported { .. } => "record_imported",
+            Self::Disclosed { .. } => "disclosed",
+            Self::PolicyAdopted { .. } => "policy_adopted",
             Self::NoticePublished { .. } => "notice_published",
             Self::ClientRegistered { .. } => "client_registered",
             Self::ClientDisabled { .. } => "client_disabled",

@@ -3,10 +3,46 @@
 
 use std::collections::BTreeMap;
 
-use super::{Act, Adult, Ended, Event, History, Micros, Purpose, Seq, Triple, prohibited};
+use super::{
+    ATTENTION_SCORE, Act, Adult, Ended, Event, History, Micros, Purpose, SAYSO, Seq, Source, Triple, prohibited,
+};
 
-/// The notices that were published before an event: digest of the text, by purpose and version.
-pub type Published = BTreeMap<(Purpose, i64), String>;
+/// What held for everybody when an event was recorded, by what the service's own events before it say.
+#[derive(Debug, Clone, Default)]
+pub struct Rulebook {
+    /// The notices, by purpose and version.
+    pub notices: BTreeMap<(Purpose, i64), Notice>,
+    /// The digest of the policies.
+    pub policy_sha256: Option<String>,
+}
+
+/// A notice that was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The digest of its text.
+    pub sha256: String,
+    /// Whether grants on older ones stopped counting.
+    pub material: bool,
+}
+
+impl Rulebook {
+    /// One event of the service itself further.
+    pub fn apply(&mut self, act: &Act) {
+        match act {
+            Act::NoticePublished { purpose, version, sha256, material } => {
+                let notice = Notice { sha256: sha256.clone(), material: *material };
+                self.notices.insert((purpose.clone(), *version), notice);
+            }
+            Act::PolicyAdopted { sha256 } => self.policy_sha256 = Some(sha256.clone()),
+            _ => {}
+        }
+    }
+
+    fn outdated(&self, purpose: &Purpose, version: i64) -> bool {
+        let newer = self.notices.range((purpose.clone(), version.saturating_add(1))..=(purpose.clone(), i64::MAX));
+        newer.into_iter().any(|(_, notice)| notice.material)
+    }
+}
 
 /// No grant lasts longer, in days.
 pub const GRANT_DAYS_MAX: i64 = 730;
@@ -15,7 +51,7 @@ pub const GRANT_DAYS_MAX: i64 = 730;
 ///
 /// # Errors
 /// Says in words what is not right about it.
-pub fn lawful(before: &History, event: &Event, seq: Seq, published: &Published) -> Result<(), &'static str> {
+pub fn lawful(before: &History, event: &Event, seq: Seq, rulebook: &Rulebook) -> Result<(), &'static str> {
     if before.standing.erased {
         return Err("something was recorded about a person after their erasure");
     }
@@ -25,7 +61,7 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, published: &Published) 
     let standing = &before.standing;
     match &event.act {
         Act::Granted { triple, notice_version, notice_sha256, valid_from, valid_until, known_seq } => {
-            shown(published, triple, *notice_version, notice_sha256)?;
+            shown(rulebook, triple, *notice_version, notice_sha256)?;
             if standing.latched || standing.adult != Adult::Yes {
                 return Err("a yes of somebody who is not known to be an adult");
             }
@@ -42,10 +78,16 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, published: &Published) 
             Ok(())
         }
         Act::Refused { triple, notice_version, notice_sha256 } => {
-            shown(published, triple, *notice_version, notice_sha256)
+            shown(rulebook, triple, *notice_version, notice_sha256)
         }
         Act::Withdrawn { ended } | Act::Revoked { ended } => live(before, ended, None),
         Act::Expired { ended } => live(before, ended, Some(event.at)),
+        Act::Disclosed { triple, lineage, policy_sha256, .. } => {
+            if rulebook.policy_sha256.as_ref() != Some(policy_sha256) {
+                return Err("a score was told by other policies than were in force");
+            }
+            may_be_told(before, triple, *lineage, event.at, rulebook)
+        }
         Act::TopicDecided { topic, accepted: true } if before.topics.get(topic) == Some(&false) => {
             Err("a topic that was rejected for good was accepted")
         }
@@ -53,9 +95,9 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, published: &Published) 
     }
 }
 
-fn shown(published: &Published, triple: &Triple, version: i64, sha256: &str) -> Result<(), &'static str> {
-    let text = published.get(&(triple.purpose.clone(), version));
-    if text.is_some_and(|text| text == sha256) {
+fn shown(rulebook: &Rulebook, triple: &Triple, version: i64, sha256: &str) -> Result<(), &'static str> {
+    let notice = rulebook.notices.get(&(triple.purpose.clone(), version));
+    if notice.is_some_and(|notice| notice.sha256 == sha256) {
         Ok(())
     } else {
         Err("a decision on a notice that was never published")
@@ -71,4 +113,36 @@ fn live(before: &History, ended: &[Ended], at: Option<Micros>) -> Result<(), &'s
         }
     }
     Ok(())
+}
+
+/// Whether a score made from one source could be told: by its own grant, and by the one that it was computed under.
+fn may_be_told(
+    before: &History,
+    triple: &Triple,
+    lineage: Seq,
+    at: Micros,
+    rulebook: &Rulebook,
+) -> Result<(), &'static str> {
+    let standing = &before.standing;
+    if standing.held || standing.suppressed || standing.latched || standing.adult != Adult::Yes {
+        return Err("a score was told of somebody who was paused, had opted out, or is not known to be an adult");
+    }
+    if prohibited(&triple.purpose) {
+        return Err("a score was told for a prohibited purpose");
+    }
+    let counts = |triple: &Triple| {
+        let grant = standing.grants.get(triple);
+        grant.filter(|grant| at < grant.valid_until && !rulebook.outdated(&triple.purpose, grant.notice_version))
+    };
+    if counts(triple).is_none_or(|grant| grant.lineage != lineage) {
+        return Err("a score was told without a grant in force");
+    }
+    let computed = scoring(&triple.source).is_some_and(|scoring| counts(&scoring).is_some());
+    if computed { Ok(()) } else { Err("a score was told that nobody had allowed to be computed") }
+}
+
+/// What the built-in score of a source is computed under.
+fn scoring(source: &Source) -> Option<Triple> {
+    let (purpose, recipient) = (ATTENTION_SCORE.parse().ok()?, SAYSO.parse().ok()?);
+    Some(Triple { purpose, source: source.clone(), recipient })
 }

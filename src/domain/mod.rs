@@ -11,7 +11,7 @@ mod time;
 
 pub use as_of::{Published as PublishedNotice, as_of};
 pub use event::{Act, Adult, Assurance, Ended, Event, Whom};
-pub use lawful::{GRANT_DAYS_MAX, Published, lawful};
+pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
 pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
 pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
 pub use response::{Edge, ResponseKind};

@@ -82,6 +82,8 @@ pub struct History {
     pub paused: Option<Seq>,
     /// Topics that were decided.
     pub topics: BTreeMap<Topic, bool>,
+    /// What each recipient was told last, and when.
+    pub told: BTreeMap<Triple, (Seq, Event)>,
     /// The last event.
     pub seq: Option<Seq>,
 }
@@ -141,6 +143,9 @@ impl History {
             Act::OptedOut { whom } => self.opt_out(seq, *whom, event.at),
             Act::AgeVerified {} => self.verify_age(seq),
             Act::TopicDecided { topic, accepted } => self.decide_topic(topic, *accepted),
+            Act::Disclosed { triple, .. } => {
+                self.told.insert(triple.clone(), (seq, event.clone()));
+            }
             Act::Erased {} => {
                 self.standing.erased = true;
                 self.pause(seq);
@@ -153,6 +158,7 @@ impl History {
             | Act::ErasureCompleted { .. }
             | Act::Audited { .. }
             | Act::RecordImported { .. }
+            | Act::PolicyAdopted { .. }
             | Act::NoticePublished { .. }
             | Act::ClientRegistered { .. }
             | Act::ClientDisabled { .. } => {}

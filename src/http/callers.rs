@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
-use super::layers::is_steady;
+use super::layers::needs_no_account;
 use super::problem::Problem;
 use crate::limits;
 use crate::window::Window;
@@ -67,7 +67,7 @@ pub(super) async fn counted(State(callers): State<Callers>, request: Request, ne
     let trusted = &callers.app.config.trusted_proxies;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let from = peer.map(|ConnectInfo(peer)| origin(peer.ip(), request.headers(), trusted));
-    if !is_steady(&request) || from.is_none_or(|from| callers.may_call(from)) {
+    if !needs_no_account(&request) || from.is_none_or(|from| callers.may_call(from)) {
         return next.run(request).await;
     }
     let detail = "too many calls from your address in this minute: wait for the next one";

@@ -1,4 +1,4 @@
-//! The batch question of a recipient: the allowed ones among many, in order.
+//! What recipients ask: the allowed ones among many, in order; and one person's score.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::anyone::identifier;
-use super::extract::{Act, Recipient};
+use super::extract::{Act, Path, Query, Recipient};
 use super::problem::Problem;
 use crate::domain::{Micros, Purpose, Seq, Source};
 use crate::ids::Pairwise;
 use crate::service::Action;
 use crate::service::IdentifierKind;
-use crate::service::{Asked, GateQuestion, ServiceError};
+use crate::service::{Asked, DisclosureView, GateQuestion, ServiceError, Telling};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,4 +63,20 @@ fn asked(id: &Id) -> Result<Asked, Problem> {
         (None, Some(kind), Some(text)) => Ok(Asked::Identifier(identifier(kind, text)?)),
         _ => Err(ServiceError::invalid("ids", "each with `pairwise`, or with `kind` and `identifier`").into()),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldFor {
+    purpose: Purpose,
+    source: Source,
+}
+
+pub(super) async fn disclose(
+    State(app): State<Shared>,
+    Recipient(caller): Recipient,
+    Path(pairwise): Path<Pairwise>,
+    Query(ToldFor { purpose, source }): Query<ToldFor>,
+) -> Result<Json<DisclosureView>, Problem> {
+    Ok(Json(app.disclose(&caller, &Telling { pairwise, purpose, source }).await?))
 }

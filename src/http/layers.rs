@@ -116,13 +116,17 @@ async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// Whether a route answers about people to callers without an account.
-pub(super) fn is_steady(request: &Request) -> bool {
-    let route = matched(request);
-    ROUTES.iter().any(|one| Some(one.path) == route && one.pace == Pace::Steady)
+pub(super) fn needs_no_account(request: &Request) -> bool {
+    is_steady(request, |route| route.access == Access::Anyone)
+}
+
+fn is_steady(request: &Request, which: impl Fn(&Route) -> bool) -> bool {
+    let path = matched(request);
+    ROUTES.iter().any(|one| Some(one.path) == path && one.pace == Pace::Steady && which(one))
 }
 
 async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
-    let waits = is_steady(&request) && !quantum.is_zero();
+    let waits = is_steady(&request, |_| true) && !quantum.is_zero();
     if !waits || crate::mutant::on("answers_leave_early") {
         return next.run(request).await;
     }

@@ -279,3 +279,15 @@ pub(super) async fn topic(
 pub(super) async fn decisions(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.decisions(&caller).await?))
 }
+
+pub(super) async fn told(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.told(&caller).await?))
+}
+
+pub(super) async fn was_allowed(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(seq): Path<i64>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.was_allowed(&caller, Seq(seq)).await?))
+}

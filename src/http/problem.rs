@@ -87,6 +87,7 @@ impl From<ServiceError> for Problem {
                 problem.0.reason = serde_json::to_value(denial).ok();
                 problem
             }
+            ServiceError::NotPermitted => Self::new(S::FORBIDDEN, "not-permitted", detail),
             ServiceError::NoAccount => Self::new(S::FORBIDDEN, "no-account", detail),
             ServiceError::NotFound(_) => Self::new(S::NOT_FOUND, "not-found", detail),
             ServiceError::StaleGrant => Self::new(S::CONFLICT, "stale-grant", detail),

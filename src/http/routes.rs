@@ -110,9 +110,12 @@ routes! {
     Person    Prompt Query get    "/v1/me/score/explanation" => me::explanation;
     Person    Prompt Path  put    "/v1/me/topics/{topic}" => me::topic;
     Person    Prompt Path  get    "/v1/me/decisions" => me::decisions;
+    Person    Prompt Path  get    "/v1/me/disclosures" => me::told;
+    Person    Prompt Path  get    "/v1/me/disclosures/{seq}" => me::was_allowed;
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
+    Recipient Steady Query get    "/v1/disclosures/{pairwise}" => gate::disclose;
 
     Anyone    Prompt Path  get    "/v1/log/checkpoint" => audit::checkpoint;
     Anyone    Prompt Path  get    "/v1/log/key" => audit::key;
@@ -135,12 +138,10 @@ routes! {
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
     NotBuilt  Prompt Query post   "/v1/me/contests" => not_built;
-    NotBuilt  Prompt Query get    "/v1/me/disclosures" => not_built;
     NotBuilt  Prompt Query post   "/access/v1/evaluation" => not_built;
     NotBuilt  Prompt Query post   "/access/v1/evaluations" => not_built;
     NotBuilt  Prompt Query get    "/gate/forward" => not_built;
     NotBuilt  Prompt Query put    "/v1/scores/{pairwise}" => not_built;
-    NotBuilt  Prompt Query get    "/v1/disclosures/{pairwise}" => not_built;
     NotBuilt  Prompt Query get    "/openapi.json" => not_built;
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::domain::{Purpose, Source, prohibited};
 use crate::gate::Rules;
@@ -18,6 +19,9 @@ pub struct Registry {
     pub purpose: Vec<PurposeEntry>,
     /// Where activity may come from.
     pub source: Vec<SourceEntry>,
+    /// The digest of everything that is decided by, in hexadecimal: whatever was told names it.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// One purpose.
@@ -30,6 +34,9 @@ pub struct PurposeEntry {
     pub title: String,
     /// The file of its first notice, under `policies/notices`.
     pub notice: String,
+    /// Whether a recipient may be told the built-in score for it.
+    #[serde(default)]
+    pub tells_score: bool,
 }
 
 /// One source.
@@ -68,7 +75,8 @@ impl Registry {
     /// # Errors
     /// Names what is unknown, prohibited or missing.
     pub fn parse(text: &str) -> Result<Self, RegistryError> {
-        let registry: Self = toml::from_str(text).map_err(|e| RegistryError(e.message().to_owned()))?;
+        let mut registry: Self = toml::from_str(text).map_err(|e| RegistryError(e.message().to_owned()))?;
+        registry.sha256 = hex::encode(Sha256::digest(text));
         if let Some(entry) = registry.purpose.iter().find(|entry| prohibited(&entry.name)) {
             return Err(RegistryError(format!("the purpose `{}` is prohibited and cannot be registered", entry.name)));
         }

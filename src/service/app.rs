@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{KeyRing, RingError, Slow, Tokens};
 use crate::datamap::{DataMap, DataMapError};
-use crate::domain::Purpose;
+use crate::domain::{Act, Purpose};
 use crate::gate::Rules;
 use crate::ident::{FetchError, Fetcher};
 use crate::ingest::{Topics, TopicsError};
@@ -181,6 +181,7 @@ impl App {
 
     /// Each is done only if it was not yet, so that a first start that was killed is taken up by the next one.
     async fn first_acts(&self) -> Result<Option<String>, ServiceError> {
+        self.adopt_policy().await?;
         let published = self.notices().await?;
         for (purpose, text) in self.registry.first_notices()? {
             if !published.iter().any(|notice| notice.purpose == purpose) {
@@ -188,6 +189,24 @@ impl App {
             }
         }
         clients::first_operator(self).await
+    }
+
+    /// The log says by which policies is decided from here on.
+    async fn adopt_policy(&self) -> Result<(), ServiceError> {
+        let act = Act::PolicyAdopted { sha256: self.registry.sha256.clone() };
+        let input = (self, act);
+        self.store
+            .run_tx(&input, |tx, (app, act)| {
+                Box::pin(async move {
+                    let adopted = app.own_events(tx, act.kind()).await?;
+                    if adopted.last().is_none_or(|(_, event)| event.act != *act) {
+                        let head = app.head(tx).await?;
+                        app.record_own(tx, head, act.clone()).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// The clock never shows a time before the last event, and keys and database belong together.

@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
-use super::record::{Person, open_event};
+use super::record::Person;
 use super::{App, ClientCaller, PersonCaller, Receipt, ServiceError};
 use crate::domain::{Act, Adult, Event, Micros, PublishedNotice, Seq, Triple, as_of};
 use crate::ident::Identifier;
-use crate::store::{StoreError, Tx};
+use crate::store::Tx;
 
 /// Longest reason of an auditor, in bytes.
 const REASON_BYTES_MAX: usize = 500;
@@ -168,8 +168,7 @@ impl App {
         let older = counted.len().saturating_sub(PROOFS_MAX);
         let mut stood_on = Vec::new();
         for (seq, event) in counted.into_iter().skip(older) {
-            let receipt = self.receipt_in(tx, seq, |_| Some(&person.key.sealing)).await?;
-            stood_on.push(Proved { seq, event, receipt });
+            stood_on.push(self.proved(tx, &person.key, seq, event).await?);
         }
         Ok(AsOfView {
             as_of_us: at,
@@ -188,9 +187,7 @@ impl App {
     /// Every material notice with the time of its publication, from the log itself.
     async fn material_notices(&self, tx: &mut Tx) -> Result<Vec<PublishedNotice>, ServiceError> {
         let mut notices = Vec::new();
-        for (seq, sealed) in tx.own_events("notice_published").await? {
-            let (_, body) = open_event(seq, &sealed, &self.ring.service)?;
-            let event: Event = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
+        for (_, event) in self.own_events(tx, "notice_published").await? {
             if let Act::NoticePublished { purpose, version, material: true, .. } = event.act {
                 notices.push(PublishedNotice { purpose, version, at: event.at });
             }

@@ -41,6 +41,9 @@ pub enum ServiceError {
     /// The gate denied; only the person themselves is told why.
     #[error("not permitted")]
     Denied(Denial),
+    /// The gate denied, or there is nothing to tell: outside callers get this for either, whoever they asked about.
+    #[error("not permitted")]
+    NotPermitted,
     /// There is no account for somebody under 18.
     #[error("there are no accounts for people under 18; nothing about you is used")]
     NoAccount,

@@ -77,8 +77,8 @@ impl App {
             .store
             .read_tx(&(self, &names, &triple), |tx, (app, names, triple)| Box::pin(app.read_known(tx, names, triple)))
             .await?;
-        let asking = Asking { triple: &triple, action: question.action, rules, now: self.now() };
-        Ok(self.answer_filter(&asking, &names, &known, seq))
+        let asking = Asking { triple: &triple, action: question.action, now: self.now() };
+        Ok(self.answer_filter(&asking, &rules, &names, &known, seq))
     }
 
     fn name(&self, id: &Asked) -> Vec<u8> {
@@ -107,6 +107,7 @@ impl App {
     fn answer_filter(
         &self,
         asking: &Asking<'_>,
+        rules: &Rules,
         names: &[Vec<u8>],
         known: &BTreeMap<Vec<u8>, Known>,
         seq: Seq,
@@ -117,7 +118,7 @@ impl App {
         for (place, name) in names.iter().enumerate() {
             let somebody = known.get(name);
             let question = Question { action: asking.action, triple: asking.triple, other_end: true };
-            let decision = decide(somebody.map(|one| &one.standing), &question, &asking.rules, asking.now);
+            let decision = decide(somebody.map(|one| &one.standing), &question, rules, asking.now);
             if let Ok(allow) = &decision {
                 allowed.push(place);
                 use_by = use_by.min(allow.use_by);
@@ -152,15 +153,15 @@ impl App {
     }
 }
 
-struct Asking<'a> {
-    triple: &'a Triple,
-    action: Action,
-    rules: Rules,
-    now: Micros,
+/// One question, as it is counted.
+pub(super) struct Asking<'a> {
+    pub(super) triple: &'a Triple,
+    pub(super) action: Action,
+    pub(super) now: Micros,
 }
 
 impl Tallies {
-    fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
+    pub(super) fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
         let (day, caller) = (asking.now.day(), asking.triple.recipient.to_string());
         let Some(somebody) = somebody else {
             *self.unknown.entry((caller, day)).or_default() += 1;

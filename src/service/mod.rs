@@ -12,6 +12,7 @@ mod auth;
 mod clients;
 mod codes;
 mod consents;
+mod disclose;
 mod erase;
 mod error;
 mod export;
@@ -28,6 +29,7 @@ mod records;
 mod requests;
 mod score;
 mod sweep;
+mod told;
 mod verify;
 
 pub use accounts::{Registration, Tokens, Verification};
@@ -38,6 +40,7 @@ pub use audit::{AskedCount, AuditPage, AuditQuery, DayCount, LeafView, Summary};
 pub use auth::{Caller, ClientCaller, ClientToken, PersonCaller};
 pub use clients::{NewClient, RegisteredClient};
 pub use consents::{ConsentDecision, ConsentRequest, ConsentView, Consents, HistoryEntry, LiveConsent};
+pub use disclose::{DisclosureView, Telling};
 pub use erase::{ErasureStarted, ErasureView};
 pub use error::{Invalid, ServiceError};
 pub use export::{Export, Manifest, TableManifest};
@@ -52,6 +55,7 @@ pub use record::Done;
 pub use records::RecordTaken;
 pub use requests::{Answer, Requested, What};
 pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
+pub use told::{ToldProof, ToldView};
 pub use verify::{Finding, Report};
 
 /// The words of the rooms below that the doors need, so that a door asks the service and nobody else.

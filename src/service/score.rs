@@ -10,13 +10,14 @@ use crate::domain::{Day, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Wee
 use crate::gate::{Action, Denial, Question, Rules, decide};
 use crate::ids::Subject;
 use crate::limits;
+use crate::policy::SourceEntry;
 use crate::score::{Amounts, Attention, Explanation, Verdict, attention, explain, publish, value};
 use crate::store::{Tx, VisibleQuery};
 
 /// Who was counted; stands in every answer that carries a score.
-const POPULATION: &str = "responses among people who said yes to attention_score for the same source";
+pub(super) const POPULATION: &str = "responses among people who said yes to attention_score for the same source";
 /// What a score must not be used for; stands in every answer that carries one.
-const NOT_SUITABLE_FOR: [&str; 6] = [
+pub(super) const NOT_SUITABLE_FOR: [&str; 6] = [
     "decisions about people: work, credit, insurance, housing, education, benefits, admission, service",
     "comparing or ranking people",
     "judging worth, skill, honesty or opinion",
@@ -101,7 +102,19 @@ pub struct ScoreSummary {
     pub denied: u64,
 }
 
-struct Computed {
+/// Which score.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) subject: Subject,
+    pub(super) action: Action,
+    /// The newest week of the window.
+    pub(super) until: Week,
+    /// Made from this source alone; from every allowed one when nothing is said.
+    pub(super) source: Option<&'a Source>,
+}
+
+/// A score with what it stands on.
+pub(super) struct Computed {
     attention: Attention,
     sources: Vec<SourceView>,
     until: Week,
@@ -128,8 +141,8 @@ impl App {
             state,
             value,
             attention_micro: micro.filter(|_| shown),
-            window_from_day: Week(computed.until.0 - WINDOW_WEEKS + 1).monday(),
-            window_to_day: Day(Week(computed.until.0 + 1).monday().0 - 1),
+            window_from_day: first_day(computed.until),
+            window_to_day: last_day(computed.until),
             topics,
             sources: computed.sources,
             population: POPULATION,
@@ -197,52 +210,46 @@ impl App {
             return Err(ServiceError::invalid("as_of", "a day that is not in the future"));
         }
         let until = as_of.unwrap_or(now).week();
-        self.store
-            .read_tx(&(self, subject, action, until), |tx, (app, subject, action, until)| {
-                Box::pin(app.compute_in(tx, subject, *action, *until))
-            })
-            .await
+        let wanted = Wanted { subject: *subject, action, until, source: None };
+        self.store.read_tx(&(self, wanted), |tx, (app, wanted)| Box::pin(app.compute_in(tx, *wanted))).await
     }
 
-    async fn compute_in(
-        &self,
-        tx: &mut Tx,
-        subject: &Subject,
-        action: Action,
-        until: Week,
-    ) -> Result<Computed, ServiceError> {
+    pub(super) async fn compute_in(&self, tx: &mut Tx, wanted: Wanted<'_>) -> Result<Computed, ServiceError> {
+        let Wanted { subject, until, source, .. } = wanted;
         let now = self.now();
         let rules = self.rules(tx).await?;
-        let standing = tx.standing(subject).await?;
-        let (sources, use_by) = self.sources(standing.as_ref(), action, &rules, now)?;
+        let standing = tx.standing(&subject).await?;
+        let (sources, use_by) = self.sources(standing.as_ref(), wanted, &rules, now)?;
         let purpose = collecting_purpose(&rules)?;
         let query = VisibleQuery {
-            target: *subject,
+            target: subject,
             until,
             from: Week(until.0 - WINDOW_WEEKS + 1),
             valid_after: now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
             oldest_notice: purpose,
+            source: source.cloned(),
         };
         let edges = tx.visible_edges(&query).await?;
         let seq = tx.head().await?.seq;
-        let choices = tx.topics(subject).await?;
-        Ok(Computed { attention: attention(*subject, until, &edges), sources, until, use_by, seq, choices })
+        let choices = tx.topics(&subject).await?;
+        Ok(Computed { attention: attention(subject, until, &edges), sources, until, use_by, seq, choices })
     }
 
-    /// Every source through the gate. Nothing is computed unless one allows it.
+    /// Every wanted source through the gate. Nothing is computed unless one allows it.
     fn sources(
         &self,
         standing: Option<&Standing>,
-        action: Action,
+        wanted: Wanted<'_>,
         rules: &Rules,
         now: Micros,
     ) -> Result<(Vec<SourceView>, Micros), ServiceError> {
         let mut views = Vec::new();
         let mut use_by = None;
         let mut first_denial = None;
-        for entry in &self.registry.source {
+        let may_count = |entry: &&SourceEntry| wanted.source.is_none_or(|source| entry.name == *source);
+        for entry in self.registry.source.iter().filter(may_count) {
             let triple = collecting(&entry.name)?;
-            let question = Question { action, triple: &triple, other_end: true };
+            let question = Question { action: wanted.action, triple: &triple, other_end: true };
             let reason = match decide(standing, &question, rules, now) {
                 Ok(allow) => {
                     use_by = Some(use_by.map_or(allow.use_by, |earlier: Micros| earlier.min(allow.use_by)));
@@ -260,12 +267,33 @@ impl App {
     }
 }
 
+/// The first day of the window that ends with a week.
+pub(super) fn first_day(until: Week) -> Day {
+    Week(until.0 - WINDOW_WEEKS + 1).monday()
+}
+
+fn last_day(until: Week) -> Day {
+    Day(Week(until.0 + 1).monday().0 - 1)
+}
+
 fn collecting_purpose(rules: &Rules) -> Result<i64, ServiceError> {
     let oldest = rules.oldest_notice.iter().find(|(purpose, _)| purpose.as_str() == crate::domain::ATTENTION_SCORE);
     oldest.map(|(_, version)| *version).ok_or(ServiceError::Denied(Denial::NoPolicy))
 }
 
 impl Computed {
+    /// The score as one value, and the last day of its window; nothing where there is too little data.
+    pub(super) fn told(&self) -> Option<(u8, Day)> {
+        match publish(&self.attention) {
+            Verdict::Scored { value, .. } => Some((value, last_day(self.until))),
+            Verdict::InsufficientData => None,
+        }
+    }
+
+    pub(super) fn use_by(&self) -> Micros {
+        self.use_by
+    }
+
     /// A topic has a value of its own only when enough people responded about it.
     fn topics(&self) -> Vec<TopicView> {
         let mut people: BTreeMap<&Topic, (BTreeSet<Subject>, BTreeSet<Week>)> = BTreeMap::new();

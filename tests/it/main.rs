@@ -21,6 +21,7 @@ mod config;
 mod consent;
 mod datamap;
 mod demo;
+mod disclosing;
 mod domain;
 mod exchange;
 mod floor;

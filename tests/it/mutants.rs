@@ -31,6 +31,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("score_keeps_best_week", "score::one_viral_week_changes_nothing_in_a_steady_half_year"),
     ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
+    ("told_from_every_source", "disclosing::a_value_is_made_from_the_one_source_that_the_grant_names::sqlite"),
     ("token_never_expires", "people::tokens::an_access_token_counts_for_ten_minutes::sqlite"),
     ("withdrawal_keeps_grant", "consent::ending::withdrawing_one_disclosure_touches_nothing_else::sqlite"),
 ];

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::super::{App, ServiceError};
 use super::{PAGE, Walk};
 use crate::crypto::sha256;
-use crate::domain::{Act, Event, Published, Purpose};
+use crate::domain::{Act, Event, Notice, Rulebook};
 use crate::ids::Subject;
 use crate::store::{JobStep, LeafRow, Tx};
 
 /// Kinds whose opening the service keeps for good.
-const OWN: [&str; 4] = ["notice_published", "client_registered", "client_disabled", "erasure_completed"];
+const OWN: [&str; 5] =
+    ["notice_published", "policy_adopted", "client_registered", "client_disabled", "erasure_completed"];
 
 /// What the service's own events say, and what is missing.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    pub(super) published: Published,
-    material: BTreeMap<(Purpose, i64), bool>,
+    pub(super) rulebook: Rulebook,
     /// Role and whether it is switched off, by client.
     clients: BTreeMap<String, (String, bool)>,
     /// Events that certificates say they unlinked, by kind.
@@ -38,11 +38,8 @@ impl Facts {
     }
 
     pub(super) fn said(&mut self, event: &Event) {
+        self.rulebook.apply(&event.act);
         match &event.act {
-            Act::NoticePublished { purpose, version, sha256, material } => {
-                self.published.insert((purpose.clone(), *version), sha256.clone());
-                self.material.insert((purpose.clone(), *version), *material);
-            }
             Act::ClientRegistered { client, role } => {
                 self.clients.insert(client.to_string(), (role.clone(), false));
             }
@@ -119,12 +116,12 @@ async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError>
     for row in &rows {
         let (key, name) = ((row.purpose.clone(), row.version), format!("{} {}", row.purpose, row.version));
         let text = hex::encode(sha256(row.text.as_bytes()));
-        let said = walk.facts.published.get(&key);
-        if said != Some(&row.sha256) || text != row.sha256 || walk.facts.material.get(&key) != Some(&row.material) {
+        let stored = Notice { sha256: row.sha256.clone(), material: row.material };
+        if walk.facts.rulebook.notices.get(&key) != Some(&stored) || text != row.sha256 {
             walk.find(None, &format!("the notice `{name}` is not what was published"));
         }
     }
-    if rows.len() != walk.facts.published.len() {
+    if rows.len() != walk.facts.rulebook.notices.len() {
         walk.find(None, "a notice that was published is gone");
     }
     Ok(())

@@ -251,7 +251,7 @@ impl Walk {
             return;
         };
         let history = self.people.entry(subject).or_default();
-        let lawful = lawful(history, &event, row.seq, &self.facts.published);
+        let lawful = lawful(history, &event, row.seq, &self.facts.rulebook);
         history.apply(row.seq, &event);
         if let Err(what) = lawful {
             self.find(Some(row.seq), what);

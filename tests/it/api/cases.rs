@@ -62,6 +62,7 @@ pub fn case(route: &Route, things: &Things) -> Case {
     let query = match (route.method, route.path) {
         ("delete", "/v1/me/consents") => "?purpose=public_profile",
         ("post", "/v1/activities") => "?source=activitypub",
+        ("get", "/v1/disclosures/{pairwise}") => "?purpose=public_profile&source=activitypub",
         ("get", "/v1/log/proof/inclusion") => "?seq=1",
         ("get", "/v1/log/proof/consistency") => "?from=1",
         _ => "",

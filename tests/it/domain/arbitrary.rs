@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sayso::domain::{Act, Adult, Assurance, Ended, Micros, Seq, Topic, Triple, Whom};
+use sayso::domain::{Act, Adult, Assurance, Day, Ended, Micros, Seq, Topic, Triple, Whom};
 use serde_json::Value;
 
 /// One thing that happens.
@@ -94,6 +94,7 @@ fn of_the_service() -> impl Strategy<Value = Act> {
             status,
             sha256
         }),
+        "[0-9a-f]{64}".prop_map(|sha256| Act::PolicyAdopted { sha256 }),
         (client(), "\\PC{0,12}").prop_map(|(auditor, reason)| Act::Audited { auditor, reason }),
         (any::<i64>(), any::<u32>()).prop_map(|(started, rows)| Act::ErasureCompleted {
             reference: "00".repeat(16),
@@ -103,6 +104,19 @@ fn of_the_service() -> impl Strategy<Value = Act> {
             kept: [(String::from("event"), String::from("why"))].into(),
         }),
     ]
+}
+
+fn disclosed() -> impl Strategy<Value = Act> {
+    (triple(), any::<i64>(), any::<u8>(), any::<i64>(), "[0-9a-f]{64}").prop_map(
+        |(triple, lineage, value, until, policy_sha256)| Act::Disclosed {
+            triple,
+            lineage: Seq(lineage),
+            value,
+            formula: "attention-1".into(),
+            until: Day(until),
+            policy_sha256,
+        },
+    )
 }
 
 /// Any of them, the ones that matter most often.
@@ -124,6 +138,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         6 => Just(Act::AgeVerified {}),
         2 => proved,
         3 => (topic(), any::<bool>()).prop_map(|(topic, accepted)| Act::TopicDecided { topic, accepted }),
+        2 => disclosed(),
         1 => Just(Act::Exported {}),
         1 => Just(Act::AccessAnswered {}),
         1 => Just(Act::Erased {}),

@@ -42,6 +42,7 @@ fn window() -> VisibleQuery {
         from: Week(2_975),
         valid_after: Micros(500),
         oldest_notice: 1,
+        source: None,
     }
 }
 

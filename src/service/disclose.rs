@@ -1,0 +1,183 @@
+//! Telling a recipient a score: decided, recorded, and only then told.
+//!
+//! Each telling is an event of the person, with the grant and the policies that it stood on, so that the person sees it, an
+//! auditor can ask for it, and `sayso verify` asks of each whether it was allowed when it was told. A recipient that reads the
+//! same value again on the same day is told nothing new and leaves no second leaf: otherwise it could lengthen somebody's
+//! history at will. How often it asked is counted like any other decision.
+//!
+//! A score that there is not, that is hidden, or that nobody allowed, get one answer. The value is made from the one source
+//! that the grant names.
+
+use std::sync::PoisonError;
+
+use serde::Serialize;
+
+use super::gate::Asking;
+use super::record::Person;
+use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
+use super::{App, ClientCaller, ServiceError};
+use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
+use crate::gate::{Action, Question, decide};
+use crate::ids::Pairwise;
+use crate::mutant;
+use crate::score::VERSION;
+use crate::store::{FoundBy, Known, StoreError, Tx};
+
+/// Whose score a recipient wants to be told, and why.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// Of whom: the id that came with the grant.
+    pub pairwise: Pairwise,
+    /// Why.
+    pub purpose: Purpose,
+    /// Made from activity from where.
+    pub source: Source,
+}
+
+/// What a recipient is told.
+#[derive(Debug, Clone, Serialize)]
+pub struct DisclosureView {
+    /// 1 to 100.
+    pub value: u8,
+    /// The formula.
+    pub version: &'static str,
+    /// For which purpose it was told, and for no other.
+    pub purpose: Purpose,
+    /// Made from activity from here alone.
+    pub source: Source,
+    /// First day of the window, in days since 1970.
+    pub window_from_day: Day,
+    /// Last day of the window.
+    pub window_to_day: Day,
+    /// Among whom.
+    pub population: &'static str,
+    /// What for it must not be used.
+    pub not_suitable_for: [&'static str; 6],
+    /// Ask again after this, in microseconds since 1970.
+    pub use_by_us: Micros,
+    /// The event that says that this was told.
+    pub seq: Seq,
+    /// The digest of the policies that it was decided by.
+    pub policy_sha256: String,
+}
+
+/// A score that may be told now.
+struct Tellable {
+    person: Person,
+    act: Act,
+    use_by: Micros,
+}
+
+impl Tellable {
+    /// The event that told the same on the same day.
+    fn told(&self, triple: &Triple, today: Day) -> Option<Seq> {
+        let (seq, last) = self.person.history.told.get(triple)?;
+        (last.act == self.act && last.at.day() == today).then_some(*seq)
+    }
+}
+
+impl App {
+    /// Tells a recipient somebody's score, as the one value that the person allowed to be told.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`] for a purpose or source that the recipient is not registered for;
+    /// [`ServiceError::NotPermitted`] for everything else that stands in the way, a score with too little data included.
+    pub async fn disclose(&self, caller: &ClientCaller, telling: &Telling) -> Result<DisclosureView, ServiceError> {
+        if !caller.purposes.contains(&telling.purpose) || !caller.sources.contains(&telling.source) {
+            return Err(ServiceError::Forbidden);
+        }
+        if !self.registry.purpose.iter().any(|entry| entry.name == telling.purpose && entry.tells_score) {
+            return Err(ServiceError::invalid("purpose", "a purpose for which the score may be told"));
+        }
+        let triple =
+            Triple { purpose: telling.purpose.clone(), source: telling.source.clone(), recipient: caller.id.clone() };
+        let input = (self, &telling.pairwise, &triple);
+        let (found, mut tellable) = self
+            .store
+            .read_tx(&input, |tx, (app, pairwise, triple)| Box::pin(app.tellable(tx, pairwise, triple)))
+            .await?;
+        let today = self.now().day();
+        let mut seq = tellable.as_ref().and_then(|tellable| tellable.told(&triple, today));
+        if tellable.is_some() && seq.is_none() {
+            (tellable, seq) = self
+                .store
+                .run_tx(&input, |tx, (app, pairwise, triple)| Box::pin(app.record_telling(tx, pairwise, triple)))
+                .await?;
+        }
+        let asking = Asking { triple: &triple, action: Action::Disclose, now: self.now() };
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, found.as_ref(), tellable.is_some());
+        let (Some(tellable), Some(seq)) = (tellable, seq) else { return Err(ServiceError::NotPermitted) };
+        view(triple, tellable, seq)
+    }
+
+    /// Decides again with the head taken, so that no withdrawal comes in between, and records it.
+    async fn record_telling(
+        &self,
+        tx: &mut Tx,
+        pairwise: &Pairwise,
+        triple: &Triple,
+    ) -> Result<(Option<Tellable>, Option<Seq>), ServiceError> {
+        let head = self.head(tx).await?;
+        let (_, tellable) = self.tellable(tx, pairwise, triple).await?;
+        let Some(mut tellable) = tellable else { return Ok((None, None)) };
+        let done = self.record(tx, head, &mut tellable.person, tellable.act.clone()).await?;
+        Ok((Some(tellable), Some(done.seq)))
+    }
+
+    /// The person, as far as the gate sees them, and what may be told: by the recipient's grant, and by the one that the score
+    /// is computed under.
+    async fn tellable(
+        &self,
+        tx: &mut Tx,
+        pairwise: &Pairwise,
+        triple: &Triple,
+    ) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
+        let (now, rules) = (self.now(), self.rules(tx).await?);
+        let names = [pairwise.as_bytes().to_vec()];
+        let known = tx.known(&names, FoundBy::Pairwise, triple, false).await?.pop();
+        let question = Question { action: Action::Disclose, triple, other_end: true };
+        let allow = decide(known.as_ref().map(|known| &known.standing), &question, &rules, now);
+        let (Some(somebody), Ok(allow)) = (&known, allow) else { return Ok((known, None)) };
+        let wanted = Wanted {
+            subject: somebody.subject,
+            action: Action::Score,
+            until: now.week(),
+            source: Some(&triple.source).filter(|_| !mutant::on("told_from_every_source")),
+        };
+        let computed = match self.compute_in(tx, wanted).await {
+            Err(ServiceError::Denied(_)) => return Ok((known, None)),
+            other => other?,
+        };
+        let Some((value, until)) = computed.told() else { return Ok((known, None)) };
+        let act = Act::Disclosed {
+            triple: triple.clone(),
+            lineage: allow.lineage,
+            value,
+            formula: VERSION.into(),
+            until,
+            policy_sha256: self.registry.sha256.clone(),
+        };
+        let person = self.person(tx, &somebody.subject).await?;
+        let use_by = allow.use_by.min(computed.use_by());
+        Ok((known, Some(Tellable { person, act, use_by })))
+    }
+}
+
+fn view(triple: Triple, tellable: Tellable, seq: Seq) -> Result<DisclosureView, ServiceError> {
+    let Act::Disclosed { value, until, policy_sha256, .. } = tellable.act else {
+        return Err(StoreError::Corrupt("event").into());
+    };
+    Ok(DisclosureView {
+        value,
+        version: VERSION,
+        purpose: triple.purpose,
+        source: triple.source,
+        window_from_day: first_day(until.start().week()),
+        window_to_day: until,
+        population: POPULATION,
+        not_suitable_for: NOT_SUITABLE_FOR,
+        use_by_us: tellable.use_by,
+        seq,
+        policy_sha256,
+    })
+}
