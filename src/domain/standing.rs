@@ -193,19 +193,21 @@ impl History {
     }
 
     fn opt_out(&mut self, seq: Seq, whom: Whom, at: Micros) {
-        let days = match whom {
-            Whom::Oneself => {
-                self.standing.suppressed = true;
-                Self::ERASE_AFTER_DAYS
-            }
-            Whom::Child => {
-                self.standing.latched = true;
-                Self::ERASE_CHILD_AFTER_DAYS
-            }
-        };
-        let due = at.plus_days(days);
+        match whom {
+            Whom::Oneself => self.standing.suppressed = true,
+            Whom::Child => self.standing.latched = true,
+        }
+        let due = Self::erase_due(whom, at);
         self.standing.erase_due = Some(self.standing.erase_due.map_or(due, |earlier| earlier.min(due)));
         self.pause(seq);
+    }
+
+    /// When an opt-out that nobody lifts becomes an erasure.
+    pub fn erase_due(whom: Whom, at: Micros) -> Micros {
+        at.plus_days(match whom {
+            Whom::Oneself => Self::ERASE_AFTER_DAYS,
+            Whom::Child => Self::ERASE_CHILD_AFTER_DAYS,
+        })
     }
 
     /// After a latch everything starts from nothing; without one only the assurance grows.

@@ -170,7 +170,7 @@ impl App {
         let said = Act::Registered { adult: row.adult, assurance: Assurance::SelfDeclared };
         let latched = tx.suppression(digest).await? == Some(Whom::Child) && !crate::mutant::on("latch_forgets");
         if row.adult != Adult::Yes {
-            tx.insert_suppression(digest, Whom::Child, month(self)).await?;
+            tx.insert_suppression(digest, Whom::Child, month(self), None).await?;
         }
         let mut person = match owner {
             Some(subject) => self.person(tx, &subject).await?,

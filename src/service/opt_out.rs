@@ -6,7 +6,7 @@ use super::accounts::month;
 use super::act::Idempotency;
 use super::mail::Mail;
 use super::{App, Receipt, ServiceError};
-use crate::domain::{Act, Whom};
+use crate::domain::{Act, History, Whom};
 use crate::ident::{Identifier, IdentifierKind};
 use crate::ids::{Reference, Subject};
 use crate::store::{IdentifierRow, Tx};
@@ -39,7 +39,8 @@ impl App {
             .act(idempotency, &input, |tx, (app, identifier, whom, digest, reference)| {
                 Box::pin(async move {
                     let head = app.head(tx).await?;
-                    tx.insert_suppression(digest, *whom, month(app)).await?;
+                    let due = History::erase_due(*whom, head.recorded);
+                    tx.insert_suppression(digest, *whom, month(app), Some(due)).await?;
                     let act = Act::OptedOut { whom: *whom };
                     let owner = app.not_yet_paused(tx, identifier, *whom).await?;
                     let done = match owner {

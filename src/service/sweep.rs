@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{App, ServiceError};
-use crate::domain::{Act, Ended};
+use crate::domain::{Act, Ended, Micros};
 use crate::ids::Subject;
 use crate::store::{DueGrant, Tx};
 
@@ -30,11 +30,50 @@ impl App {
         self.end_all(due, |ended| Act::Expired { ended }).await?;
         let revoked = self.store.read_tx(&(), |tx, ()| Box::pin(tx.grants_to_disabled(BATCH))).await?;
         self.end_all(revoked, |ended| Act::Revoked { ended }).await?;
+        self.erase_the_opted_out(now).await
+    }
+
+    /// Each opt-out that is due becomes one erasure and leaves the same leaves, whoever it is about: a member, somebody whom
+    /// another opt-out erased already, or a stranger, of whom there is nothing to erase.
+    async fn erase_the_opted_out(&self, now: Micros) -> Result<(), ServiceError> {
         let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.erase_due(*now, BATCH))).await?;
+        let members_left = i64::try_from(due.len()) == Ok(BATCH);
         for subject in due {
-            let digest = self.digests_of(&subject).await?.into_iter().next();
-            self.erase_subject(subject, digest, None).await?;
+            let digests = self.digests_of(&subject).await?;
+            let input = (self, subject, digests);
+            self.store
+                .run_tx(&input, |tx, (app, subject, digests)| {
+                    Box::pin(async move {
+                        let mut settled = None;
+                        for digest in digests {
+                            if settled.is_none() && tx.settle_suppression(digest, now).await? {
+                                settled = Some(*digest);
+                            }
+                        }
+                        let digest = settled.or(digests.first().copied());
+                        app.begin_erasure(tx, subject, digest).await.map(drop)
+                    })
+                })
+                .await?;
         }
+        self.work.notify_one();
+        if members_left {
+            return Ok(()); // what is due next may be theirs
+        }
+        let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.suppressions_due(*now, BATCH))).await?;
+        for digest in due {
+            self.store
+                .run_tx(&(self, digest), |tx, (app, digest)| {
+                    Box::pin(async move {
+                        if tx.settle_suppression(digest, now).await? {
+                            app.erase_nothing(tx, Some(*digest)).await?;
+                        }
+                        Ok::<_, ServiceError>(())
+                    })
+                })
+                .await?;
+        }
+        self.work.notify_one();
         Ok(())
     }
 

@@ -62,7 +62,9 @@ sql! {
     INSERT_MAIL(3) = "INSERT INTO mail (id, blind, sealed) VALUES ($1, $2, $3)";
     READ_MAILS(1) = "SELECT id, blind, sealed FROM mail ORDER BY id LIMIT $1";
     DELETE_MAIL(1) = "DELETE FROM mail WHERE id = $1";
-    INSERT_SUPPRESSION(3) = "INSERT INTO suppression (digest, reason, month) VALUES ($1, $2, $3) ON CONFLICT (digest) DO UPDATE SET reason = CASE WHEN suppression.reason = 'child' THEN 'child' ELSE excluded.reason END";
+    INSERT_SUPPRESSION(4) = "INSERT INTO suppression (digest, reason, month, due_us) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET reason = CASE WHEN suppression.reason = 'child' THEN 'child' ELSE excluded.reason END, due_us = CASE WHEN suppression.due_us IS NULL OR excluded.due_us < suppression.due_us THEN excluded.due_us ELSE suppression.due_us END";
+    SUPPRESSIONS_DUE(2) = "SELECT digest FROM suppression WHERE due_us <= $1 ORDER BY due_us, digest LIMIT $2";
+    SETTLE_SUPPRESSION(2) = "UPDATE suppression SET due_us = NULL WHERE digest = $1 AND due_us <= $2";
     READ_SUPPRESSION(1) = "SELECT reason FROM suppression WHERE digest = $1";
     DELETE_SUPPRESSION(1) = "DELETE FROM suppression WHERE digest = $1";
     INSERT_ANSWER(5) = "INSERT INTO idempotency (key, subject, request_hash, sealed, expires_us) VALUES ($1, $2, $3, $4, $5)";
@@ -178,11 +180,32 @@ impl Tx {
         Ok(())
     }
 
-    /// Remembers an opt-out; one for a child is never weakened.
-    pub async fn insert_suppression(&mut self, digest: &[u8; 16], whom: Whom, month: i64) -> Result<(), StoreError> {
+    /// Remembers an opt-out; one for a child is never weakened, and what is due sooner stays due sooner.
+    pub async fn insert_suppression(
+        &mut self,
+        digest: &[u8; 16],
+        whom: Whom,
+        month: i64,
+        due: Option<Micros>,
+    ) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_SUPPRESSION).bind(digest.as_slice()).bind(whom_name(whom)).bind(month)
-            .execute(c).await.map(drop))?;
+            .bind(due.map(|due| due.0)).execute(c).await.map(drop))?;
         Ok(())
+    }
+
+    /// Opt-outs that become erasures now.
+    pub async fn suppressions_due(&mut self, now: Micros, limit: i64) -> Result<Vec<[u8; 16]>, StoreError> {
+        let rows: Vec<Vec<u8>> = on!(self, c =>
+            sqlx::query_scalar(SUPPRESSIONS_DUE).bind(now.0).bind(limit).fetch_all(c).await)?;
+        let digest = |row: Vec<u8>| row.try_into().map_err(|_| StoreError::Corrupt("suppression"));
+        rows.into_iter().map(digest).collect()
+    }
+
+    /// An opt-out that was due became an erasure; it goes on as an opt-out. False when it was not due.
+    pub async fn settle_suppression(&mut self, digest: &[u8; 16], now: Micros) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(SETTLE_SUPPRESSION).bind(digest.as_slice()).bind(now.0)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
     }
 
     /// Whether a digest opted out, and for whom.

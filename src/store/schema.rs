@@ -22,6 +22,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0002_log.sql"),
         include_str!("../../migrations/postgres/0002_log.sql"),
     ),
+    (
+        3,
+        "due",
+        include_str!("../../migrations/sqlite/0003_due.sql"),
+        include_str!("../../migrations/postgres/0003_due.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -11,6 +11,7 @@ use crate::people::{
     actor, address, allow, assert_same, code_for, denial, dump, handle, join, kinds_after, letters, log_size, only,
     register, scored_member, scoring, secret, verify,
 };
+use crate::world::{Db, World};
 
 const DAY: i64 = 86_400;
 
@@ -184,4 +185,80 @@ on_both!(an_opt_out_blocks_no_one_else, |world| {
         world.app.login(&address("stranger@example.org"), &secret("whatever it is")).await,
         Err(ServiceError::BadCredentials)
     ));
+});
+
+/// What somebody was when they were opted out.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Stranger,
+    Member,
+    OptedOut,
+    Erased,
+    Paused,
+}
+
+/// The kinds of leaves that the same opt-outs leave over half a year, with nobody lifting them: of an address, of a handle.
+async fn half_a_year(world: &World, before: Before, name: &str) -> Vec<Vec<String>> {
+    let who = address(&format!("{name}@example.org"));
+    let way = handle(&format!("activitypub:{}", actor(name)));
+    match before {
+        Before::Stranger => {}
+        Before::Member => drop(scored_member(world, name).await),
+        Before::Paused => drop(world.app.hold(&scored_member(world, name).await.caller, None).await.unwrap()),
+        Before::Erased => drop(world.app.erase(&scored_member(world, name).await.caller, None).await.unwrap()),
+        Before::OptedOut => {
+            world.app.opt_out(&who, Whom::Oneself, None).await.unwrap();
+            world.pass_seconds(91 * DAY);
+            world.app.sweep().await.unwrap();
+        }
+    }
+    world.app.run_erasures().await.unwrap();
+    let mut told = Vec::new();
+    for day in 0..200 {
+        let size = log_size(world).await;
+        match day {
+            0 | 3 => drop(world.app.opt_out(&who, Whom::Oneself, None).await.unwrap()),
+            1 | 2 => drop(world.app.opt_out(&way, Whom::Oneself, None).await.unwrap()),
+            20 => drop(world.app.opt_out(&way, Whom::Child, None).await.unwrap()),
+            _ => {}
+        }
+        if [49, 51, 89, 93, 95, 199].contains(&day) {
+            world.app.sweep().await.unwrap();
+            world.app.run_erasures().await.unwrap();
+        }
+        told.push(kinds_after(world, size).await);
+        world.pass_seconds(DAY);
+    }
+    assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
+    told
+}
+
+/// Guarantee G12: whoever watches the size of the log learns nothing about whom they opted out, months later either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_that_nobody_lifts_leaves_the_same_leaves_whoever_it_is_about() {
+    for db in [Db::Sqlite, Db::Postgres] {
+        let stranger = half_a_year(&World::new(db).await, Before::Stranger, "ann").await;
+        let leaves: Vec<_> = stranger.iter().enumerate().filter(|(_, kinds)| !kinds.is_empty()).collect();
+        let erased = vec![String::from("erased"), String::from("erasure_completed")];
+        assert_eq!(leaves.len(), 7, "five opt-outs and two erasures: {leaves:?}");
+        assert_eq!((leaves[5], leaves[6]), ((51, &erased), (93, &erased)));
+        for before in [Before::Member, Before::OptedOut, Before::Erased, Before::Paused] {
+            assert_eq!(half_a_year(&World::new(db).await, before, "ann").await, stranger, "{before:?}");
+        }
+    }
+}
+
+on_both!(an_opt_out_that_was_lifted_becomes_no_erasure, |world| {
+    let ann = scored_member(&world, "ann").await;
+    let stranger = address("stranger@example.org");
+    for who in [&ann.email, &stranger] {
+        world.app.opt_out(who, Whom::Oneself, None).await.unwrap();
+    }
+    world.app.release(&ann.caller, None).await.unwrap();
+    let _now_a_member = join(&world, stranger.as_str()).await;
+    let size = log_size(&world).await;
+    world.pass_seconds(91 * DAY);
+    world.app.sweep().await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert!(!kinds_after(&world, size).await.contains(&"erased".into()));
 });

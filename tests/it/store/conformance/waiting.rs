@@ -63,13 +63,32 @@ story!(an_opt_out_for_a_child_is_never_weakened, suppressions);
 async fn suppressions(tx: &mut Tx) -> Told {
     let digest = [4; 16];
     assert_eq!(tx.suppression(&digest).await?, None);
-    tx.insert_suppression(&digest, Whom::Oneself, 1).await?;
+    tx.insert_suppression(&digest, Whom::Oneself, 1, None).await?;
     assert_eq!(tx.suppression(&digest).await?, Some(Whom::Oneself));
-    tx.insert_suppression(&digest, Whom::Child, 2).await?;
-    tx.insert_suppression(&digest, Whom::Oneself, 3).await?;
+    tx.insert_suppression(&digest, Whom::Child, 2, None).await?;
+    tx.insert_suppression(&digest, Whom::Oneself, 3, None).await?;
     assert_eq!(tx.suppression(&digest).await?, Some(Whom::Child));
     tx.delete_suppression(&digest).await?;
     assert_eq!(tx.suppression(&digest).await?, None);
+    Ok(())
+}
+
+story!(an_opt_out_is_due_once_and_never_later_than_before, due);
+async fn due(tx: &mut Tx) -> Told {
+    let (one, other) = ([4; 16], [5; 16]);
+    for (digest, due) in
+        [(one, None), (one, Some(20)), (one, Some(30)), (one, None), (other, Some(40)), (other, Some(10))]
+    {
+        tx.insert_suppression(&digest, Whom::Oneself, 1, due.map(Micros)).await?;
+    }
+    assert_eq!(tx.suppressions_due(Micros(9), 9).await?, [[0; 16]; 0]);
+    assert_eq!(tx.suppressions_due(Micros(20), 9).await?, [other, one]);
+    assert_eq!(tx.suppressions_due(Micros(20), 1).await?, [other]);
+    assert!(!tx.settle_suppression(&one, Micros(19)).await?);
+    assert!(tx.settle_suppression(&one, Micros(20)).await?);
+    assert!(!tx.settle_suppression(&one, Micros(20)).await?, "it was due twice");
+    assert_eq!(tx.suppression(&one).await?, Some(Whom::Oneself), "it goes on as an opt-out");
+    assert_eq!(tx.suppressions_due(Micros(i64::MAX), 9).await?, [other]);
     Ok(())
 }
 
