@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Long work shows its progress; every command speaks JSON with `--json`.
 
+mod consent;
 mod demo;
 mod import;
 mod output;
@@ -39,6 +40,8 @@ enum Command {
     Import(import::Import),
     /// Check that nobody rewrote anything.
     Verify(verify::Verify),
+    /// What somebody had allowed at a time, from the receipts that prove it.
+    Consent(consent::Consent),
     /// Look for a text in every byte of the data folder.
     Scan(scan::Scan),
     /// How many people have a score. No person and no value is shown.
@@ -111,6 +114,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Verify(verify) => verify.run().await,
+        Command::Consent(consent) => consent.run().await,
         Command::Scan(scan) => scan.run(),
         Command::Score(score) => score.run().await,
     }

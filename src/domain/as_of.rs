@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Act, Event, Grant, History, Micros, Purpose, Seq, Standing, Triple};
+use super::{Act, Adult, Event, Grant, History, Micros, Purpose, Seq, Standing, Triple};
 
 /// A material notice: which, and when it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Published {
 }
 
 /// The standing at `at` with what had been recorded by `known`, and the grants that were in force then: not ended, not
-/// expired, not on an outdated notice, and not of somebody paused.
+/// expired, not on an outdated notice, and not of somebody paused or not known to be an adult.
 pub fn as_of(
     events: &[(Seq, Event)],
     notices: &[Published],
@@ -29,7 +29,8 @@ pub fn as_of(
     let counted = |event: &Event| event.at <= known && said(event) <= at;
     let history = History::fold(events.iter().filter(|(_, event)| counted(event)).map(|(seq, event)| (*seq, event)));
     let standing = history.standing;
-    let stopped = standing.erased || standing.held || standing.suppressed || standing.latched;
+    let stopped =
+        standing.erased || standing.held || standing.suppressed || standing.latched || standing.adult != Adult::Yes;
     let outdated = |triple: &Triple, grant: &Grant| {
         let newer = |notice: &&Published| notice.purpose == triple.purpose && notice.version > grant.notice_version;
         notices.iter().filter(|notice| notice.at <= known && notice.at <= at).any(|notice| newer(&notice))

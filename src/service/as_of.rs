@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::record::Person;
 use super::{App, ClientCaller, PersonCaller, Receipt, ServiceError};
-use crate::domain::{Act, Adult, Event, Micros, PublishedNotice, Seq, Triple, as_of};
+use crate::domain::{Act, Adult, Event, Grant, Micros, PublishedNotice, Seq, Triple, as_of};
 use crate::ident::Identifier;
 use crate::store::Tx;
 
@@ -25,7 +25,7 @@ pub struct PointInTime {
 }
 
 /// A grant that was in force.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     /// The grant; the place of the event that began it.
     pub consent_id: Seq,
@@ -36,6 +36,13 @@ pub struct InForce {
     pub notice_version: i64,
     /// Until when it would have counted.
     pub valid_until_us: Micros,
+}
+
+impl From<(Triple, Grant)> for InForce {
+    fn from((triple, grant): (Triple, Grant)) -> Self {
+        let Grant { lineage, notice_version, valid_until } = grant;
+        Self { consent_id: lineage, triple, notice_version, valid_until_us: valid_until }
+    }
 }
 
 /// An event and its proof.
@@ -75,6 +82,8 @@ pub struct AsOfView {
     /// The newest events that had been recorded by then, with their proofs. Folding those that were said by `as_of`, oldest first
     /// and the older ones before them, gives the same.
     pub stood_on: Vec<Proved>,
+    /// Every notice that had been published by then, with its proof: a material one ends what stands on an older one.
+    pub notices: Vec<Proved>,
 }
 
 /// What an auditor asks about one person.
@@ -153,17 +162,14 @@ impl App {
     async fn view_as_of(&self, tx: &mut Tx, person: &Person, time: PointInTime) -> Result<AsOfView, ServiceError> {
         let now = self.now();
         let (at, known) = (time.as_of.unwrap_or(now), time.known_at.unwrap_or(now));
-        let notices = self.material_notices(tx).await?;
+        let published = self.own_events(tx, "notice_published").await?;
         let events = self.events_of(tx, &person.subject, &person.key).await?;
-        let (standing, grants) = as_of(&events, &notices, at, known);
-        let adult = standing.adult == Adult::Yes;
-        let grants = grants.into_iter().filter(|_| adult);
-        let in_force = grants.map(|(triple, grant)| InForce {
-            consent_id: grant.lineage,
-            triple,
-            notice_version: grant.notice_version,
-            valid_until_us: grant.valid_until,
-        });
+        let (standing, grants) = as_of(&events, &material(&published), at, known);
+        let mut notices = Vec::new();
+        for (seq, event) in published.into_iter().filter(|(_, event)| event.at <= known) {
+            let receipt = self.receipt_in(tx, seq, |owner| owner.is_none().then_some(&self.ring.service)).await?;
+            notices.push(Proved { seq, event, receipt });
+        }
         let counted: Vec<_> = events.into_iter().filter(|(_, event)| event.at <= known).collect();
         let older = counted.len().saturating_sub(PROOFS_MAX);
         let mut stood_on = Vec::new();
@@ -173,25 +179,26 @@ impl App {
         Ok(AsOfView {
             as_of_us: at,
             known_at_us: known,
-            adult,
+            adult: standing.adult == Adult::Yes,
             held: standing.held,
             suppressed: standing.suppressed,
             latched: standing.latched,
             erased: standing.erased,
-            in_force: in_force.collect(),
+            in_force: grants.into_iter().map(InForce::from).collect(),
             older_events: older,
             stood_on,
+            notices,
         })
     }
+}
 
-    /// Every material notice with the time of its publication, from the log itself.
-    async fn material_notices(&self, tx: &mut Tx) -> Result<Vec<PublishedNotice>, ServiceError> {
-        let mut notices = Vec::new();
-        for (_, event) in self.own_events(tx, "notice_published").await? {
-            if let Act::NoticePublished { purpose, version, material: true, .. } = event.act {
-                notices.push(PublishedNotice { purpose, version, at: event.at });
-            }
+/// The notices that ended what stood on older ones, each with the time of its publication.
+fn material(published: &[(Seq, Event)]) -> Vec<PublishedNotice> {
+    let mut notices = Vec::new();
+    for (_, event) in published {
+        if let Act::NoticePublished { purpose, version, material: true, .. } = &event.act {
+            notices.push(PublishedNotice { purpose: purpose.clone(), version: *version, at: event.at });
         }
-        Ok(notices)
     }
+    notices
 }

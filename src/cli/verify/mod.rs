@@ -12,6 +12,7 @@ use crate::log::{Checkpoint, VerifierKey, parse_vkey, verify};
 use crate::service::{Access, Report};
 
 pub(super) use copy::from_address;
+pub(super) use paper::text;
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
@@ -87,14 +88,14 @@ impl Log {
     }
 }
 
-fn key(vkey: &str) -> Result<VerifierKey, CliError> {
+pub(super) fn key(vkey: &str) -> Result<VerifierKey, CliError> {
     parse_vkey(vkey.trim()).map_err(|e| CliError::Usage(format!("`--vkey`: {e}")))
 }
 
 /// Checkpoints that somebody kept, by themselves or in receipts. One that is not of this log is an error, not a finding.
 fn older(files: &[PathBuf], key: &VerifierKey) -> Result<Vec<Checkpoint>, CliError> {
     let read = |path: &PathBuf| {
-        let text = paper::text(path)?;
+        let text = paper::receipt_text(path)?;
         let note =
             text.split_once("\n\n").filter(|(head, _)| head.starts_with("c2sp.org/tlog-proof")).map(|(_, note)| note);
         verify(note.unwrap_or(&text), key).map_err(|e| CliError::Usage(format!("`{}`: {e}", path.display())))

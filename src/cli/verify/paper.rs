@@ -35,7 +35,7 @@ impl Paper {
     pub(super) async fn run(self, what: &str) -> Result<(), CliError> {
         let key = key(&self.vkey)?;
         let wrong = |e: String| CliError::Usage(format!("the {what} does not hold: {e}"));
-        let receipt = Receipt::parse(&text(&self.file)?).map_err(|e| wrong(e.to_string()))?;
+        let receipt = Receipt::parse(&receipt_text(&self.file)?).map_err(|e| wrong(e.to_string()))?;
         let opened = receipt.check(&key).map_err(|e| wrong(e.to_string()))?;
         let certificate = matches!(opened.event.act, Act::ErasureCompleted { .. });
         if what == "certificate" && !certificate {
@@ -99,8 +99,20 @@ struct Answer {
     receipt: String,
 }
 
-/// The text of a file; of a JSON answer the receipt or certificate in it.
-pub(super) fn text(path: &Path) -> Result<String, CliError> {
+/// The text of a receipt in a file; of a JSON answer the receipt or certificate in it.
+pub(in super::super) fn receipt_text(path: &Path) -> Result<String, CliError> {
+    let text = text(path)?;
+    if !text.starts_with('{') {
+        return Ok(text);
+    }
+    let answer: Result<Answer, _> = serde_json::from_str(&text);
+    answer.map(|answer| answer.receipt).map_err(|_| {
+        CliError::Usage(format!("`{}` is JSON without a `receipt` or `certificate` in it", path.display()))
+    })
+}
+
+/// The text of a file; `-` is standard input.
+pub(in super::super) fn text(path: &Path) -> Result<String, CliError> {
     let failed = |source| CliError::File { path: path.into(), source };
     let mut text = String::new();
     let read = if path == Path::new("-") {
@@ -109,11 +121,5 @@ pub(super) fn text(path: &Path) -> Result<String, CliError> {
         fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
     };
     read.map_err(failed)?;
-    if !text.starts_with('{') {
-        return Ok(text);
-    }
-    let answer: Result<Answer, _> = serde_json::from_str(&text);
-    answer.map(|answer| answer.receipt).map_err(|_| {
-        CliError::Usage(format!("`{}` is JSON without a `receipt` or `certificate` in it", path.display()))
-    })
+    Ok(text)
 }

@@ -74,7 +74,7 @@ async fn a_copy_of_the_log_and_what_somebody_kept_are_checked_without_the_servic
     let place_of_kind = changed.windows(9).position(|bytes| bytes == b"opted_out").unwrap();
     changed[place_of_kind] ^= 1;
     std::fs::write(&tile, &changed).unwrap();
-    fails(&["log", "--folder", keep, "--vkey", key], "WRONG: event 6 (leaf 5)");
+    fails(&["log", "--folder", keep, "--vkey", key], "WRONG: event 7 (leaf 6)");
     std::fs::write(&tile, &honest[..honest.len() - 3]).unwrap();
     fails(&["log", "--folder", keep, "--vkey", key], "missing or cut");
     std::fs::write(&tile, &honest).unwrap();
@@ -95,4 +95,66 @@ async fn a_copy_of_the_log_and_what_somebody_kept_are_checked_without_the_servic
     fails(&["receipt", &receipt, "--vkey", key, "--url", url], "rewritten");
     program.kill();
     holds(&["log", "--folder", keep, "--vkey", key]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_in_force_is_computed_from_the_receipts_alone() {
+    let (data, place) = (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
+    let program = Program::start(data.path(), "");
+    let key = program.get("/v1/log/key").send().await.unwrap().text().await.unwrap();
+    let (key, url) = (key.trim().to_owned(), program.url.clone());
+    let ann = program.person(data.path(), "ann@example.org").await;
+    let granted = program.grant(&ann).await;
+    let opened = sayso::log::Receipt::parse(granted["receipt"].as_str().unwrap()).unwrap();
+    let opened = opened.check(&sayso::log::parse_vkey(&key).unwrap()).unwrap();
+    ok(program.delete(&format!("/v1/me/consents/{}", granted["consent_id"])).bearer_auth(&ann.access), 200).await;
+    let then = opened.event.at.text();
+
+    let asked = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+        command.args(["consent", "as-of", "--json", "--vkey", &key]).args(arguments);
+        let output = command.env("SAYSO_ACCESS_TOKEN", &ann.access).env_remove("SAYSO_MUTANT").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told: Value = serde_json::from_str(&said).unwrap_or(Value::Null);
+        (output.status.success(), told, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (true, told, _) = asked(&["--url", &url]) else { panic!() };
+    assert_eq!(told["in_force"], json!([]), "withdrawn");
+    let (true, told, _) = asked(&["--url", &url, "--as-of", &then]) else { panic!() };
+    assert_eq!(told["in_force"][0]["consent_id"], granted["consent_id"]);
+    assert_eq!(told["answer_agrees"], true);
+
+    let answer = program.get(&format!("/v1/me/consents?as_of={then}")).bearer_auth(&ann.access);
+    let answer = ok(answer, 200).await;
+    program.kill();
+    let file = write(&place.path().join("answer.json"), &answer.to_string());
+    let (true, told, _) = asked(&[&file]) else { panic!() };
+    assert_eq!(told["in_force"].as_array().unwrap().len(), 1);
+    let (true, told, _) = asked(&[&file, "--known-at", "2020-01-01"]) else { panic!() };
+    assert_eq!(told["in_force"], json!([]), "nobody had said so yet");
+
+    let refused = |changed: &Value, because: &str| {
+        let file = write(&place.path().join("changed.json"), &changed.to_string());
+        let (fine, told, said) = asked(&[&file]);
+        assert!(!fine && said.contains(because), "expected `{because}`: {told} {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    };
+    let mut lie = answer.clone();
+    lie["in_force"] = json!([]);
+    refused(&lie, "something else is in force");
+    let mut swapped = answer.clone();
+    swapped["stood_on"][0]["receipt"] = answer["stood_on"][1]["receipt"].clone();
+    refused(&swapped, "proves something else");
+    let mut order = answer.clone();
+    order["stood_on"].as_array_mut().unwrap().reverse();
+    refused(&order, "not in order");
+    let mut cut = answer.clone();
+    cut["older_events"] = json!(3);
+    refused(&cut, "leaves out 3 older events");
+    refused(&json!({ "found": null }), "no answer of");
+    refused(&json!({}), "no answer of");
+    let (fine, _, said) = asked(&[&file, "--known-at", "2099-01-01"]);
+    assert!(!fine && said.contains("ask for a later one"), "{said}");
+    let (fine, _, said) = asked(&[&file, "--as-of", "yesterday"]);
+    assert!(!fine && said.contains("--as-of"), "{said}");
 }
