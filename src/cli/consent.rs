@@ -22,11 +22,11 @@ pub(super) struct Consent {
 #[derive(Debug, Subcommand)]
 enum What {
     /// What was in force at a time, as it was known at a time, checked against the receipts that prove it.
-    AsOf(AsOf),
+    AsOf(Then),
 }
 
 #[derive(Debug, Args)]
-struct AsOf {
+struct Then {
     /// The answer of `GET /v1/me/consents?as_of=` or `POST /v1/audit/access`; `-` reads standard input.
     #[arg(required_unless_present = "url", conflicts_with = "url")]
     file: Option<PathBuf>,
@@ -50,12 +50,12 @@ struct AsOf {
 impl Consent {
     pub(super) async fn run(self) -> Result<(), CliError> {
         match self.what {
-            What::AsOf(as_of) => as_of.run().await,
+            What::AsOf(then) => then.run().await,
         }
     }
 }
 
-impl AsOf {
+impl Then {
     async fn run(self) -> Result<(), CliError> {
         let key = key(&self.vkey)?;
         let (at, known) = (time("--as-of", self.as_of.as_deref())?, time("--known-at", self.known_at.as_deref())?);

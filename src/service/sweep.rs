@@ -42,18 +42,7 @@ impl App {
             let digests = self.digests_of(&subject).await?;
             let input = (self, subject, digests);
             self.store
-                .run_tx(&input, |tx, (app, subject, digests)| {
-                    Box::pin(async move {
-                        let mut settled = None;
-                        for digest in digests {
-                            if settled.is_none() && tx.settle_suppression(digest, now).await? {
-                                settled = Some(*digest);
-                            }
-                        }
-                        let digest = settled.or(digests.first().copied());
-                        app.begin_erasure(tx, subject, digest).await.map(drop)
-                    })
-                })
+                .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_due_member(tx, subject, digests, now)))
                 .await?;
         }
         self.work.notify_one();
@@ -75,6 +64,23 @@ impl App {
         }
         self.work.notify_one();
         Ok(())
+    }
+
+    /// The erasure stands for one of their opt-outs that is due: that one becomes no other.
+    async fn erase_due_member(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        digests: &[[u8; 16]],
+        now: Micros,
+    ) -> Result<(), ServiceError> {
+        let mut settled = None;
+        for digest in digests {
+            if settled.is_none() && tx.settle_suppression(digest, now).await? {
+                settled = Some(*digest);
+            }
+        }
+        self.begin_erasure(tx, subject, settled.or(digests.first().copied())).await.map(drop)
     }
 
     /// One event for each person.

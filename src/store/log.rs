@@ -175,6 +175,23 @@ impl Tx {
         rows.into_iter().map(leaf).collect()
     }
 
+    /// The same for verification. What has not its length is shown as zeros, which no row of the service has, so that it is found
+    /// and does not end the search.
+    pub async fn leaves_as_found(&mut self, from: Seq, limit: i64) -> Result<Vec<LeafRow>, StoreError> {
+        let rows: Vec<LeafColumns> = on!(self, c =>
+            sqlx::query_as(LEAVES).bind(from.0).bind(limit).fetch_all(c).await)?;
+        let as_found = |(seq, kind, day, commitment, hash, subject, body): LeafColumns| LeafRow {
+            seq: Seq(seq),
+            kind,
+            day: Day(day),
+            commitment: commitment.try_into().unwrap_or_default(),
+            stored_hash: hash.try_into().unwrap_or_default(),
+            subject: subject.map(|subject| Subject::try_from(subject).unwrap_or(Subject::new([0; 16]))),
+            body,
+        };
+        Ok(rows.into_iter().map(as_found).collect())
+    }
+
     /// Leaves after a place, of one kind or all, between two days, both included.
     pub async fn audit_events(
         &mut self,
@@ -206,14 +223,13 @@ impl Tx {
         Ok(rows.into_iter().map(|(day, kind, times)| (Day(day), kind, times)).collect())
     }
 
-    /// The complete subtrees of one level, from one place to another, both included.
+    /// The complete subtrees of one level, from one place to another, both included. One that is no hash is not there.
     pub async fn nodes(&mut self, level: i64, first: i64, last: i64) -> Result<Vec<NodeRow>, StoreError> {
         let rows: Vec<(i64, i64, Vec<u8>)> = on!(self, c =>
             sqlx::query_as(NODES).bind(level).bind(first).bind(last).fetch_all(c).await)?;
-        let node = |(level, place, hash): (i64, i64, Vec<u8>)| {
-            Ok(NodeRow { level, place, hash: hash.try_into().map_err(|_| StoreError::Corrupt("tree_node"))? })
-        };
-        rows.into_iter().map(node).collect()
+        let node =
+            |(level, place, hash): (i64, i64, Vec<u8>)| hash.try_into().ok().map(|hash| NodeRow { level, place, hash });
+        Ok(rows.into_iter().filter_map(node).collect())
     }
 
     /// How many complete subtrees are stored.

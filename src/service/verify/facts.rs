@@ -69,7 +69,8 @@ impl App {
             let Some(last) = page.last() else { break };
             after = Some(*last);
             for subject in page {
-                self.check_person(tx, walk, &subject).await?;
+                let person = self.check_person(tx, walk, &subject).await;
+                walk.read(person)?;
             }
         }
         for history in std::mem::take(&mut walk.people).into_values() {
@@ -105,9 +106,12 @@ impl App {
 
     /// The rows beside the log that nobody may change without an event.
     pub(super) async fn check_facts(&self, tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
-        check_notices(tx, walk).await?;
-        check_clients(tx, walk).await?;
-        check_erasures(tx, walk).await
+        let notices = check_notices(tx, walk).await;
+        walk.read(notices)?;
+        let clients = check_clients(tx, walk).await;
+        walk.read(clients)?;
+        let erasures = check_erasures(tx, walk).await;
+        walk.read(erasures)
     }
 }
 

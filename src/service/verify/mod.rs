@@ -17,7 +17,7 @@ use crate::crypto::SubjectKey;
 use crate::domain::{Day, Event, History, Micros, Seq, lawful};
 use crate::ids::Subject;
 use crate::log::{Checkpoint, Frontier, Hash, Leaf, Node, commitment, parse_vkey, verify};
-use crate::store::{Head, LeafRow, Tx};
+use crate::store::{Head, LeafRow, StoreError, Tx};
 
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,7 +103,7 @@ impl App {
         walk.compare_older();
         let mut next = 1;
         loop {
-            let rows = tx.leaves(Seq(next), PAGE).await?;
+            let rows = tx.leaves_as_found(Seq(next), PAGE).await?;
             let Some(last) = rows.last() else { break };
             let Some(following) = last.seq.0.checked_add(1) else { break };
             for row in &rows {
@@ -121,7 +121,8 @@ impl App {
             walk.find(Some(Seq(head.seq.0.saturating_add(1))), &what);
         }
         self.check_root(tx, &mut walk, &head).await?;
-        self.check_people(tx, &mut walk).await?;
+        let people = self.check_people(tx, &mut walk).await;
+        walk.read(people)?;
         self.check_facts(tx, &mut walk).await?;
         walk.report.findings.sort_by_key(|finding| finding.seq.map_or(i64::MAX, |seq| seq.0));
         walk.report.findings.truncate(FINDINGS_MAX);
@@ -203,6 +204,13 @@ impl App {
 impl Walk {
     fn find(&mut self, seq: Option<Seq>, what: &str) {
         self.report.findings.push(Finding { seq, what: what.into() });
+    }
+
+    /// A row that cannot be read is something that is wrong, not the end of the search for more.
+    fn read(&mut self, outcome: Result<(), ServiceError>) -> Result<(), ServiceError> {
+        let Err(ServiceError::Store(StoreError::Corrupt(table))) = outcome else { return outcome };
+        self.find(None, &format!("a row of `{table}` does not have the form that the service gives it"));
+        Ok(())
     }
 
     fn push(&mut self, leaf: Hash) {

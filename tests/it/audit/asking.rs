@@ -175,3 +175,28 @@ on_both!(the_summary_adds_up_and_a_decision_leaves_no_leaf, |world| {
     let later = Some(sayso::domain::Day(99_999));
     assert!(world.app.audit_summary(later, None).await.unwrap().events.is_empty());
 });
+
+/// N22: the log comes first. While nothing can be recorded nobody is shown anything that must be on record.
+on_both!(what_cannot_be_recorded_does_not_happen, |world| {
+    let ngo = auditor(&world).await;
+    let ann = scored_member(&world, "ann").await;
+    let size = log_size(&world).await;
+    let (close, open) = match world.db {
+        Db::Sqlite => (
+            "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no place'); END",
+            "DROP TRIGGER full",
+        ),
+        Db::Postgres => ("REVOKE INSERT ON event FROM sayso_service", "GRANT INSERT ON event TO sayso_service"),
+    };
+    let look = Look { identifier: ann.email.clone(), reason: "a complaint".into(), time: PointInTime::default() };
+    tamper(&world, close).await;
+    assert!(world.app.export(&ann.caller).await.is_err(), "an export");
+    assert!(world.app.look(&ngo, &look, None).await.is_err(), "a look");
+    assert!(world.app.erase(&ann.caller, None).await.is_err(), "an erasure");
+    assert!(world.app.opt_out(&ann.email, Whom::Oneself, None).await.is_err(), "an opt-out");
+    tamper(&world, open).await;
+    assert_eq!(log_size(&world).await, size);
+    world.app.export(&ann.caller).await.unwrap();
+    world.app.look(&ngo, &look, None).await.unwrap();
+    assert_eq!(findings(&world).await, []);
+});

@@ -266,3 +266,33 @@ on_both!(an_edge_without_grants_is_found, |world| {
     let found = findings(&world).await;
     assert!(found.iter().any(|(_, what)| what.contains("hang on no live grant")), "{found:?}");
 });
+
+on_both!(a_value_without_its_length_or_form_is_named_and_ends_no_search, |world| {
+    let members = community(&world, 4).await;
+    keep_a_copy(&world).await;
+    let seqs = owned(&world).await;
+    let (first, last) = (seqs[0], *seqs.last().unwrap());
+    let short = literal(&world, &[7; 31]);
+    for statement in [
+        format!("UPDATE event SET commitment = {short} WHERE seq IN ({first}, {last})"),
+        format!("UPDATE tree_node SET hash = {short} WHERE level = 0 AND place IN ({first} - 1, {last} - 1)"),
+    ] {
+        assert_eq!(tamper(&world, &statement).await, 2, "{statement}");
+        let found = findings(&world).await;
+        names(&found, first, &statement);
+        names(&found, last, &statement);
+        restore(&world).await;
+    }
+    tamper(&world, &format!("UPDATE tree_node SET hash = {short} WHERE level = 2 AND place = 1")).await;
+    names(&findings(&world).await, 8, "a subtree");
+    restore(&world).await;
+
+    let subject = literal(&world, members[1].caller.subject.as_bytes());
+    tamper(&world, &format!("UPDATE standing SET adult = 'perhaps' WHERE subject = {subject}")).await;
+    tamper(&world, &format!("UPDATE client SET secret_hash = {short} WHERE id = 'operator'")).await;
+    tamper(&world, "UPDATE notice SET text = text || '.' WHERE purpose = 'link'").await;
+    let found = findings(&world).await;
+    for what in ["a row of `standing`", "a row of `client`", "the notice `link 1`"] {
+        assert!(found.iter().any(|(_, said)| said.contains(what)), "{what}: {found:?}");
+    }
+});
