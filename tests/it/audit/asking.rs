@@ -176,7 +176,7 @@ on_both!(the_summary_adds_up_and_a_decision_leaves_no_leaf, |world| {
     assert!(world.app.audit_summary(later, None).await.unwrap().events.is_empty());
 });
 
-/// N22: the log comes first. While nothing can be recorded nobody is shown anything that must be on record.
+// N22: the log comes first. While nothing can be recorded nobody is shown anything that must be on record.
 on_both!(what_cannot_be_recorded_does_not_happen, |world| {
     let ngo = auditor(&world).await;
     let ann = scored_member(&world, "ann").await;
