@@ -35,6 +35,17 @@ pub(super) async fn gate(
         "Finn is scored but said nothing about the paper, Eve is unknown, Dan is a minor: all three are just absent",
         reply.body.as_object().is_some_and(|fields| fields.len() == 3),
     );
+    let told = stage.told(&ada).await?;
+    let own = stage.api.get(Some(&cast.ada.token), "/v1/me/score").await?;
+    let list = stage.api.get(Some(&cast.ada.token), "/v1/me/disclosures").await?.expect(200)?;
+    scene.show_only("The paper reads Ada's score", &told, &["value", "window_to_day", "not_suitable_for", "seq"]);
+    scene.show("Ada sees who was told what", &list);
+    scene.claim("it is told the one value that Ada sees, with what it is not suitable for", {
+        told.status == 200 && told.body.get("value") == own.body.get("value")
+    });
+    scene.claim("the telling is an event of Ada's, in the log before the paper had its answer", {
+        list.body.pointer("/0/seq").is_some() && list.body.pointer("/0/seq") == told.body.get("seq")
+    });
     story.tell(scene, "a yes to one is no yes to another, and whoever asks cannot tell a no from a nobody.")?;
     Ok(ada)
 }
@@ -118,15 +129,25 @@ pub(super) async fn own(
     let path = format!("/v1/me/consents/{}", grant.number("/consent_id")?);
     let withdrawn = stage.api.delete(Some(&ada.token), &path).await?.expect(200)?;
     let (next, after) = stage.may_show(&asked(community)).await?;
+    let told = stage.told(grant).await?;
+    let list = stage.api.get(Some(&ada.token), "/v1/me/disclosures").await?.expect(200)?;
+    let first = list.number("/0/seq")?;
+    let back_then = stage.api.get(Some(&ada.token), &format!("/v1/me/disclosures/{first}")).await?;
     let score = stage.api.get(Some(&ada.token), "/v1/me/score").await?;
     let decisions = refused(stage, ada).await?;
     scene.show_only("Ada", &withdrawn, &["seq"]);
     scene.show("The paper's very next question", &next);
+    scene.show("The paper wants to read her score", &told);
+    scene.show_only("Ada asks whether it was allowed when the paper was told", &back_then, &["allowed"]);
     scene.show_only("Ada", &score, &["state", "value"]);
     scene.show("Ada looks who asked about her", &decisions);
     let address = community.ada.address();
     scene.claim("the question before was answered yes, the very next one no", {
         before.contains(&address) && !after.contains(&address)
+    });
+    scene.claim("nobody is told her score any more", told.status == 403);
+    scene.claim("what the paper was told before was allowed then, and the log proves it", {
+        back_then.status == 200 && back_then.body.get("allowed") == Some(&Value::Bool(true))
     });
     scene.claim("her yes to the score is another one, and stands", score.status == 200);
     scene.claim("she sees each question about her, allowed and denied, with who asked", has_refusal(&decisions));

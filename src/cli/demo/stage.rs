@@ -176,6 +176,13 @@ impl Stage {
         Ok((reply, allowed))
     }
 
+    /// The paper asks to be told a score, by the id that came with the grant.
+    pub(super) async fn told(&self, grant: &Reply) -> Result<Reply, CliError> {
+        let pairwise = grant.text("pairwise")?;
+        let path = format!("/v1/disclosures/{pairwise}?purpose={}&source=activitypub", PROFILE.purpose);
+        self.api.get(Some(&self.paper), &path).await
+    }
+
     /// `sayso scan` for one marker, as a process of its own: a process that has a SQLite file open and closes another
     /// handle of it loses its locks on it.
     pub(super) fn scan(&self, marker: &str) -> Result<Scanned, CliError> {
