@@ -74,6 +74,8 @@ id! {
     Reference;
     /// An e-mail address or handle of a person, or a claim to one that is not proved yet.
     IdentifierId;
+    /// One thing that a recipient is told.
+    DeliveryId;
     /// What one recipient calls one person; another recipient has another.
     Pairwise;
 }

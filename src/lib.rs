@@ -38,6 +38,7 @@ pub mod config;
 pub mod crypto;
 pub mod datamap;
 pub mod domain;
+pub mod egress;
 pub mod exchange;
 pub mod gate;
 pub mod http;

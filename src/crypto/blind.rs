@@ -34,6 +34,10 @@ impl Blind<'_> {
     pub fn reference(self, salt: &[u8]) -> [u8; 32] {
         self.digest("reference", &[&hex::encode(salt)])
     }
+    /// A secret for signing webhooks.
+    pub fn webhook(self, algorithm: &str, recipient: &str) -> [u8; 32] {
+        self.digest("webhook", &[algorithm, recipient])
+    }
     /// Of a mailed code for one purpose and address.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

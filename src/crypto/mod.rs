@@ -5,9 +5,11 @@ mod ring;
 mod seal;
 mod slow;
 mod token;
+mod webhook;
 
 pub use blind::{Blind, sha256};
 pub use ring::{KeyRing, RingError};
 pub use seal::{Place, SealError, SubjectKey, open, seal};
 pub use slow::{Slow, SlowError};
 pub use token::{Claims, Role, TokenError, Tokens};
+pub use webhook::WebhookSigner;

@@ -143,8 +143,14 @@ pub enum Act {
         removed: BTreeMap<String, u64>,
         /// Events whose leaf stays and that nobody can open any more, by kind.
         unlinked: BTreeMap<String, u64>,
+        /// What the read-back found after that, by table.
+        #[serde(default)]
+        left: BTreeMap<String, u64>,
         /// What is kept, by table, and why.
         kept: BTreeMap<String, String>,
+        /// Every recipient that had a name for the person, and whether it had been told by then; the reference says how it went on.
+        #[serde(default)]
+        told: BTreeMap<String, String>,
     },
     /// A record of consent from elsewhere, brought by an operator. It is *unknown* here: nothing is allowed by it until the person
     /// says so themselves.

@@ -11,7 +11,7 @@ use super::anyone::identifier;
 use super::extract::{Act, Nothing, Operator, Path};
 use super::problem::Problem;
 use crate::domain::{Purpose, Recipient, Source};
-use crate::ids::IdentifierId;
+use crate::ids::{DeliveryId, IdentifierId};
 use crate::service::IdentifierKind;
 use crate::service::Role;
 use crate::service::{Done, NewClient, NewNotice, RecordTaken};
@@ -26,6 +26,7 @@ pub(super) struct Client {
     purposes: Vec<Purpose>,
     #[serde(default)]
     sources: Vec<Source>,
+    webhook: Option<String>,
 }
 
 pub(super) async fn register(
@@ -33,8 +34,8 @@ pub(super) async fn register(
     _caller: Operator,
     act: Act<Client>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Client { id, role, class, purposes, sources } = act.body;
-    let client = NewClient { id, role, class, purposes, sources };
+    let Client { id, role, class, purposes, sources, webhook } = act.body;
+    let client = NewClient { id, role, class, purposes, sources, webhook };
     Ok((StatusCode::CREATED, Json(app.register_client(&client, act.idempotency.as_ref()).await?)))
 }
 
@@ -109,4 +110,18 @@ pub(super) async fn import_record(
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
     let taken = app.import_record(&identifier, &act.body.record.into(), act.idempotency.as_ref()).await?;
     Ok(Json(taken))
+}
+
+/// What recipients could not be told so far.
+pub(super) async fn deliveries(State(app): State<Shared>, _caller: Operator) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.undelivered().await?))
+}
+
+pub(super) async fn retry(
+    State(app): State<Shared>,
+    _caller: Operator,
+    Path(id): Path<DeliveryId>,
+    _act: Act<Nothing>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.retry_delivery(&id).await?))
 }

@@ -2,17 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::anyone::identifier;
-use super::extract::{Act, Path, Query, Recipient};
+use super::extract::{Act, Nothing, Path, Query, Recipient};
 use super::problem::Problem;
 use crate::domain::{Micros, Purpose, Seq, Source};
-use crate::ids::Pairwise;
+use crate::ids::{DeliveryId, Pairwise};
 use crate::service::Action;
 use crate::service::IdentifierKind;
-use crate::service::{Asked, DisclosureView, GateQuestion, ServiceError, Telling};
+use crate::service::{Asked, DeliveryView, DisclosureView, GateQuestion, ServiceError, Telling};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,4 +81,19 @@ pub(super) async fn disclose(
     Query(ToldFor { purpose, source }): Query<ToldFor>,
 ) -> Result<Json<DisclosureView>, Problem> {
     Ok(Json(app.disclose(&caller, &Telling { pairwise, purpose, source }).await?))
+}
+
+/// Says that what a webhook asked for was done.
+pub(super) async fn confirm(
+    State(app): State<Shared>,
+    Recipient(caller): Recipient,
+    Path(id): Path<DeliveryId>,
+    _act: Act<Nothing>,
+) -> Result<Json<DeliveryView>, Problem> {
+    Ok(Json(app.confirm_delivery(&caller, &id).await?))
+}
+
+/// The public key under which webhooks are signed.
+pub(super) async fn webhook_key(State(app): State<Shared>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], app.webhook_key() + "\n")
 }

@@ -291,3 +291,10 @@ pub(super) async fn was_allowed(
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.was_allowed(&caller, Seq(seq)).await?))
 }
+
+pub(super) async fn deliveries(
+    State(app): State<Shared>,
+    Person(caller): Person,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.deliveries(&caller).await?))
+}

@@ -112,10 +112,13 @@ routes! {
     Person    Prompt Path  get    "/v1/me/decisions" => me::decisions;
     Person    Prompt Path  get    "/v1/me/disclosures" => me::told;
     Person    Prompt Path  get    "/v1/me/disclosures/{seq}" => me::was_allowed;
+    Person    Prompt Path  get    "/v1/me/deliveries" => me::deliveries;
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
     Recipient Steady Query get    "/v1/disclosures/{pairwise}" => gate::disclose;
+    Recipient Prompt Path  post   "/v1/deliveries/{id}/confirm" => gate::confirm;
+    Anyone    Prompt Path  get    "/v1/webhooks/key" => gate::webhook_key;
 
     Anyone    Prompt Path  get    "/v1/log/checkpoint" => audit::checkpoint;
     Anyone    Prompt Path  get    "/v1/log/key" => audit::key;
@@ -133,6 +136,8 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/claims/{id}/proof" => admin::prove;
     Operator  Prompt Path  post   "/v1/admin/age-signals" => admin::age;
     Operator  Prompt Path  post   "/v1/admin/records" => admin::import_record;
+    Operator  Prompt Path  get    "/v1/admin/deliveries" => admin::deliveries;
+    Operator  Prompt Path  post   "/v1/admin/deliveries/{id}/retry" => admin::retry;
 
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;

@@ -1,11 +1,9 @@
 //! Who somebody is elsewhere: e-mail addresses and handles in one form, and the proof that a handle is theirs.
 //!
-//! [`Identifier`] and [`proves`] are pure; [`Fetcher`] reads the page of a handle and is the only I/O here.
+//! Pure; the page of a handle is read through [`crate::egress`].
 
-mod fetch;
 mod normalise;
 mod page;
 
-pub use fetch::{FetchError, Fetcher, PAGE_BYTES_MAX, is_public};
 pub use normalise::{BadIdentifier, Identifier, IdentifierKind};
 pub use page::{PROOF_PREFIX, proves};

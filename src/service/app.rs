@@ -14,8 +14,8 @@ use crate::config::Config;
 use crate::crypto::{KeyRing, RingError, Slow, Tokens};
 use crate::datamap::{DataMap, DataMapError};
 use crate::domain::{Act, Purpose};
+use crate::egress::{Egress, EgressError};
 use crate::gate::Rules;
-use crate::ident::{FetchError, Fetcher};
 use crate::ingest::{Topics, TopicsError};
 use crate::limits;
 use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
@@ -40,7 +40,7 @@ pub struct App {
     pub(super) registry: Registry,
     pub(super) datamap: DataMap,
     pub(super) topics: Topics,
-    pub(super) fetcher: Fetcher,
+    pub(super) egress: Egress,
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
@@ -84,7 +84,7 @@ pub enum BootError {
     Origin(NoteError),
     /// HTTPS client.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] EgressError),
     /// Keys and database are not of one service.
     #[error(
         "the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`"
@@ -114,7 +114,7 @@ impl App {
         let app = Self {
             slow: Slow::new(),
             tokens: Tokens::new(&ring.token),
-            fetcher: Fetcher::new(config.private_hosts.clone())?,
+            egress: Egress::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
             courtesies: Window::new(3600, limits::COURTESIES_PER_HOUR_MAX, limits::COURTESIES_COUNTED_MAX),

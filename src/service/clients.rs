@@ -12,6 +12,9 @@ use crate::store::{ClientRow, StoreError};
 /// Classes a recipient may have; it is shown to people before they decide.
 const CLASSES: [&str; 4] = ["engine", "company", "research", "public_body"];
 
+/// Longest address of a webhook, in bytes.
+const URL_BYTES_MAX: usize = 1_000;
+
 /// A caller to register.
 #[derive(Debug, Clone)]
 pub struct NewClient {
@@ -25,6 +28,8 @@ pub struct NewClient {
     pub purposes: Vec<Purpose>,
     /// From where a recipient may ask, or a collector may bring.
     pub sources: Vec<Source>,
+    /// Where a recipient is told that something no longer holds.
+    pub webhook: Option<String>,
 }
 
 /// A registered caller. The secret is shown once and kept nowhere.
@@ -34,6 +39,9 @@ pub struct RegisteredClient {
     pub client_id: Recipient,
     /// Its secret, for the client credentials grant.
     pub client_secret: String,
+    /// Of a recipient with a webhook: the secret under which each call is signed (Standard Webhooks).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
     /// The leaf of the log that says so.
     #[serde(flatten)]
     pub done: Done,
@@ -61,7 +69,13 @@ impl App {
                 }
                 let act = Act::ClientRegistered { client: client.id.clone(), role: client.role.as_str().into() };
                 let done = app.record_own(tx, head, act).await?;
-                let registered = RegisteredClient { client_id: client.id.clone(), client_secret: secret.clone(), done };
+                let signer = client.webhook.as_ref().map(|_| app.webhook_signer(client.id.as_str()));
+                let registered = RegisteredClient {
+                    client_id: client.id.clone(),
+                    client_secret: secret.clone(),
+                    webhook_secret: signer.map(|signer| signer.secret()),
+                    done,
+                };
                 Ok((registered, None))
             })
         })
@@ -82,6 +96,13 @@ impl App {
         let source = |name: &Source| self.registry.source.iter().any(|entry| entry.name == *name);
         if !client.sources.iter().all(source) {
             return Err(ServiceError::invalid("sources", "registered sources"));
+        }
+        if let Some(url) = &client.webhook {
+            let callable = url.len() <= URL_BYTES_MAX && self.egress.may_call(url).is_ok();
+            if client.role != Role::Recipient || !callable {
+                let expected = "of a recipient alone: a public https address, or one whose host `private_hosts` lists";
+                return Err(ServiceError::invalid("webhook", expected));
+            }
         }
         let class = client.class.as_deref().is_some_and(|class| CLASSES.contains(&class));
         match client.role {
@@ -161,7 +182,8 @@ pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceE
     if app.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?.is_some() {
         return Ok(None);
     }
-    let client = NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new() };
+    let client =
+        NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new(), webhook: None };
     Ok(Some(app.register_client(&client, None).await?.client_secret))
 }
 
@@ -175,5 +197,7 @@ fn row(client: &NewClient, secret: &str) -> ClientRow {
         purposes: list(client.purposes.iter().map(Purpose::as_str).collect()),
         sources: list(client.sources.iter().map(Source::as_str).collect()),
         disabled: false,
+        webhook: client.webhook.clone(),
+        webhook_gone: false,
     }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
+use super::certificate::{Certificate, ReadBack, must_be_gone};
+use super::deliveries::{DeliveryView, told_of};
 use super::{App, PersonCaller, Receipt, ServiceError};
-use crate::datamap::{Count, Erase};
+use crate::datamap::Erase;
 use crate::domain::Act;
 use crate::ids::{Reference, Subject};
-use crate::store::{JobRow, JobStep, StoreError, Tx};
+use crate::store::{DeliveryKind, JobRow, JobStep, StoreError, Tx};
 
 /// The answer to an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct ErasureView {
     pub removed: BTreeMap<String, u64>,
     /// What is kept, by table, and why.
     pub kept: BTreeMap<String, String>,
+    /// Everyone who had a name for the person, and whether they were told.
+    pub told: Vec<DeliveryView>,
     /// Once it is done: the receipt of the leaf that says so (C2SP tlog-proof); `sayso verify certificate` checks it.
     pub certificate: Option<String>,
 }
@@ -93,6 +97,7 @@ impl App {
         let reference = Reference::new(self.entropy.bytes()?);
         let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
         tx.delete_sessions(subject).await?;
+        self.announce_to_all(tx, subject, Some(reference), DeliveryKind::PersonErased).await?;
         tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
@@ -144,28 +149,21 @@ impl App {
     }
 
     async fn finish(&self, job: JobRow) -> Result<(), ServiceError> {
-        if let Some(subject) = &job.subject {
-            self.read_back(subject).await?;
-        }
-        self.store.run_tx(&(self, job), |tx, (app, job)| Box::pin(app.certify(tx, job))).await
+        let read_back = self.read_back(job.subject.as_ref()).await?;
+        self.store
+            .run_tx(&(self, job, read_back), |tx, (app, job, read_back)| Box::pin(app.certify(tx, job, read_back)))
+            .await
     }
 
-    /// Only after the read-back. The certificate is the receipt of the leaf that says so, for a stranger's erasure as for a
-    /// member's.
-    async fn certify(&self, tx: &mut Tx, job: &JobRow) -> Result<(), ServiceError> {
+    /// The certificate is the receipt of the leaf that says so, for a stranger's erasure as for a member's.
+    async fn certify(&self, tx: &mut Tx, job: &JobRow, read_back: &ReadBack) -> Result<(), ServiceError> {
         let head = self.head(tx).await?;
         if tx.job(&job.reference).await?.is_none_or(|now| now.step == JobStep::Done) {
             return Err(ServiceError::Conflict("certificate of this erasure"));
         }
         let finished = Some(head.recorded);
-        let act = Act::ErasureCompleted {
-            reference: job.reference.to_string(),
-            started: job.started,
-            removed: serde_json::from_str(&job.removed)?,
-            unlinked: serde_json::from_str(&job.events)?,
-            kept: self.kept(),
-        };
-        let done = self.record_own(tx, head, act).await?;
+        let certificate = Certificate::new(job, read_back, told_of(tx, &job.reference).await?, self.kept())?;
+        let done = self.record_own(tx, head, certificate.into_act()).await?;
         let certificate = Some(String::from(done.receipt));
         let done = JobRow { subject: None, step: JobStep::Done, finished, certificate, ..job.clone() };
         Ok(tx.update_job(&done).await?)
@@ -210,25 +208,32 @@ impl App {
         Ok(job)
     }
 
-    /// Fails while anything is left, so that the job stays open.
-    async fn read_back(&self, subject: &Subject) -> Result<(), ServiceError> {
-        self.store
-            .read_tx(&(self, subject), |tx, (app, subject)| {
-                Box::pin(async move { must_be_gone(tx, &app.datamap.counts(), subject.as_bytes()).await })
-            })
-            .await
-    }
-
     /// How an erasure is going. Whoever has the reference may ask.
     ///
     /// # Errors
     /// When there is none with this reference.
     pub async fn erasure(&self, reference: &Reference) -> Result<ErasureView, ServiceError> {
-        let job = self.store.read_tx(reference, |tx, reference| Box::pin(tx.job(reference))).await?;
-        self.erasure_view(&job.ok_or(ServiceError::NotFound("erasure"))?)
+        self.store
+            .read_tx(&(self, reference), |tx, (app, reference)| {
+                Box::pin(async move {
+                    let job = tx.job(reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
+                    app.erasure_view(tx, &job).await
+                })
+            })
+            .await
     }
 
-    pub(super) fn erasure_view(&self, job: &JobRow) -> Result<ErasureView, ServiceError> {
+    /// Every erasure of an address, by its slow digest.
+    pub(super) async fn erasures_of(&self, tx: &mut Tx, digest: &[u8; 16]) -> Result<Vec<ErasureView>, ServiceError> {
+        let mut views = Vec::new();
+        for job in tx.jobs_by_digest(digest).await? {
+            views.push(self.erasure_view(tx, &job).await?);
+        }
+        Ok(views)
+    }
+
+    async fn erasure_view(&self, tx: &mut Tx, job: &JobRow) -> Result<ErasureView, ServiceError> {
+        let told = tx.deliveries_of_job(&job.reference).await?;
         Ok(ErasureView {
             reference: job.reference,
             step: job.step.as_str(),
@@ -236,6 +241,7 @@ impl App {
             finished_us: job.finished.map(|at| at.0),
             removed: serde_json::from_str(&job.removed)?,
             kept: self.kept(),
+            told: told.into_iter().map(DeliveryView::from).collect(),
             certificate: job.certificate.clone(),
         })
     }
@@ -249,13 +255,4 @@ impl App {
 
 async fn blinds_of(tx: &mut Tx, subject: &Subject) -> Result<Vec<[u8; 32]>, StoreError> {
     Ok(tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect())
-}
-
-async fn must_be_gone(tx: &mut Tx, counts: &[Count], owner: &[u8]) -> Result<(), ServiceError> {
-    for count in counts {
-        if tx.count(count, owner).await? != 0 {
-            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
-        }
-    }
-    Ok(())
 }

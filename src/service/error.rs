@@ -2,8 +2,9 @@
 //! cause is carried once, for the operator's log.
 
 use crate::crypto::{SealError, SlowError, TokenError};
+use crate::egress::EgressError;
 use crate::gate::Denial;
-use crate::ident::{BadIdentifier, FetchError};
+use crate::ident::BadIdentifier;
 use crate::ingest::InputError;
 use crate::log::{BadFrontier, NoteError};
 use crate::policy::RegistryError;
@@ -70,7 +71,7 @@ pub enum ServiceError {
     NotProved,
     /// The page of a handle cannot be read.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] EgressError),
     /// Too much at once.
     #[error("too much at once: try again in a moment")]
     Busy,

@@ -95,8 +95,8 @@ impl App {
     pub async fn prove_by_page(&self, caller: &PersonCaller, id: &IdentifierId) -> Result<Done, ServiceError> {
         let claim = self.open_claim(id).await?.filter(|(claim, _)| claim.subject == caller.subject);
         let (claim, identifier) = claim.ok_or(ServiceError::NotFound("claim"))?;
-        let url = identifier.page_url().ok_or(crate::ident::FetchError::NoPage)?;
-        let page = self.fetcher.page(&url).await?;
+        let url = identifier.page_url().ok_or(crate::egress::EgressError::NoPage)?;
+        let page = self.egress.page(&url).await?;
         if !proves(&page, &hex::encode(&claim.code)) {
             return Err(ServiceError::NotProved);
         }

@@ -116,7 +116,11 @@ impl App {
         let before = person.history.standing.clone();
         person.history.apply(prepared.row.seq, &event);
         let done = self.append(tx, head, prepared).await?;
-        write_standing(tx, &person.subject, &before, &person.history.standing).await?;
+        let after = &person.history.standing;
+        write_standing(tx, &person.subject, &before, after).await?;
+        if !after.erased {
+            self.announce(tx, &person.subject, (&before, after)).await?;
+        }
         Ok(done)
     }
 

@@ -156,8 +156,10 @@ impl App {
                 Ok(Answer::Access { member: export.is_some(), opted_out, export })
             }
             Confirmed::Status(digest) => {
-                let jobs = self.store.read_tx(&digest, |tx, digest| Box::pin(tx.jobs_by_digest(digest))).await?;
-                let erasures = jobs.iter().map(|job| self.erasure_view(job)).collect::<Result<_, _>>()?;
+                let erasures = self
+                    .store
+                    .read_tx(&(self, digest), |tx, (app, digest)| Box::pin(app.erasures_of(tx, digest)))
+                    .await?;
                 Ok(Answer::Status { erasures })
             }
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{App, ServiceError};
 use crate::domain::{Act, Ended, Micros};
 use crate::ids::Subject;
+use crate::limits;
 use crate::store::{DueGrant, Tx};
 
 const BATCH: i64 = 200;
@@ -22,6 +23,7 @@ impl App {
             .run_tx(&now, |tx, now| {
                 Box::pin(async move {
                     tx.expire_codes(*now).await?;
+                    tx.expire_deliveries(now.plus_days(-limits::DELIVERY_DAYS)).await?;
                     Ok::<_, ServiceError>(tx.expire_identity(*now).await?)
                 })
             })

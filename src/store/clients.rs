@@ -23,6 +23,10 @@ pub struct ClientRow {
     pub sources: String,
     /// Switched off.
     pub disabled: bool,
+    /// Where a recipient is told that something no longer holds.
+    pub webhook: Option<String>,
+    /// Its server answered that there is nobody to tell any more.
+    pub webhook_gone: bool,
 }
 
 /// A version of a notice.
@@ -62,10 +66,11 @@ pub struct DecisionTally {
 }
 
 sql! {
-    INSERT_CLIENT(6) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled) VALUES ($1, $2, $3, $4, $5, $6, 0)";
-    READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled FROM client WHERE id = $1";
-    ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled FROM client ORDER BY id";
+    INSERT_CLIENT(7) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled, webhook) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)";
+    READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone FROM client WHERE id = $1";
+    ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone FROM client ORDER BY id";
     DISABLE_CLIENT(1) = "UPDATE client SET disabled = 1 WHERE id = $1 AND disabled = 0";
+    WEBHOOK_GONE(1) = "UPDATE client SET webhook_gone = 1 WHERE id = $1";
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
     ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
@@ -76,13 +81,15 @@ sql! {
     READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
 }
 
-type ClientColumns = (String, String, Vec<u8>, String, String, String, i64);
+type ClientColumns = (String, String, Vec<u8>, String, String, String, i64, Option<String>, i64);
 type NoticeColumns = (String, i64, String, String, i64, String);
 type TallyColumns = (i64, String, String, String, String, i64, i64);
 
-fn client((id, role, hash, class, purposes, sources, disabled): ClientColumns) -> Result<ClientRow, StoreError> {
+fn client(row: ClientColumns) -> Result<ClientRow, StoreError> {
+    let (id, role, hash, class, purposes, sources, disabled, webhook, gone) = row;
     let secret_hash = hash.try_into().map_err(|_| StoreError::Corrupt("client"))?;
-    Ok(ClientRow { id, role, secret_hash, class, purposes, sources, disabled: disabled != 0 })
+    let (disabled, webhook_gone) = (disabled != 0, gone != 0);
+    Ok(ClientRow { id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone })
 }
 
 fn notice((purpose, version, locale, sha256, material, text): NoticeColumns) -> Result<NoticeRow, StoreError> {
@@ -95,7 +102,13 @@ impl Tx {
     pub async fn insert_client(&mut self, row: &ClientRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_CLIENT).bind(row.id.as_str()).bind(row.role.as_str())
             .bind(row.secret_hash.as_slice()).bind(row.class.as_str()).bind(row.purposes.as_str())
-            .bind(row.sources.as_str()).execute(c).await.map(drop))?;
+            .bind(row.sources.as_str()).bind(row.webhook.as_deref()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A recipient's server answered that there is nobody to tell any more.
+    pub async fn webhook_is_gone(&mut self, id: &str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(WEBHOOK_GONE).bind(id).execute(c).await.map(drop))?;
         Ok(())
     }
 

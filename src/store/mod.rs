@@ -6,6 +6,7 @@
 
 mod clients;
 mod codes;
+mod deliveries;
 mod erase;
 mod error;
 mod grants;
@@ -22,6 +23,7 @@ mod tx;
 
 pub use clients::{ClientRow, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
+pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState};
 pub use erase::{Cell, ExportedTable};
 pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
@@ -64,6 +66,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
     let files = [
         clients::STATEMENTS,
         codes::STATEMENTS,
+        deliveries::STATEMENTS,
         graph::STATEMENTS,
         grants::STATEMENTS,
         identity::STATEMENTS,

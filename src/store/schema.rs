@@ -28,6 +28,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0003_due.sql"),
         include_str!("../../migrations/postgres/0003_due.sql"),
     ),
+    (
+        4,
+        "delivery",
+        include_str!("../../migrations/sqlite/0004_delivery.sql"),
+        include_str!("../../migrations/postgres/0004_delivery.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -1,17 +1,24 @@
 //! What happens without a caller: mails, erasures, what time does, counts of decisions. A failure is logged and tried again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::limits;
 use crate::service::{App, ServiceError};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// Works until told to stop; then writes what waits.
-pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
+    tokio::join!(carry_on(Arc::clone(&app), stopped.clone()), send_webhooks(app, stopped));
+}
+
+async fn carry_on(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let mut flush = tokio::time::interval(Duration::from_millis(limits::DECISION_FLUSH_MILLIS));
     loop {
@@ -30,6 +37,38 @@ pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     }
     report("decisions", app.flush_decisions().await);
     report("checkpoint", app.keep_checkpoint().await);
+}
+
+/// Sends webhooks, each recipient's in a task of its own: one that answers slowly holds up nobody. What is under way when it is
+/// told to stop is sent again after the next start.
+async fn send_webhooks(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut look = tokio::time::interval(WEBHOOKS_EVERY);
+    let (mut sending, mut busy) = (JoinSet::new(), BTreeSet::new());
+    loop {
+        tokio::select! {
+            () = told(&mut stopped) => break,
+            Some(sent) = sending.join_next() => drop(sent.map(|recipient: String| busy.remove(&recipient))),
+            _ = look.tick() => {
+                for recipient in due(&app).await {
+                    if busy.insert(recipient.clone()) {
+                        sending.spawn(send(Arc::clone(&app), recipient));
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn due(app: &App) -> Vec<String> {
+    app.recipients_due().await.unwrap_or_else(|error| {
+        report("webhooks", Err(error));
+        Vec::new()
+    })
+}
+
+async fn send(app: Arc<App>, recipient: String) -> String {
+    report("webhooks", app.deliver_to(&recipient).await);
+    recipient
 }
 
 /// Told to stop, or nobody is left to tell.

@@ -209,6 +209,7 @@ on_both!(a_recipient_is_granted_no_more_than_it_registered_for, |world| {
         class: None,
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["blog".parse().unwrap()],
+        webhook: None,
     };
     world.app.register_client(&collector, None).await.unwrap();
     let size = log_size(&world).await;
@@ -243,6 +244,7 @@ on_both!(no_one_opens_a_prohibited_purpose, |world| {
             class: Some("company".into()),
             purposes: vec!["public_profile".parse().unwrap(), purpose.parse().unwrap()],
             sources: vec!["blog".parse().unwrap()],
+            webhook: None,
         };
         let registered = world.app.register_client(&client, None).await;
         assert!(matches!(registered, Err(ServiceError::ProhibitedPurpose)), "{purpose}");
@@ -285,6 +287,7 @@ on_both!(a_name_is_registered_once_and_its_secret_is_its_own, |world| {
         class: Some("company".into()),
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["blog".parse().unwrap()],
+        webhook: None,
     };
     assert!(matches!(world.app.register_client(&client, None).await, Err(ServiceError::Conflict(_))));
     let other = NewClient { id: "bureau".parse().unwrap(), ..client };

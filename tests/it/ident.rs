@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 use sayso::ident::{BadIdentifier, Identifier, IdentifierKind};
 
-mod fetch;
 mod foreign;
 mod page;
 

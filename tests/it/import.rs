@@ -109,6 +109,7 @@ async fn a_running_service_refuses_a_second_one_on_its_folder_and_takes_the_same
         class: None,
         purposes: Vec::new(),
         sources: vec!["campus".parse().unwrap()],
+        webhook: None,
     };
     let secret = app.register_client(&client, None).await.unwrap().client_secret;
     let running = sayso::http::start(app).await.unwrap();

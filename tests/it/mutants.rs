@@ -14,7 +14,7 @@ const PAIRS: &[(&str, &str)] = &[
         "datamap::synthetic::the_export_holds_every_marker_and_the_erasure_leaves_none::sqlite",
     ),
     ("explanation_shows_small_groups", "score::explanation::a_single_reply_hides_behind_the_smallest_group"),
-    ("fetch_follows_private", "ident::fetch::nothing_private_is_ever_connected_to"),
+    ("fetch_follows_private", "egress::nothing_private_is_ever_connected_to"),
     ("floor_ignores_age", "floor::only_a_known_adult_is_allowed"),
     ("floor_ignores_expiry", "floor::a_grant_that_ended_denies_everything"),
     ("floor_ignores_hold", "floor::a_hold_denies_everything"),

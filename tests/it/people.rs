@@ -193,6 +193,7 @@ pub(crate) async fn recipient(world: &World, id: &str, purposes: &[&str], source
         class: Some("company".into()),
         purposes: purposes.iter().map(|name| name.parse().unwrap()).collect(),
         sources: sources.iter().map(|name| name.parse().unwrap()).collect(),
+        webhook: None,
     };
     let registered = world.app.register_client(&client, None).await.unwrap();
     client_caller(world, id, &registered.client_secret).await

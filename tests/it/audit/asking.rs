@@ -16,6 +16,7 @@ async fn auditor(world: &World) -> ClientCaller {
         class: None,
         purposes: Vec::new(),
         sources: Vec::new(),
+        webhook: None,
     };
     let registered = world.app.register_client(&new, None).await.unwrap();
     client_caller(world, "ngo", &registered.client_secret).await

@@ -98,14 +98,16 @@ on_both!(a_certificate_says_what_went_and_holds_offline, |world| {
     let view = world.app.erasure(&started.reference).await.unwrap();
     let certificate = Receipt::parse(&view.certificate.unwrap()).unwrap();
     let opened = certificate.check(&key).unwrap();
-    let sayso::domain::Act::ErasureCompleted { reference, removed, unlinked, kept, started: begun } = opened.event.act
+    let sayso::domain::Act::ErasureCompleted { reference, removed, unlinked, left, kept, told, started: begun } =
+        opened.event.act
     else {
         panic!("another act");
     };
     assert_eq!(reference, started.reference.to_string());
     assert_eq!((removed["standing"], removed["subject_key"]), (1, 1));
     assert_eq!((unlinked["erased"], unlinked["registered"]), (1, 1));
-    assert!(kept.contains_key("event") && begun <= opened.event.at);
+    assert!(kept.contains_key("event") && begun <= opened.event.at && told.is_empty());
+    assert!(left.len() > 10 && left.values().all(|rows| *rows == 0), "each table was read back: {left:?}");
     assert!(!certificate.body.contains("example.org"));
 });
 

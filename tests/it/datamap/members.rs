@@ -61,6 +61,7 @@ pub(super) async fn recipient(world: &World, name: &str) -> ClientCaller {
         class: Some("company".into()),
         purposes: purposes.clone(),
         sources: sources.clone(),
+        webhook: None,
     };
     world.app.register_client(&client, None).await.unwrap();
     ClientCaller { id: client.id, role: Role::Recipient, purposes, sources }

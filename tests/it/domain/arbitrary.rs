@@ -101,7 +101,9 @@ fn of_the_service() -> impl Strategy<Value = Act> {
             started: Micros(started),
             removed: [(String::from("session"), rows.into())].into(),
             unlinked: [(String::from("held"), 1)].into(),
+            left: [(String::from("session"), 0)].into(),
             kept: [(String::from("event"), String::from("why"))].into(),
+            told: [(String::from("acme"), String::from("told"))].into(),
         }),
     ]
 }

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sayso::ident::{PAGE_BYTES_MAX, proves};
+use sayso::egress::PAGE_BYTES_MAX;
+use sayso::ident::proves;
 
 const CODE: &str = "k7QmZ2xR";
 

@@ -2,6 +2,7 @@
 //! whatever no story calls.
 
 mod clients;
+mod deliveries;
 mod graph;
 mod log;
 mod people;

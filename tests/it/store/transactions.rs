@@ -18,7 +18,14 @@ const AT_ONCE: i64 = 50;
 
 fn auditor(number: i64) -> NewClient {
     let (purposes, sources) = (Vec::new(), Vec::new());
-    NewClient { id: format!("auditor-{number}").parse().unwrap(), role: Role::Auditor, class: None, purposes, sources }
+    NewClient {
+        id: format!("auditor-{number}").parse().unwrap(),
+        role: Role::Auditor,
+        class: None,
+        purposes,
+        sources,
+        webhook: None,
+    }
 }
 
 async fn read(store: &Store) -> (Head, i64, Vec<LeafRow>) {

@@ -26,7 +26,8 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("datamap", &[PURE]),
     ("ingest", &[PURE]),
     ("crypto", &[PURE, WORLD]),
-    ("ident", &[PURE, WORLD]),
+    ("egress", &[PURE, WORLD]),
+    ("ident", &[PURE]),
     ("store", &[PURE, WORLD, &["log", "datamap", "crypto"]]), // their plain types only
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
@@ -35,13 +36,13 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]), // it plays the intruder, too
 ];
 pub(super) const UNDER_SERVICE: &[&str] =
-    &["gate", "policy", "score", "log", "exchange", "ident", "crypto", "datamap", "ingest", "store"];
+    &["gate", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store"];
 
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["store"], "ask the store"),
     ("axum", &["http", "pages"], "answer with a plain type"),
-    ("reqwest", &["ident", "cli"], "nothing else leaves this machine"),
+    ("reqwest", &["egress", "cli"], "nothing else leaves this machine"),
     ("cedar_policy", &["policy"], "ask for the compiled table"),
     ("env::var", &["config"], "read a setting from `config`"),
     ("env::vars", &["config"], "read a setting from `config`"),

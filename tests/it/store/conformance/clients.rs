@@ -15,11 +15,15 @@ async fn callers(tx: &mut Tx) -> Told {
         purposes: "attention_score public_profile".into(),
         sources: "github".into(),
         disabled: false,
+        webhook: Some("https://acme.example/hook".into()),
+        webhook_gone: false,
     };
     tx.insert_client(&row).await?;
     assert_eq!(tx.client("acme").await?, Some(row.clone()));
     assert_eq!(tx.client("nobody").await?, None);
     assert!(tx.clients().await?.contains(&row));
+    tx.webhook_is_gone("acme").await?;
+    assert!(tx.client("acme").await?.unwrap().webhook_gone);
     let anna = person(tx, ANNA).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;

@@ -1,4 +1,5 @@
-//! Reads the page of a handle. The address comes from a stranger, so nothing inside the operator's network is ever asked.
+//! Calls to addresses that somebody else chose: the page of a handle, the webhook of a recipient. Nothing inside the operator's
+//! network is ever asked.
 //!
 //! In order: https only; an address written as an IP must be public; a name is resolved here and only its public
 //! addresses are used for the connection, so that no second look-up can answer differently; no proxy, no redirect, no
@@ -20,9 +21,9 @@ pub const PAGE_BYTES_MAX: usize = 256 * 1024;
 /// The time for everything: resolving, connecting, reading.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a page was not read.
+/// Why somebody else's server gave no answer that can be used. The texts are for whoever waits for their page to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
+pub enum EgressError {
     /// Not a web address.
     #[error("the handle has no web page that can be read; ask an operator to record the proof")]
     NoPage,
@@ -54,49 +55,71 @@ pub enum FetchError {
     NoClient,
 }
 
-/// Reads pages.
+/// Asks servers of others.
 #[derive(Debug, Clone)]
-pub struct Fetcher {
+pub struct Egress {
     public: Client,
     listed: Client,
     allow_hosts: Vec<String>,
 }
 
-impl Fetcher {
-    /// A fetcher for public pages and for the hosts that the operator lists as `host:port`.
-    pub fn new(allow_hosts: Vec<String>) -> Result<Self, FetchError> {
+impl Egress {
+    /// For public addresses and for the hosts that the operator lists as `host:port`.
+    pub fn new(allow_hosts: Vec<String>) -> Result<Self, EgressError> {
         Self::with_timeout(allow_hosts, TIMEOUT)
     }
     /// The same with another time limit.
-    pub fn with_timeout(allow_hosts: Vec<String>, timeout: Duration) -> Result<Self, FetchError> {
+    pub fn with_timeout(allow_hosts: Vec<String>, timeout: Duration) -> Result<Self, EgressError> {
         // The second fetcher of a process finds the provider installed, which is all we want.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let build = |builder: ClientBuilder| {
             let careful = builder.redirect(Policy::none()).no_proxy().referer(false).pool_max_idle_per_host(0);
-            careful.timeout(timeout).user_agent("sayso").build().map_err(|_| FetchError::NoClient)
+            careful.timeout(timeout).user_agent("sayso").build().map_err(|_| EgressError::NoClient)
         };
         let public = build(Client::builder().https_only(true).dns_resolver(Arc::new(PublicOnly)))?;
         let allow_hosts = allow_hosts.into_iter().map(|place| place.to_ascii_lowercase()).collect();
         Ok(Self { public, listed: build(Client::builder())?, allow_hosts })
     }
     /// The text of a page; bytes that are not UTF-8 are replaced.
-    pub async fn page(&self, url: &str) -> Result<String, FetchError> {
-        let url = Url::parse(url).map_err(|_| FetchError::NoPage)?;
+    pub async fn page(&self, url: &str) -> Result<String, EgressError> {
+        let url = Url::parse(url).map_err(|_| EgressError::NoPage)?;
         let client = self.client_for(&url)?;
         let response = client.get(url).send().await.map_err(|error| why(&error))?;
         let status = response.status();
         if status.is_redirection() {
-            return Err(FetchError::Redirected(status.as_u16()));
+            return Err(EgressError::Redirected(status.as_u16()));
         }
         if !status.is_success() {
-            return Err(FetchError::Status(status.as_u16()));
+            return Err(EgressError::Status(status.as_u16()));
         }
         read(response).await
     }
 
-    fn client_for(&self, url: &Url) -> Result<&Client, FetchError> {
+    /// Posts JSON and returns the status, whatever it is. Nothing of the answer is read, and no redirect is followed.
+    ///
+    /// # Errors
+    /// When the address may not be called, or nothing answered in time.
+    pub async fn post(&self, url: &str, headers: &[(&'static str, String)], body: String) -> Result<u16, EgressError> {
+        let url = Url::parse(url).map_err(|_| EgressError::NoPage)?;
+        let mut request = self.client_for(&url)?.post(url).header("content-type", "application/json").body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        Ok(request.send().await.map_err(|error| why(&error))?.status().as_u16())
+    }
+
+    /// Whether an address may be called at all; its name is looked up when it is.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn may_call(&self, url: &str) -> Result<(), EgressError> {
+        let url = Url::parse(url).map_err(|_| EgressError::NoPage)?;
+        self.client_for(&url).map(drop)
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&Client, EgressError> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(FetchError::NoPage);
+            return Err(EgressError::NoPage);
         };
         let place = format!("{host}:{port}");
         let is_web = matches!(url.scheme(), "https" | "http");
@@ -104,34 +127,34 @@ impl Fetcher {
             return Ok(&self.listed);
         }
         if url.scheme() != "https" {
-            return Err(FetchError::NotHttps);
+            return Err(EgressError::NotHttps);
         }
         let literal = match host {
             Host::Domain(_) => None,
             Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
             Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
         };
-        if literal.is_none_or(may_connect) { Ok(&self.public) } else { Err(FetchError::NotPublic) }
+        if literal.is_none_or(may_connect) { Ok(&self.public) } else { Err(EgressError::NotPublic) }
     }
 }
 
-async fn read(mut response: Response) -> Result<String, FetchError> {
+async fn read(mut response: Response) -> Result<String, EgressError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
         if body.len() + chunk.len() > PAGE_BYTES_MAX {
-            return Err(FetchError::TooLarge);
+            return Err(EgressError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-fn why(error: &reqwest::Error) -> FetchError {
+fn why(error: &reqwest::Error) -> EgressError {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    if causes.any(|cause| cause.downcast_ref() == Some(&FetchError::NotPublic)) {
-        return FetchError::NotPublic;
+    if causes.any(|cause| cause.downcast_ref() == Some(&EgressError::NotPublic)) {
+        return EgressError::NotPublic;
     }
-    if error.is_timeout() { FetchError::TimedOut } else { FetchError::Unreachable }
+    if error.is_timeout() { EgressError::TimedOut } else { EgressError::Unreachable }
 }
 
 /// Gives the connection nothing but public addresses.
@@ -143,7 +166,7 @@ impl Resolve for PublicOnly {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let public: Vec<SocketAddr> = found.iter().copied().filter(|address| may_connect(address.ip())).collect();
             if public.is_empty() && !found.is_empty() {
-                return Err(FetchError::NotPublic.into());
+                return Err(EgressError::NotPublic.into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sayso::ident::{FetchError, Fetcher, PAGE_BYTES_MAX, is_public};
+use sayso::egress::{Egress, EgressError, PAGE_BYTES_MAX, is_public};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -112,10 +112,10 @@ fn answer(head: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-async fn fetch_listed(answer: Vec<u8>, wait: Duration) -> Result<String, FetchError> {
+async fn fetch_listed(answer: Vec<u8>, wait: Duration) -> Result<String, EgressError> {
     let (port, _) = server(answer, wait).await;
     let limit = if wait == NOW { Duration::from_secs(20) } else { Duration::from_millis(400) };
-    let fetcher = Fetcher::with_timeout(vec![format!("127.0.0.1:{port}")], limit).unwrap();
+    let fetcher = Egress::with_timeout(vec![format!("127.0.0.1:{port}")], limit).unwrap();
     fetcher.page(&format!("http://127.0.0.1:{port}/@alice")).await
 }
 
@@ -130,7 +130,7 @@ async fn a_listed_host_is_read_though_it_is_private_and_plain() {
 async fn nothing_private_is_ever_connected_to() {
     let (port, visitors) = server(answer("200 OK", "secret"), NOW).await;
     let other = format!("127.0.0.1:{}", if port == 1 { 2 } else { 1 });
-    let fetcher = Fetcher::with_timeout(vec![other], Duration::from_secs(3)).unwrap();
+    let fetcher = Egress::with_timeout(vec![other], Duration::from_secs(3)).unwrap();
     let hosts = [
         "127.0.0.1",
         "localhost",
@@ -144,32 +144,32 @@ async fn nothing_private_is_ever_connected_to() {
     ];
     for host in hosts {
         let result = fetcher.page(&format!("https://{host}:{port}/")).await;
-        assert!(matches!(result, Err(FetchError::NotPublic | FetchError::Unreachable)), "{host}: {result:?}");
+        assert!(matches!(result, Err(EgressError::NotPublic | EgressError::Unreachable)), "{host}: {result:?}");
         assert_eq!(visitors.load(Ordering::SeqCst), 0, "{host} was connected to");
-        assert_eq!(fetcher.page(&format!("http://{host}:{port}/")).await, Err(FetchError::NotHttps));
+        assert_eq!(fetcher.page(&format!("http://{host}:{port}/")).await, Err(EgressError::NotHttps));
     }
     let literals = ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "localhost"];
     for host in literals {
-        assert_eq!(fetcher.page(&format!("https://{host}:{port}/")).await, Err(FetchError::NotPublic), "{host}");
+        assert_eq!(fetcher.page(&format!("https://{host}:{port}/")).await, Err(EgressError::NotPublic), "{host}");
     }
 }
 
 #[tokio::test]
 async fn a_listed_port_opens_no_other_port() {
     let (port, visitors) = server(answer("200 OK", "secret"), NOW).await;
-    let fetcher = Fetcher::new(vec!["LOCALHOST:1".into()]).unwrap();
-    assert_eq!(fetcher.page(&format!("https://localhost:{port}/")).await, Err(FetchError::NotPublic));
-    assert_eq!(fetcher.page("http://localhost:1/").await, Err(FetchError::Unreachable), "listed, and nobody answers");
+    let fetcher = Egress::new(vec!["LOCALHOST:1".into()]).unwrap();
+    assert_eq!(fetcher.page(&format!("https://localhost:{port}/")).await, Err(EgressError::NotPublic));
+    assert_eq!(fetcher.page("http://localhost:1/").await, Err(EgressError::Unreachable), "listed, and nobody answers");
     assert_eq!(visitors.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn only_web_pages_are_read() {
-    let fetcher = Fetcher::new(vec!["example.org:21".into()]).unwrap();
+    let fetcher = Egress::new(vec!["example.org:21".into()]).unwrap();
     for url in ["file:///etc/hosts", "data:text/html,x", "nonsense", "", "mailto:a@example.org"] {
-        assert_eq!(fetcher.page(url).await, Err(FetchError::NoPage), "{url}");
+        assert_eq!(fetcher.page(url).await, Err(EgressError::NoPage), "{url}");
     }
-    assert_eq!(fetcher.page("ftp://example.org/").await, Err(FetchError::NotHttps));
+    assert_eq!(fetcher.page("ftp://example.org/").await, Err(EgressError::NotHttps));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn a_redirect_is_not_followed() {
     let (target, visitors) = server(answer("200 OK", "secret"), NOW).await;
     for status in [301_u16, 302, 303, 307, 308] {
         let head = format!("{status} Elsewhere\r\nLocation: http://127.0.0.1:{target}/");
-        assert_eq!(fetch_listed(answer(&head, ""), NOW).await, Err(FetchError::Redirected(status)));
+        assert_eq!(fetch_listed(answer(&head, ""), NOW).await, Err(EgressError::Redirected(status)));
     }
     assert_eq!(visitors.load(Ordering::SeqCst), 0);
 }
@@ -186,18 +186,18 @@ async fn a_redirect_is_not_followed() {
 async fn an_answer_without_success_is_an_error() {
     for status in [400, 403, 404, 500, 503] {
         let page = answer(&format!("{status} No"), "sayso-proof-k7QmZ2xR");
-        assert_eq!(fetch_listed(page, NOW).await, Err(FetchError::Status(status)));
+        assert_eq!(fetch_listed(page, NOW).await, Err(EgressError::Status(status)));
     }
-    assert_eq!(fetch_listed(b"nonsense\r\n\r\n".to_vec(), NOW).await, Err(FetchError::Unreachable));
+    assert_eq!(fetch_listed(b"nonsense\r\n\r\n".to_vec(), NOW).await, Err(EgressError::Unreachable));
 }
 
 #[tokio::test]
 async fn the_largest_page_is_read_and_one_byte_more_is_not() {
     let page = |bytes: usize| answer("200 OK", &"a".repeat(bytes));
     assert_eq!(fetch_listed(page(PAGE_BYTES_MAX), NOW).await.map(|text| text.len()), Ok(PAGE_BYTES_MAX));
-    assert_eq!(fetch_listed(page(PAGE_BYTES_MAX + 1), NOW).await, Err(FetchError::TooLarge));
+    assert_eq!(fetch_listed(page(PAGE_BYTES_MAX + 1), NOW).await, Err(EgressError::TooLarge));
     let of_unknown_length = format!("HTTP/1.1 200 OK\r\n\r\n{}", "a".repeat(PAGE_BYTES_MAX * 4)).into_bytes();
-    assert_eq!(fetch_listed(of_unknown_length, NOW).await, Err(FetchError::TooLarge));
+    assert_eq!(fetch_listed(of_unknown_length, NOW).await, Err(EgressError::TooLarge));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_server_that_stalls_is_left() {
     let stalled =
         [b"".to_vec(), b"HTTP/1.1 200 OK\r\n".to_vec(), b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc".to_vec()];
     for part in stalled {
-        assert_eq!(fetch_listed(part, Duration::from_secs(9)).await, Err(FetchError::TimedOut));
+        assert_eq!(fetch_listed(part, Duration::from_secs(9)).await, Err(EgressError::TimedOut));
     }
 }
 
@@ -218,7 +218,7 @@ async fn bytes_that_are_no_text_do_no_harm() {
 #[tokio::test]
 async fn no_error_names_the_page() {
     let (port, _) = server(answer("404 No", ""), NOW).await;
-    let fetcher = Fetcher::new(vec![format!("127.0.0.1:{port}")]).unwrap();
+    let fetcher = Egress::new(vec![format!("127.0.0.1:{port}")]).unwrap();
     for url in [format!("http://127.0.0.1:{port}/marker-7f3"), "https://127.0.0.1:1/marker-7f3".into()] {
         let error = fetcher.page(&url).await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains("marker") && std::error::Error::source(&error).is_none());

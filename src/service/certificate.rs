@@ -1,0 +1,66 @@
+//! The certificate of an erasure. There is no way to write one but from the counts of a read-back that found nothing left.
+
+use std::collections::BTreeMap;
+
+use super::{App, ServiceError};
+use crate::datamap::Count;
+use crate::domain::Act;
+use crate::ids::Subject;
+use crate::store::{JobRow, StoreError, Tx};
+
+/// Every table was looked at after the removal, and nothing was found. Only [`App::read_back`] makes one.
+#[derive(Debug)]
+pub(super) struct ReadBack(BTreeMap<String, u64>);
+
+/// What a certificate says.
+#[derive(Debug)]
+pub(super) struct Certificate(Act);
+
+impl Certificate {
+    pub(super) fn new(
+        job: &JobRow,
+        read_back: &ReadBack,
+        told: BTreeMap<String, String>,
+        kept: BTreeMap<String, String>,
+    ) -> Result<Self, ServiceError> {
+        Ok(Self(Act::ErasureCompleted {
+            reference: job.reference.to_string(),
+            started: job.started,
+            removed: serde_json::from_str(&job.removed)?,
+            unlinked: serde_json::from_str(&job.events)?,
+            left: read_back.0.clone(),
+            kept,
+            told,
+        }))
+    }
+
+    pub(super) fn into_act(self) -> Act {
+        self.0
+    }
+}
+
+impl App {
+    /// Fails while anything is left, so that the job stays open. Of somebody who was nobody there is nothing to look for.
+    pub(super) async fn read_back(&self, subject: Option<&Subject>) -> Result<ReadBack, ServiceError> {
+        let Some(subject) = subject else { return Ok(ReadBack(BTreeMap::new())) };
+        self.store
+            .read_tx(&(self, subject), |tx, (app, subject)| {
+                Box::pin(async move {
+                    let counts = app.datamap.counts();
+                    must_be_gone(tx, &counts, subject.as_bytes()).await?;
+                    Ok(ReadBack(counts.into_iter().map(|count| (count.table, 0)).collect()))
+                })
+            })
+            .await
+    }
+}
+
+/// Fails at the first row that is still there.
+pub(super) async fn must_be_gone(tx: &mut Tx, counts: &[Count], owner: &[u8]) -> Result<(), ServiceError> {
+    for count in counts {
+        if tx.count(count, owner).await? != 0 {
+            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What recipients are told.
+
+use sayso::domain::Micros;
+use sayso::ids::{DeliveryId, Pairwise, Reference, Subject};
+use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, Tx};
+
+use super::{ANNA, Told, person, story};
+
+fn row(id: u8, recipient: &str, subject: Option<Subject>, made: i64) -> DeliveryRow {
+    DeliveryRow {
+        id: DeliveryId::new([id; 16]),
+        recipient: recipient.into(),
+        pairwise: Some(Pairwise::new([id; 16])),
+        subject,
+        job: None,
+        kind: DeliveryKind::ConsentChanged,
+        state: DeliveryState::Waiting,
+        made: Micros(made),
+        next: Some(Micros(made)),
+        tries: 0,
+        status: None,
+    }
+}
+
+story!(what_is_to_be_told_waits_until_it_is_told, waiting);
+async fn waiting(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    let job = Reference::new([9; 16]);
+    let first = row(1, "acme", Some(anna), 10);
+    let second = row(2, "acme", Some(anna), 20);
+    let erased =
+        DeliveryRow { subject: None, job: Some(job), kind: DeliveryKind::PersonErased, ..row(3, "other", None, 30) };
+    for one in [&first, &second, &erased] {
+        tx.insert_delivery(one).await?;
+    }
+    assert_eq!(tx.delivery(&first.id).await?, Some(first.clone()));
+    assert_eq!(tx.delivery(&DeliveryId::new([7; 16])).await?, None);
+    assert!(tx.is_waiting(&anna, "acme", DeliveryKind::ConsentChanged).await?);
+    assert!(!tx.is_waiting(&anna, "acme", DeliveryKind::PersonErased).await?);
+    assert!(!tx.is_waiting(&anna, "other", DeliveryKind::ConsentChanged).await?);
+    assert_eq!(tx.due_recipients(Micros(9)).await?, [""; 0]);
+    assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme", "other"]);
+    assert_eq!(tx.due_deliveries("acme", Micros(30), 9).await?, [first.clone(), second.clone()]);
+    assert_eq!(tx.due_deliveries("acme", Micros(30), 1).await?, [first.clone()]);
+    assert_eq!(tx.deliveries_of(&anna).await?, [second.clone(), first.clone()]);
+    assert_eq!(tx.deliveries_of_job(&job).await?, [erased.clone()]);
+    assert!(tx.open_deliveries(9).await?.is_empty(), "nothing was tried yet");
+
+    let told =
+        DeliveryRow { state: DeliveryState::Told, next: None, pairwise: None, tries: 1, status: Some(204), ..first };
+    let failed = DeliveryRow { state: DeliveryState::Failed, next: None, tries: 21, ..erased };
+    tx.update_delivery(&told).await?;
+    tx.update_delivery(&failed).await?;
+    assert_eq!(tx.delivery(&told.id).await?, Some(told));
+    assert_eq!(tx.open_deliveries(9).await?, [failed.clone()]);
+    assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme"]);
+    tx.expire_deliveries(Micros(31)).await?;
+    assert!(tx.deliveries_of(&anna).await?.is_empty());
+    let kept = tx.deliveries_of_job(&job).await?;
+    assert_eq!(kept, [DeliveryRow { pairwise: None, ..failed }], "an erasure's stays, without a name");
+    Ok(())
+}
+
+story!(every_recipient_with_a_name_for_somebody_is_found, names);
+async fn names(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    assert!(tx.names_of(&anna).await?.is_empty());
+    let acme = tx.pairwise(&anna, &"acme".parse().unwrap(), &Pairwise::new([1; 16])).await?;
+    let other = tx.pairwise(&anna, &"other".parse().unwrap(), &Pairwise::new([2; 16])).await?;
+    assert_eq!(tx.names_of(&anna).await?, [("acme".into(), acme), ("other".into(), other)]);
+    Ok(())
+}
