@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Day, Micros, Purpose, Recipient, Seq, Topic, Triple};
+use super::{Day, Micros, Purpose, Recipient, ResponseKind, Seq, Topic, Triple, Week};
 
 /// Whether a person is 18 or over. Only `Yes` is ever allowed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +39,28 @@ pub enum Whom {
     Oneself,
     /// For a child; it latches.
     Child,
+}
+
+/// What somebody contests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum About {
+    /// The score as a whole.
+    Score {},
+    /// That it is about a topic.
+    Topic {
+        /// Which.
+        topic: Topic,
+    },
+    /// A part that the explanation shows.
+    Part {
+        /// For which topic.
+        topic: Topic,
+        /// How.
+        kind: ResponseKind,
+        /// When.
+        week: Week,
+    },
 }
 
 /// A grant that an event ended.
@@ -183,6 +205,32 @@ pub enum Act {
         until: Day,
         /// The digest of the policies that it was decided by, in hexadecimal.
         policy_sha256: String,
+        /// Whether it was marked as contested.
+        #[serde(default)]
+        contested: bool,
+    },
+    /// The person's browser said that nothing may be shared (Global Privacy Control). It gives no consent; what was granted to
+    /// recipients before ends, and what is granted later, after the person has seen that, stands.
+    Signalled {
+        /// Which.
+        ended: Vec<Ended>,
+    },
+    /// The person says that something about them is wrong, or objects to it. It is marked for everyone who gets it until a human has
+    /// answered.
+    Contested {
+        /// What.
+        about: About,
+        /// In the person's own words.
+        words: String,
+    },
+    /// A human answered.
+    ContestAnswered {
+        /// What was contested: its place in the log.
+        contest: Seq,
+        /// Whether the person was right.
+        upheld: bool,
+        /// Why.
+        reason: String,
     },
     /// From here on the service decides by these policies.
     PolicyAdopted {
@@ -216,12 +264,14 @@ pub enum Act {
 
 impl Act {
     /// Every kind.
-    pub const KINDS: [&str; 23] = [
+    pub const KINDS: [&str; 26] = [
         "access_answered",
         "age_verified",
         "audited",
         "client_disabled",
         "client_registered",
+        "contest_answered",
+        "contested",
         "disclosed",
         "erased",
         "erasure_completed",
@@ -238,6 +288,7 @@ impl Act {
         "registered",
         "released",
         "revoked",
+        "signalled",
         "topic_decided",
         "withdrawn",
     ];
@@ -249,9 +300,10 @@ impl Act {
             | Self::Refused { triple, .. }
             | Self::RecordImported { triple, .. }
             | Self::Disclosed { triple, .. } => vec![triple],
-            Self::Withdrawn { ended } | Self::Revoked { ended } | Self::Expired { ended } => {
-                ended.iter().map(|ended| &ended.triple).collect()
-            }
+            Self::Withdrawn { ended }
+            | Self::Revoked { ended }
+            | Self::Expired { ended }
+            | Self::Signalled { ended } => ended.iter().map(|ended| &ended.triple).collect(),
             _ => Vec::new(),
         }
     }
@@ -278,6 +330,9 @@ impl Act {
             Self::Audited { .. } => "audited",
             Self::RecordImported { .. } => "record_imported",
             Self::Disclosed { .. } => "disclosed",
+            Self::Signalled { .. } => "signalled",
+            Self::Contested { .. } => "contested",
+            Self::ContestAnswered { .. } => "contest_answered",
             Self::PolicyAdopted { .. } => "policy_adopted",
             Self::NoticePublished { .. } => "notice_published",
             Self::ClientRegistered { .. } => "client_registered",

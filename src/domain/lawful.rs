@@ -80,13 +80,16 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, rulebook: &Rulebook) ->
         Act::Refused { triple, notice_version, notice_sha256 } => {
             shown(rulebook, triple, *notice_version, notice_sha256)
         }
-        Act::Withdrawn { ended } | Act::Revoked { ended } => live(before, ended, None),
+        Act::Withdrawn { ended } | Act::Revoked { ended } | Act::Signalled { ended } => live(before, ended, None),
         Act::Expired { ended } => live(before, ended, Some(event.at)),
         Act::Disclosed { triple, lineage, policy_sha256, .. } => {
             if rulebook.policy_sha256.as_ref() != Some(policy_sha256) {
                 return Err("a score was told by other policies than were in force");
             }
             may_be_told(before, triple, *lineage, event.at, rulebook)
+        }
+        Act::ContestAnswered { contest, .. } if !before.contests.contains(contest) => {
+            Err("an answer to what nobody contested, or what was answered before")
         }
         Act::TopicDecided { topic, accepted: true } if before.topics.get(topic) == Some(&false) => {
             Err("a topic that was rejected for good was accepted")

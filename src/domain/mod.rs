@@ -10,7 +10,7 @@ mod standing;
 mod time;
 
 pub use as_of::{Published as PublishedNotice, as_of};
-pub use event::{Act, Adult, Assurance, Ended, Event, Whom};
+pub use event::{About, Act, Adult, Assurance, Ended, Event, Whom};
 pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
 pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
 pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};

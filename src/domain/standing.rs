@@ -3,7 +3,7 @@
 //! [`Standing`] is what the gate needs and what the store keeps beside the events; [`History`] is the whole fold.
 //! `fold(prefix) then apply(rest)` equals `fold(all)`; nothing here looks at a clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Adult, Assurance, Event, Micros, Seq, Topic, Triple, Whom};
 
@@ -29,6 +29,8 @@ pub enum End {
     Revoked,
     /// Time did.
     Expired,
+    /// The person's browser said that nothing may be shared.
+    Signalled,
 }
 
 /// What is in force about one person.
@@ -84,6 +86,10 @@ pub struct History {
     pub topics: BTreeMap<Topic, bool>,
     /// What each recipient was told last, and when.
     pub told: BTreeMap<Triple, (Seq, Event)>,
+    /// When the person's browser last said that nothing may be shared.
+    pub signalled: Option<Seq>,
+    /// What is contested and not answered.
+    pub contests: BTreeSet<Seq>,
     /// The last event.
     pub seq: Option<Seq>,
 }
@@ -129,6 +135,14 @@ impl History {
             Act::Withdrawn { ended } => ended.iter().for_each(|e| self.end(&e.triple, seq, End::Withdrawn)),
             Act::Revoked { ended } => ended.iter().for_each(|e| self.end(&e.triple, seq, End::Revoked)),
             Act::Expired { ended } => ended.iter().for_each(|e| self.end(&e.triple, seq, End::Expired)),
+            Act::Signalled { ended } => {
+                for one in ended {
+                    self.end(&one.triple, seq, End::Signalled);
+                }
+                self.signalled = Some(seq);
+            }
+            Act::Contested { .. } => drop(self.contests.insert(seq)),
+            Act::ContestAnswered { contest, .. } => drop(self.contests.remove(contest)),
             Act::Held {} => {
                 self.standing.held = true;
                 self.pause(seq);

@@ -10,7 +10,7 @@ use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Operator, Path};
 use super::problem::Problem;
-use crate::domain::{Purpose, Recipient, Source};
+use crate::domain::{Purpose, Recipient, Seq, Source};
 use crate::ids::{DeliveryId, IdentifierId};
 use crate::service::IdentifierKind;
 use crate::service::Role;
@@ -124,4 +124,26 @@ pub(super) async fn retry(
     _act: Act<Nothing>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.retry_delivery(&id).await?))
+}
+
+/// What waits for the answer of a human.
+pub(super) async fn contests(State(app): State<Shared>, _caller: Operator) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.open_contests().await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Answer {
+    upheld: bool,
+    reason: String,
+}
+
+pub(super) async fn answer(
+    State(app): State<Shared>,
+    _caller: Operator,
+    Path(contest): Path<i64>,
+    act: Act<Answer>,
+) -> Result<Json<Done>, Problem> {
+    let Answer { upheld, reason } = act.body;
+    Ok(Json(app.answer_contest(Seq(contest), upheld, &reason, act.idempotency.as_ref()).await?))
 }

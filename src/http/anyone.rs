@@ -80,3 +80,8 @@ pub(super) async fn notice(
 pub(super) fn identifier(kind: IdentifierKind, text: &str) -> Result<Identifier, Problem> {
     Ok(Identifier::parse(kind, text).map_err(ServiceError::from)?)
 }
+
+/// That this service heeds Global Privacy Control, and since when (<https://w3c.github.io/gpc>).
+pub(super) async fn gpc() -> impl IntoResponse {
+    Json(serde_json::json!({ "gpc": true, "lastUpdate": "2026-11-23" }))
+}

@@ -255,7 +255,12 @@ async fn caller(parts: &Parts, app: &Shared) -> Result<Caller, Problem> {
     Ok(app.authenticate(token).await?)
 }
 
-/// The caller, who must be a person.
+/// `Sec-GPC: 1` (<https://w3c.github.io/gpc>). Of several one is enough; anything else than exactly that is nothing.
+pub(super) fn says_no_sharing(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-gpc").iter().any(|value| value.as_bytes() == b"1")
+}
+
+/// The caller, who must be a person. What their browser says about sharing is heeded first.
 pub(super) struct Person(pub(super) PersonCaller);
 
 impl FromRequestParts<Shared> for Person {
@@ -263,7 +268,12 @@ impl FromRequestParts<Shared> for Person {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         match caller(parts, app).await? {
-            Caller::Person(person) => Ok(Self(person)),
+            Caller::Person(person) => {
+                if says_no_sharing(&parts.headers) {
+                    app.heed_signal(&person).await?;
+                }
+                Ok(Self(person))
+            }
             Caller::Client(_) => Err(ServiceError::Forbidden.into()),
         }
     }

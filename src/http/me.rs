@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Shared;
 use super::anyone::identifier;
-use super::extract::{Act, Nothing, Path, Person, Query};
+use super::extract::{Act, Nothing, Path, Person, Query, says_no_sharing};
 use super::problem::Problem;
-use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Topic, Triple};
+use crate::domain::{About, Day, Micros, Purpose, Recipient, ResponseKind, Seq, Source, Topic, Triple, Week};
 use crate::ids::IdentifierId;
 use crate::service::IdentifierKind;
 use crate::service::{
@@ -95,6 +95,7 @@ pub(super) struct Decide {
 pub(super) async fn decide(
     State(app): State<Shared>,
     Person(caller): Person,
+    headers: HeaderMap,
     act: Act<Decide>,
 ) -> Result<impl IntoResponse, Problem> {
     let body = act.body;
@@ -106,6 +107,9 @@ pub(super) async fn decide(
         until: body.until_us.map(Micros),
         decision: body.decision,
     };
+    if says_no_sharing(&headers) {
+        app.heed_grant(&caller, &request.triple, request.decision).await?;
+    }
     let consent = app.decide_consent(&caller, &request, act.idempotency.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(consent)))
 }
@@ -297,4 +301,48 @@ pub(super) async fn deliveries(
     Person(caller): Person,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.deliveries(&caller).await?))
+}
+
+/// What is contested.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Contested {
+    Score,
+    Topic,
+    Part,
+}
+
+/// What is contested, and why; the fields of a part are those of the explanation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Contest {
+    what: Contested,
+    topic: Option<Topic>,
+    kind: Option<ResponseKind>,
+    week: Option<Week>,
+    words: String,
+}
+
+impl Contest {
+    fn about(&self) -> Result<About, ServiceError> {
+        let (topic, kind, week) = (self.topic.clone(), self.kind, self.week);
+        match (self.what, topic, kind, week) {
+            (Contested::Score, None, None, None) => Ok(About::Score {}),
+            (Contested::Topic, Some(topic), None, None) => Ok(About::Topic { topic }),
+            (Contested::Part, Some(topic), Some(kind), Some(week)) => Ok(About::Part { topic, kind, week }),
+            _ => {
+                let expected = "`score` alone, `topic` with `topic`, or `part` with `topic`, `kind` and `week`";
+                Err(ServiceError::invalid("what", expected))
+            }
+        }
+    }
+}
+
+pub(super) async fn contest(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    act: Act<Contest>,
+) -> Result<impl IntoResponse, Problem> {
+    let (about, words) = (act.body.about()?, &act.body.words);
+    Ok((StatusCode::CREATED, Json(app.contest(&caller, &about, words, act.idempotency.as_ref()).await?)))
 }

@@ -113,6 +113,7 @@ routes! {
     Person    Prompt Path  get    "/v1/me/disclosures" => me::told;
     Person    Prompt Path  get    "/v1/me/disclosures/{seq}" => me::was_allowed;
     Person    Prompt Path  get    "/v1/me/deliveries" => me::deliveries;
+    Person    Prompt Path  post   "/v1/me/contests" => me::contest;
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
@@ -136,13 +137,15 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/claims/{id}/proof" => admin::prove;
     Operator  Prompt Path  post   "/v1/admin/age-signals" => admin::age;
     Operator  Prompt Path  post   "/v1/admin/records" => admin::import_record;
+    Operator  Prompt Path  get    "/v1/admin/contests" => admin::contests;
+    Operator  Prompt Path  post   "/v1/admin/contests/{contest}/answer" => admin::answer;
     Operator  Prompt Path  get    "/v1/admin/deliveries" => admin::deliveries;
     Operator  Prompt Path  post   "/v1/admin/deliveries/{id}/retry" => admin::retry;
 
+    Anyone    Prompt Path  get    "/.well-known/gpc.json" => anyone::gpc;
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt Query post   "/v1/me/contests" => not_built;
     NotBuilt  Prompt Query post   "/access/v1/evaluation" => not_built;
     NotBuilt  Prompt Query post   "/access/v1/evaluations" => not_built;
     NotBuilt  Prompt Query get    "/gate/forward" => not_built;

@@ -90,6 +90,10 @@ impl Topics {
     pub fn of(&self, hashtag: &str) -> Option<Topic> {
         self.by_hashtag.get(&folded(hashtag)).cloned()
     }
+    /// Whether something can count for a topic.
+    pub fn is_known(&self, topic: &Topic) -> bool {
+        *topic == self.general || self.by_hashtag.values().any(|known| known == topic)
+    }
     /// The one topic that something about these counts for, so that nothing counts twice: the first, or `general`.
     pub fn counted<'a>(&'a self, topics: &'a [Topic]) -> &'a Topic {
         topics.first().unwrap_or(&self.general)

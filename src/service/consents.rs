@@ -87,6 +87,9 @@ pub struct Consents {
     pub suppressed: bool,
     /// Said to be a child; lifted only by a verified age signal.
     pub latched: bool,
+    /// When your browser last said that nothing may be shared (`Sec-GPC: 1`): what you had granted to recipients before ended then;
+    /// grant it again if you want it all the same.
+    pub signalled: Option<Seq>,
     /// What is granted.
     pub live: Vec<LiveConsent>,
     /// Everything that was decided, oldest first.
@@ -387,6 +390,7 @@ fn view(standing: Standing, events: Vec<(Seq, Event)>) -> Consents {
         held: standing.held,
         suppressed: standing.suppressed,
         latched: standing.latched,
+        signalled: events.iter().rev().find(|(_, e)| matches!(e.act, Act::Signalled { .. })).map(|(seq, _)| *seq),
         live: standing.grants.into_iter().map(live).collect(),
         history: events.into_iter().map(|(seq, event)| HistoryEntry { seq, event }).collect(),
     }

@@ -59,6 +59,8 @@ pub struct DisclosureView {
     pub seq: Seq,
     /// The digest of the policies that it was decided by.
     pub policy_sha256: String,
+    /// The person contests it, and no human has answered yet.
+    pub contested: bool,
 }
 
 /// A score that may be told now.
@@ -149,6 +151,7 @@ impl App {
             other => other?,
         };
         let Some((value, until)) = computed.told() else { return Ok((known, None)) };
+        let person = self.person(tx, &somebody.subject).await?;
         let act = Act::Disclosed {
             triple: triple.clone(),
             lineage: allow.lineage,
@@ -156,15 +159,15 @@ impl App {
             formula: VERSION.into(),
             until,
             policy_sha256: self.registry.sha256.clone(),
+            contested: !person.history.contests.is_empty(),
         };
-        let person = self.person(tx, &somebody.subject).await?;
         let use_by = allow.use_by.min(computed.use_by());
         Ok((known, Some(Tellable { person, act, use_by })))
     }
 }
 
 fn view(triple: Triple, tellable: Tellable, seq: Seq) -> Result<DisclosureView, ServiceError> {
-    let Act::Disclosed { value, until, policy_sha256, .. } = tellable.act else {
+    let Act::Disclosed { value, until, policy_sha256, contested, .. } = tellable.act else {
         return Err(StoreError::Corrupt("event").into());
     };
     Ok(DisclosureView {
@@ -179,5 +182,6 @@ fn view(triple: Triple, tellable: Tellable, seq: Seq) -> Result<DisclosureView, 
         use_by_us: tellable.use_by,
         seq,
         policy_sha256,
+        contested,
     })
 }

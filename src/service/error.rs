@@ -54,6 +54,11 @@ pub enum ServiceError {
     /// The triple was restricted after what the person saw.
     #[error("this was restricted since you looked: read `known_seq` again and decide anew")]
     StaleGrant,
+    /// The browser says that nothing may be shared, and the person had not seen what that ends.
+    #[error(
+        "your browser says that nothing may be shared (Sec-GPC: 1), so nothing was granted: grant it again if you want it all the same"
+    )]
+    SignalConflict,
     /// The notice is not the newest.
     #[error("the notice changed: read it again and decide anew")]
     NoticeChanged,

@@ -73,6 +73,8 @@ pub struct ScoreView {
     pub not_suitable_for: [&'static str; 6],
     /// Ask again after this, in microseconds since 1970.
     pub use_by_us: Micros,
+    /// The person contests it, and no human has answered yet.
+    pub contested: bool,
     /// The last event when it was computed.
     pub seq: Seq,
 }
@@ -148,8 +150,15 @@ impl App {
             population: POPULATION,
             not_suitable_for: NOT_SUITABLE_FOR,
             use_by_us: computed.use_by,
+            contested: self.is_contested(&caller.subject).await?,
             seq: computed.seq,
         })
+    }
+
+    async fn is_contested(&self, subject: &Subject) -> Result<bool, ServiceError> {
+        let person =
+            self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.person(tx, subject))).await?;
+        Ok(!person.history.contests.is_empty())
     }
 
     /// How a person's own score came about.

@@ -15,3 +15,5 @@ mod shared;
 mod surface;
 mod tables;
 mod verifying;
+
+pub(crate) use client::{Api, Somebody};

@@ -21,7 +21,7 @@ const DAY: i64 = 86_400;
 const PROFILE: &str = "public_profile";
 
 /// Six people who like each post of Ann's in each of six weeks, which is enough for a score.
-async fn ann(world: &World) -> Member {
+pub(crate) async fn ann(world: &World) -> Member {
     let ann = scored_member(world, "ann").await;
     let mut lines: Vec<_> = (1..=6).map(|week| post("ann", week, week, None)).collect();
     for friend in 1..=6 {

@@ -181,6 +181,7 @@ proptest! {
                 Some(Act::Refused { triple, .. }) => (vec![triple], End::Refused),
                 Some(Act::Withdrawn { ended }) => (ended.into_iter().map(|one| one.triple).collect(), End::Withdrawn),
                 Some(Act::Revoked { ended }) => (ended.into_iter().map(|one| one.triple).collect(), End::Revoked),
+                Some(Act::Signalled { ended }) => (ended.into_iter().map(|one| one.triple).collect(), End::Signalled),
                 Some(Act::Expired { ended }) => (ended.into_iter().map(|one| one.triple).collect(), End::Expired),
                 _ => continue,
             };

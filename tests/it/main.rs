@@ -31,6 +31,7 @@ mod ident;
 mod import;
 mod log;
 mod mutants;
+mod objecting;
 mod opting_out;
 mod parsing;
 mod people;

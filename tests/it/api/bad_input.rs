@@ -91,7 +91,9 @@ fn fits(path: &str, field: &str, value: &str) -> bool {
         ("/v1/me/consents", "known_seq") => value == "7",
         ("/v1/me/consents", "until_us") => value == "null",
         ("/v1/gate/filter", "ids") => value == "[]",
-        ("/v1/audit/access", "reason") => value.starts_with("\"") && value.len() < 400 && value.contains(MARKER),
+        ("/v1/audit/access", "reason") | ("/v1/me/contests", "words") => {
+            value.starts_with("\"") && value.len() < 400 && value.contains(MARKER)
+        }
         _ => false,
     }
 }

@@ -51,12 +51,14 @@ pub fn case(route: &Route, things: &Things) -> Case {
         .replace("{reference}", REFERENCE)
         .replace("{pairwise}", REFERENCE)
         .replace("{purpose}", "public_profile")
+        .replace("{contest}", "1")
         .replace("{topic}", "music")
         .replace("{seq}", &things.consent)
         .replace("{*tile}", "0/000.p/1");
     let id = match route.path {
         "/v1/me/consents/{id}" => &things.consent,
         "/v1/admin/clients/{id}" => "to-disable",
+        "/v1/deliveries/{id}/confirm" | "/v1/admin/deliveries/{id}/retry" => REFERENCE,
         _ => things.claim.as_str(),
     };
     let query = match (route.method, route.path) {
@@ -110,6 +112,10 @@ fn good(route: &Route, things: &Things) -> Good {
         })),
         ("post", "/v1/admin/age-signals") => Good::Json(email),
         ("post", "/v1/admin/records") => with(json!({ "kind": "email", "record": { "@type": "dpv:ConsentRecord" } })),
+        ("post", "/v1/me/contests") => Good::Json(json!({ "what": "score", "words": "it is not mine" })),
+        ("post", "/v1/admin/contests/{contest}/answer") => {
+            Good::Json(json!({ "upheld": true, "reason": "it was not" }))
+        }
         ("post", "/v1/audit/access") => with(json!({ "kind": "email", "reason": "a complaint" })),
         (
             "post",
@@ -117,7 +123,8 @@ fn good(route: &Route, things: &Things) -> Good {
             | "/v1/me/identifiers/{id}/verify"
             | "/v1/me/hold"
             | "/v1/admin/claims/{id}/proof"
-            | "/v1/me/contests"
+            | "/v1/deliveries/{id}/confirm"
+            | "/v1/admin/deliveries/{id}/retry"
             | "/access/v1/evaluation"
             | "/access/v1/evaluations",
         )

@@ -51,6 +51,7 @@ fn told(lineage: i64) -> Act {
         formula: "attention-1".into(),
         until: Day(1),
         policy_sha256: POLICY.into(),
+        contested: false,
     }
 }
 

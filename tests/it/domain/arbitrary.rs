@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sayso::domain::{Act, Adult, Assurance, Day, Ended, Micros, Seq, Topic, Triple, Whom};
+use sayso::domain::{About, Act, Adult, Assurance, Day, Ended, Micros, ResponseKind, Seq, Topic, Triple, Week, Whom};
 use serde_json::Value;
 
 /// One thing that happens.
@@ -117,8 +117,26 @@ fn disclosed() -> impl Strategy<Value = Act> {
             formula: "attention-1".into(),
             until: Day(until),
             policy_sha256,
+            contested: lineage % 2 == 0,
         },
     )
+}
+
+fn contested() -> impl Strategy<Value = Act> {
+    let kind = prop::sample::select(vec![ResponseKind::Like, ResponseKind::Reply, ResponseKind::Reshare]);
+    let about = prop_oneof![
+        Just(About::Score {}),
+        topic().prop_map(|topic| About::Topic { topic }),
+        (topic(), kind, any::<i64>()).prop_map(|(topic, kind, week)| About::Part { topic, kind, week: Week(week) }),
+    ];
+    prop_oneof![
+        (about, "\\PC{0,12}").prop_map(|(about, words)| Act::Contested { about, words }),
+        (0..120_i64, any::<bool>(), "\\PC{0,12}").prop_map(|(contest, upheld, reason)| Act::ContestAnswered {
+            contest: Seq(contest),
+            upheld,
+            reason
+        }),
+    ]
 }
 
 /// Any of them, the ones that matter most often.
@@ -141,6 +159,8 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         2 => proved,
         3 => (topic(), any::<bool>()).prop_map(|(topic, accepted)| Act::TopicDecided { topic, accepted }),
         2 => disclosed(),
+        2 => ended().prop_map(|ended| Act::Signalled { ended }),
+        2 => contested(),
         1 => Just(Act::Exported {}),
         1 => Just(Act::AccessAnswered {}),
         1 => Just(Act::Erased {}),

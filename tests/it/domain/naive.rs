@@ -46,7 +46,7 @@ fn ends(events: &Events, place: usize, triple: &Triple) -> bool {
     let before = &events[..place];
     match &events[place].1.act {
         Act::Refused { triple: refused, .. } => refused == triple,
-        Act::Withdrawn { ended } | Act::Revoked { ended } | Act::Expired { ended } => {
+        Act::Withdrawn { ended } | Act::Revoked { ended } | Act::Expired { ended } | Act::Signalled { ended } => {
             ended.iter().any(|one| one.triple == *triple)
         }
         Act::Erased {} => true,
@@ -114,7 +114,11 @@ pub(super) fn restricted_since(events: &Events, triple: &Triple, known: Seq) -> 
         let pauses = matches!(event.act, Act::Held {} | Act::OptedOut { .. } | Act::Erased {}) || is_child(&event.act);
         let told = matches!(
             event.act,
-            Act::Refused { .. } | Act::Withdrawn { .. } | Act::Revoked { .. } | Act::Expired { .. }
+            Act::Refused { .. }
+                | Act::Withdrawn { .. }
+                | Act::Revoked { .. }
+                | Act::Expired { .. }
+                | Act::Signalled { .. }
         );
         let lost = ends(events, place, triple) && (told || grant(&events[..place], triple).is_some());
         *seq > known && (pauses || lost)
