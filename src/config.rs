@@ -85,8 +85,15 @@ pub enum ConfigError {
 
 const PREFIX: &str = "SAYSO_";
 /// Variables that begin like a setting but are read elsewhere.
-const NOT_SETTINGS: [&str; 5] =
-    ["SAYSO_CONFIG", "SAYSO_LOG", "SAYSO_MUTANT", "SAYSO_TEST_POSTGRES_URL", "SAYSO_CLIENT_SECRET"];
+const NOT_SETTINGS: [&str; 7] = [
+    "SAYSO_ACCESS_TOKEN",
+    "SAYSO_CLIENT_SECRET",
+    "SAYSO_CONFIG",
+    "SAYSO_CRASH",
+    "SAYSO_LOG",
+    "SAYSO_MUTANT",
+    "SAYSO_TEST_POSTGRES_URL",
+];
 
 impl Config {
     /// Reads the file, if one is named, and lays the environment (`SAYSO_LISTEN`, ..) over it.

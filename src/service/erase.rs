@@ -11,6 +11,7 @@ use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
 use crate::domain::Act;
 use crate::ids::{Reference, Subject};
+use crate::mutant::crash;
 use crate::store::{DeliveryKind, JobRow, JobStep, StoreError, Tx};
 
 /// The answer to an erasure.
@@ -99,6 +100,7 @@ impl App {
         tx.delete_sessions(subject).await?;
         self.announce_to_all(tx, subject, Some(reference), DeliveryKind::PersonErased).await?;
         tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
+        crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
 
@@ -128,6 +130,9 @@ impl App {
     /// The first failure; what failed stays open and is tried again.
     pub async fn run_erasures(&self) -> Result<(), ServiceError> {
         let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.open_jobs(BATCH))).await?;
+        if !jobs.is_empty() {
+            crash("erasure_fenced");
+        }
         let (mut removed, mut outcome) = (Vec::new(), Ok(()));
         for job in jobs {
             match self.remove_rows(job).await {
@@ -136,13 +141,16 @@ impl App {
             }
         }
         if removed.iter().any(|job| job.subject.is_some()) {
+            crash("erasure_removed");
             self.store.storage_pass().await?;
+            crash("erasure_swept");
         }
         let any = !removed.is_empty();
         for job in removed {
             outcome = outcome.and(self.finish(job).await);
         }
         if any {
+            crash("erasure_done");
             self.store.empty_write_ahead_log().await?;
         }
         outcome
@@ -150,6 +158,7 @@ impl App {
 
     async fn finish(&self, job: JobRow) -> Result<(), ServiceError> {
         let read_back = self.read_back(job.subject.as_ref()).await?;
+        crash("erasure_read_back");
         self.store
             .run_tx(&(self, job, read_back), |tx, (app, job, read_back)| Box::pin(app.certify(tx, job, read_back)))
             .await
@@ -166,7 +175,9 @@ impl App {
         let done = self.record_own(tx, head, certificate.into_act()).await?;
         let certificate = Some(String::from(done.receipt));
         let done = JobRow { subject: None, step: JobStep::Done, finished, certificate, ..job.clone() };
-        Ok(tx.update_job(&done).await?)
+        tx.update_job(&done).await?;
+        crash("erasure_certifying");
+        Ok(())
     }
 
     /// Also after a round that had removed them: its read-back may have found a row that came later.
@@ -175,6 +186,7 @@ impl App {
         let blinds = self.store.read_tx(&subject, |tx, subject| Box::pin(blinds_of(tx, subject))).await?;
         let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
+        crash("erasure_mails_removed");
         let job = self
             .store
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
@@ -200,6 +212,7 @@ impl App {
                     let (removed, events) = (serde_json::to_string(&removed)?, serde_json::to_string(&events)?);
                     let job = JobRow { step: JobStep::Removed, removed, events, ..job.clone() };
                     tx.update_job(&job).await?;
+                    crash("erasure_removing");
                     Ok::<_, ServiceError>(job)
                 })
             })

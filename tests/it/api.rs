@@ -4,6 +4,7 @@ mod activities;
 mod bad_input;
 mod cases;
 mod client;
+mod crashes;
 mod durable;
 mod flood;
 mod idempotency;

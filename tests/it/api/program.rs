@@ -90,6 +90,16 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it has ended by itself, and returns how, and all it said.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let begun = sayso::clock::Mark::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < START, "it goes on: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (self.child.wait().unwrap(), self.said())
+    }
+
     /// Asks it to stop, and returns how it ended, after how long, and all it said.
     pub fn terminate(mut self) -> (ExitStatus, Duration, String) {
         let begun = sayso::clock::Mark::now();
