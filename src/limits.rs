@@ -62,6 +62,8 @@ pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 pub const MAIL_SECONDS: i64 = 24 * 3600;
 /// How long it is shown who was told that something no longer holds, in days.
 pub const DELIVERY_DAYS: i64 = 90;
+/// How long it is counted who asked about whom, in days.
+pub const DECISION_DAYS: i64 = 396;
 /// How long an allow may be used, in seconds.
 pub const USE_BY_SECONDS: i64 = 5;
 /// A grant stops counting this long before its end, in seconds.

@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Long work shows its progress; every command speaks JSON with `--json`.
 
 mod consent;
+mod datamap;
 mod demo;
 mod import;
 mod output;
@@ -42,6 +43,8 @@ enum Command {
     Verify(verify::Verify),
     /// What somebody had allowed at a time, from the receipts that prove it.
     Consent(consent::Consent),
+    /// What is stored, and whether the database holds exactly that.
+    Datamap(datamap::DataMap),
     /// Look for a text in every byte of the data folder.
     Scan(scan::Scan),
     /// How many people have a score. No person and no value is shown.
@@ -115,6 +118,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Import(import) => import.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Consent(consent) => consent.run().await,
+        Command::Datamap(datamap) => datamap.run().await,
         Command::Scan(scan) => scan.run(),
         Command::Score(score) => score.run().await,
     }

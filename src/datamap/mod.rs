@@ -8,7 +8,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use check::{LiveColumn, Mismatch};
 pub use plan::{Count, ExportColumn, ExportPlan, Removal};
@@ -62,7 +62,7 @@ pub enum Through {
 }
 
 /// What an erasure does with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Erase {
     /// It goes.
@@ -92,7 +92,7 @@ pub struct Column {
 }
 
 /// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// An address or handle, sealed.

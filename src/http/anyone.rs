@@ -85,3 +85,8 @@ pub(super) fn identifier(kind: IdentifierKind, text: &str) -> Result<Identifier,
 pub(super) async fn gpc() -> impl IntoResponse {
     Json(serde_json::json!({ "gpc": true, "lastUpdate": "2026-11-23" }))
 }
+
+/// What is stored about people, and for how long.
+pub(super) async fn stored(State(app): State<Shared>) -> impl IntoResponse {
+    Json(app.stored())
+}

@@ -83,6 +83,7 @@ routes! {
     Anyone    Steady Path  post   "/v1/requests" => anyone::request;
     Anyone    Steady Path  post   "/v1/requests/{reference}/confirm" => anyone::confirm;
     Anyone    Prompt Path  get    "/v1/erasures/{reference}" => anyone::erasure;
+    Anyone    Prompt Path  get    "/v1/stored" => anyone::stored;
     Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;
     Anyone    Prompt Path  get    "/v1/notices/{purpose}" => anyone::notice;
 

@@ -158,3 +158,35 @@ fn opened(table: &ExportedTable, cells: &[Cell], sealed: &[u8], key: &SubjectKey
     let name = if table.table == "claim" { "claim" } else { "identifier" };
     Ok(open_identifier(name, key, &id, kind, sealed)?.as_str().into())
 }
+
+/// One table, as people are told of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoredView {
+    /// Which.
+    pub table: String,
+    /// Whether its rows are about somebody.
+    pub about_people: bool,
+    /// For how long.
+    pub kept: String,
+    /// What an erasure does with it.
+    pub erase: datamap::Erase,
+    /// Why, where it is kept.
+    pub why: Option<String>,
+    /// What is in each column.
+    pub columns: BTreeMap<String, datamap::Class>,
+}
+
+impl App {
+    /// What is stored, about whom and for how long: the data map, which the running database was compared with.
+    pub fn stored(&self) -> Vec<StoredView> {
+        let view = |table: &datamap::Table| StoredView {
+            table: table.name.clone(),
+            about_people: !table.owners.is_empty(),
+            kept: table.kept.clone(),
+            erase: table.erase,
+            why: table.why.clone(),
+            columns: table.columns.iter().map(|(name, column)| (name.clone(), column.class)).collect(),
+        };
+        self.datamap.table.iter().map(view).collect()
+    }
+}

@@ -49,7 +49,7 @@ pub use deliveries::DeliveryView;
 pub use disclose::{DisclosureView, Telling};
 pub use erase::{ErasureStarted, ErasureView};
 pub use error::{Invalid, ServiceError};
-pub use export::{Export, Manifest, TableManifest};
+pub use export::{Export, Manifest, StoredView, TableManifest};
 pub use gate::{Asked, Filtered, GateQuestion};
 pub use identifiers::{Claimed, IdentifierView};
 pub use ingest::Ingested;

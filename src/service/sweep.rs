@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::{App, ServiceError};
 use crate::domain::{Act, Ended, Micros};
 use crate::ids::Subject;
-use crate::limits;
 use crate::store::{DueGrant, Tx};
 
 const BATCH: i64 = 200;
@@ -19,15 +18,7 @@ impl App {
     pub async fn sweep(&self) -> Result<(), ServiceError> {
         let now = self.now();
         self.expire_mail_files(now)?;
-        self.store
-            .run_tx(&now, |tx, now| {
-                Box::pin(async move {
-                    tx.expire_codes(*now).await?;
-                    tx.expire_deliveries(now.plus_days(-limits::DELIVERY_DAYS)).await?;
-                    Ok::<_, ServiceError>(tx.expire_identity(*now).await?)
-                })
-            })
-            .await?;
+        self.store.run_tx(&now, |tx, now| Box::pin(tx.sweep(*now))).await?;
         let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.grants_due(*now, BATCH))).await?;
         self.end_all(due, |ended| Act::Expired { ended }).await?;
         let revoked = self.store.read_tx(&(), |tx, ()| Box::pin(tx.grants_to_disabled(BATCH))).await?;

@@ -58,7 +58,6 @@ sql! {
     LOCK_CODE_BY_REFERENCE(1) = "UPDATE code SET tries = tries WHERE reference = $1";
     COUNT_TRY(2) = "UPDATE code SET tries = tries + 1 WHERE blind = $1 AND what = $2";
     DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
-    EXPIRE_CODES(2) = "DELETE FROM code WHERE expires_us <= $1 AND hour_from_us <= $2";
     INSERT_MAIL(3) = "INSERT INTO mail (id, blind, sealed) VALUES ($1, $2, $3)";
     READ_MAILS(1) = "SELECT id, blind, sealed FROM mail ORDER BY id LIMIT $1";
     DELETE_MAIL(1) = "DELETE FROM mail WHERE id = $1";
@@ -69,7 +68,6 @@ sql! {
     DELETE_SUPPRESSION(1) = "DELETE FROM suppression WHERE digest = $1";
     INSERT_ANSWER(5) = "INSERT INTO idempotency (key, subject, request_hash, sealed, expires_us) VALUES ($1, $2, $3, $4, $5)";
     READ_ANSWER(2) = "SELECT request_hash, sealed FROM idempotency WHERE key = $1 AND expires_us > $2";
-    EXPIRE_ANSWERS(1) = "DELETE FROM idempotency WHERE expires_us <= $1";
     EXPIRE_ANSWER(2) = "DELETE FROM idempotency WHERE key = $1 AND expires_us <= $2";
 }
 
@@ -144,14 +142,6 @@ impl Tx {
     /// Removes a code that was used.
     pub async fn delete_code(&mut self, blind: &[u8; 32], what: &str) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(DELETE_CODE).bind(blind.as_slice()).bind(what).execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Removes codes and answers whose time is over.
-    pub async fn expire_codes(&mut self, now: Micros) -> Result<(), StoreError> {
-        let an_hour_ago = now.plus_seconds(-3600);
-        on!(self, c => sqlx::query(EXPIRE_CODES).bind(now.0).bind(an_hour_ago.0).execute(c).await.map(drop))?;
-        on!(self, c => sqlx::query(EXPIRE_ANSWERS).bind(now.0).execute(c).await.map(drop))?;
         Ok(())
     }
 

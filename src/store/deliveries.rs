@@ -101,8 +101,6 @@ sql! {
     DELIVERIES_OF(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE subject = $1 ORDER BY made_us DESC, id";
     DELIVERIES_OF_JOB(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE job = $1 ORDER BY recipient, id";
     OPEN_DELIVERIES(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 ORDER BY made_us, id LIMIT $1";
-    EXPIRE_DELIVERIES(1) = "DELETE FROM delivery WHERE made_us < $1 AND job IS NULL";
-    FORGET_NAMES(1) = "UPDATE delivery SET pairwise = NULL WHERE made_us < $1 AND next_us IS NULL AND pairwise IS NOT NULL";
     PAIRWISE_OF(1) = "SELECT recipient, pairwise FROM pairwise WHERE subject = $1 ORDER BY recipient";
 }
 
@@ -209,15 +207,6 @@ impl Tx {
     /// What could not be told so far, the oldest first.
     pub async fn open_deliveries(&mut self, limit: i64) -> Result<Vec<DeliveryRow>, StoreError> {
         all(on!(self, c => sqlx::query_as(OPEN_DELIVERIES).bind(limit).fetch_all(c).await)?)
-    }
-
-    /// Removes what is from before a time, however it ended. What was told of an erasure
-    /// stays with it and names nobody any more.
-    pub async fn expire_deliveries(&mut self, before: Micros) -> Result<(), StoreError> {
-        for statement in [EXPIRE_DELIVERIES, FORGET_NAMES] {
-            on!(self, c => sqlx::query(statement).bind(before.0).execute(c).await.map(drop))?;
-        }
-        Ok(())
     }
 
     /// Every recipient that has a name for a person, with that name. What is no name was never told to anybody.

@@ -58,7 +58,6 @@ sql! {
     READ_CLAIM(2) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE id = $1 AND expires_us > $2";
     COUNT_CLAIMS(1) = "SELECT count(*) FROM claim WHERE subject = $1";
     DELETE_CLAIM(2) = "DELETE FROM claim WHERE subject = $1 AND id = $2";
-    EXPIRE_CLAIMS(1) = "DELETE FROM claim WHERE expires_us <= $1";
     UPSERT_PASSWORD(2) = "INSERT INTO credential (subject, password_hash) VALUES ($1, $2) ON CONFLICT (subject) DO UPDATE SET password_hash = excluded.password_hash";
     READ_PASSWORD(1) = "SELECT password_hash FROM credential WHERE subject = $1";
     INSERT_SESSION(4) = "INSERT INTO session (subject, id, refresh_hash, expires_us) VALUES ($1, $2, $3, $4)";
@@ -66,7 +65,6 @@ sql! {
     ROTATE_SESSION(4) = "UPDATE session SET refresh_hash = $3, expires_us = $4 WHERE id = $1 AND refresh_hash = $2";
     DELETE_SESSION(1) = "DELETE FROM session WHERE id = $1";
     DELETE_SESSIONS(1) = "DELETE FROM session WHERE subject = $1";
-    EXPIRE_SESSIONS(1) = "DELETE FROM session WHERE expires_us <= $1";
 }
 
 type IdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String);
@@ -200,13 +198,6 @@ impl Tx {
     /// Ends all log-ins of a person.
     pub async fn delete_sessions(&mut self, subject: &Subject) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(DELETE_SESSIONS).bind(subject.as_bytes().as_slice()).execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Removes claims and log-ins whose time is over.
-    pub async fn expire_identity(&mut self, now: Micros) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(EXPIRE_CLAIMS).bind(now.0).execute(c).await.map(drop))?;
-        on!(self, c => sqlx::query(EXPIRE_SESSIONS).bind(now.0).execute(c).await.map(drop))?;
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ mod known;
 mod log;
 mod open;
 mod people;
+mod retention;
 mod schema;
 pub mod tamper;
 mod tx;
@@ -33,6 +34,7 @@ pub use jobs::{JobRow, JobStep};
 pub use known::{FoundBy, Known};
 pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};
+pub use retention::{RETENTION, Retention};
 pub use tx::{BoxFuture, Tx};
 
 /// Runs one expression on the open connection of either database.
@@ -73,6 +75,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         jobs::STATEMENTS,
         log::STATEMENTS,
         people::STATEMENTS,
+        retention::STATEMENTS,
     ];
     files.into_iter().flatten().copied().collect()
 }

@@ -105,3 +105,49 @@ on_both!(a_column_of_another_type_refuses_to_start, |world| {
     let why = after(world, &format!("ALTER TABLE unknown_count ADD COLUMN times {kind}")).await;
     assert!(why.contains("`unknown_count.times`"), "{why}");
 });
+
+#[test]
+fn what_the_sweep_does_is_what_the_data_map_promises() {
+    let map = DataMap::built_in().unwrap();
+    for rule in &sayso::store::RETENTION {
+        let table = map.table.iter().find(|table| table.name == rule.table).unwrap();
+        assert_eq!(table.kept, rule.kept, "{}", rule.table);
+    }
+    for table in &map.table {
+        let has_a_term = table.kept.starts_with(|c: char| c.is_ascii_digit());
+        let swept = sayso::store::RETENTION.iter().any(|rule| rule.table == table.name);
+        assert_eq!(has_a_term, swept, "`{}` is kept `{}`", table.name, table.kept);
+    }
+}
+
+on_both!(counts_of_who_asked_go_after_thirteen_months, |world| {
+    let ann = crate::people::join(&world, "ann@example.org").await;
+    let now = world.app.clock.now();
+    let tally = |day| sayso::store::DecisionTally {
+        day,
+        caller: "acme".into(),
+        purpose: "public_profile".into(),
+        source: "blog".into(),
+        action: "disclose".into(),
+        allowed: false,
+        times: 1,
+    };
+    let tallies = [tally(now.plus_days(-396).day()), tally(now.plus_days(-395).day())];
+    world
+        .app
+        .store
+        .run_tx(&(ann.caller.subject, &tallies), |tx, (subject, tallies)| {
+            Box::pin(async move {
+                for tally in tallies.iter() {
+                    tx.count_decision(subject, tally).await?;
+                    tx.count_unknown("acme", tally.day, 1).await?;
+                }
+                Ok::<_, sayso::store::StoreError>(())
+            })
+        })
+        .await
+        .unwrap();
+    world.app.sweep().await.unwrap();
+    assert_eq!(world.app.decisions(&ann.caller).await.unwrap(), [tallies[1].clone()]);
+    assert_eq!(crate::people::dump(&world).await["unknown_count"].len(), 1);
+});

@@ -54,7 +54,7 @@ async fn waiting(tx: &mut Tx) -> Told {
     assert_eq!(tx.delivery(&told.id).await?, Some(told));
     assert_eq!(tx.open_deliveries(9).await?, std::slice::from_ref(&failed));
     assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme"]);
-    tx.expire_deliveries(Micros(31)).await?;
+    tx.sweep(Micros(30).plus_days(90)).await?;
     assert!(tx.deliveries_of(&anna).await?.is_empty());
     let kept = tx.deliveries_of_job(&job).await?;
     assert_eq!(kept, [DeliveryRow { pairwise: None, ..failed }], "an erasure's stays, without a name");

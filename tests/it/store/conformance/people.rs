@@ -138,7 +138,7 @@ async fn claims(tx: &mut Tx) -> Told {
     tx.delete_claim(&subject(BEN), &id(3)).await?;
     tx.delete_claim(&anna, &id(2)).await?;
     assert_eq!(tx.count_claims(&anna).await?, 2);
-    tx.expire_identity(Micros(10)).await?;
+    tx.sweep(Micros(10)).await?;
     assert!(tx.claim(&id(1), Micros(0)).await?.is_none());
     assert!(tx.claim(&id(3), Micros(0)).await?.is_some());
     Ok(())
@@ -165,7 +165,7 @@ async fn sessions(tx: &mut Tx) -> Told {
     assert_eq!(tx.session(&id(1), Micros(19)).await?.unwrap().refresh_hash, [8; 32]);
     tx.delete_session(&id(2)).await?;
     assert!(tx.session(&id(2), Micros(0)).await?.is_none());
-    tx.expire_identity(Micros(10)).await?;
+    tx.sweep(Micros(10)).await?;
     assert!(tx.session(&id(3), Micros(0)).await?.is_none());
     tx.delete_sessions(&anna).await?;
     assert!(tx.session(&id(1), Micros(0)).await?.is_none());

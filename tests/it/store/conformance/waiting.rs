@@ -40,9 +40,9 @@ async fn codes(tx: &mut Tx) -> Told {
     tx.delete_code(&[1; 32], "login").await?;
     assert!(tx.code(&[1; 32], "login").await?.is_none());
     // A code that lapsed still counts for the hourly limit.
-    tx.expire_codes(Micros(2_000)).await?;
+    tx.sweep(Micros(2_000)).await?;
     assert!(tx.code(&[2; 32], "access").await?.is_some());
-    tx.expire_codes(Micros(2_000).plus_seconds(3_600)).await?;
+    tx.sweep(Micros(2_000).plus_seconds(3_600)).await?;
     assert!(tx.code(&[2; 32], "access").await?.is_none());
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn answers(tx: &mut Tx) -> Told {
     // The key is free again once its answer lapsed.
     tx.insert_answer(&[5; 32], None, &answer, (Micros(10), Micros(40))).await?;
     assert!(tx.answer(&[5; 32], Micros(10)).await?.is_some());
-    tx.expire_codes(Micros(30)).await?;
+    tx.sweep(Micros(30)).await?;
     assert!(tx.answer(&[6; 32], Micros(0)).await?.is_none());
     assert!(tx.answer(&[5; 32], Micros(0)).await?.is_some());
     Ok(())
