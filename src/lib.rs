@@ -2,9 +2,10 @@
 //!
 //! # The house
 //!
-//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, exchange, ident, crypto, datamap,
-//! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ingest`, `datamap`) do no I/O and take `now` as an argument. Only
-//! `store` runs SQL, only `http` knows axum. A test reads the sources and enforces this.
+//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
+//! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ident`, `ingest`, `datamap`) do no I/O and take `now`
+//! as an argument. Only `store` runs SQL, only `http` knows axum, only `egress` calls addresses that somebody else chose. A test
+//! reads the sources and enforces this.
 //!
 //! # One request, walked through: taking a grant back
 //!
@@ -14,7 +15,8 @@
 //! 3. [`service::App::withdraw`] begins one transaction. It takes the head row, so that commit order = `seq` = leaf index;
 //!    opens the person's events with their key; folds them ([`domain::History`]).
 //! 4. It records `withdrawn`: seals the event, adds the leaf ([`log::Leaf`]) to the tree, signs the checkpoint, folds the event
-//!    into the standing, deletes the grant. Every edge under the grant's lineage goes with it, by foreign key.
+//!    into the standing, deletes the grant. Every edge under the grant's lineage goes with it, by foreign key. What the
+//!    recipient must be told is queued in the same transaction; the worker sends it.
 //! 5. The commit is on disk before the answer, with its receipt, leaves. Whoever asks [`gate::decide`] from now on is denied.
 //!
 //! # Where to find things
@@ -30,7 +32,8 @@
 //! - Expiry, holds and outdated notices are checked when something is read, never only by a sweep.
 //! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
 //! - The last checkpoint stands beside the database, not in it: an older copy of the database is refused at the start.
-//! - A certificate of an erasure is a receipt: of the leaf that says what went, written after the read-back.
+//! - A certificate of an erasure is a receipt: of the leaf that says what went, written from the counts of the read-back.
+//! - A score that is told to a recipient is an event of the person, on disk before the recipient has its answer.
 
 pub mod cli;
 pub mod clock;
