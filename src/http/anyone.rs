@@ -12,8 +12,8 @@ use super::problem::Problem;
 use crate::domain::{Purpose, Whom};
 use crate::ids::Reference;
 use crate::secret::SecretText;
+use crate::service::{Confirmation, NoticeView, ServiceError, What};
 use crate::service::{Identifier, IdentifierKind};
-use crate::service::{NoticeView, ServiceError, What};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +56,17 @@ pub(super) async fn confirm(
     act: Act<Confirm>,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(Json(app.confirm(&reference, &act.body.code, act.idempotency.as_ref()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmAll {
+    confirmations: Vec<Confirmation>,
+}
+
+/// Several addresses in one step.
+pub(super) async fn confirm_all(State(app): State<Shared>, act: Act<ConfirmAll>) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.confirm_all(&act.body.confirmations, act.idempotency.as_ref()).await?))
 }
 
 pub(super) async fn erasure(

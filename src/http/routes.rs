@@ -82,6 +82,7 @@ routes! {
     Anyone    Steady Path  post   "/v1/opt-out" => anyone::opt_out;
     Anyone    Steady Path  post   "/v1/requests" => anyone::request;
     Anyone    Steady Path  post   "/v1/requests/{reference}/confirm" => anyone::confirm;
+    Anyone    Steady Path  post   "/v1/requests/confirm" => anyone::confirm_all;
     Anyone    Prompt Path  get    "/v1/erasures/{reference}" => anyone::erasure;
     Anyone    Prompt Path  get    "/v1/stored" => anyone::stored;
     Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;

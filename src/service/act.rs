@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{App, ServiceError};
-use crate::crypto::{Blind, Place, open, seal};
+use crate::crypto::{Blind, Place, open, seal, sha256};
 use crate::ids::Subject;
 use crate::limits;
 use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
@@ -14,6 +14,14 @@ use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
 pub struct Idempotency {
     key: [u8; 32],
     request_hash: [u8; 32],
+}
+
+impl Idempotency {
+    /// For one of several acts that were asked for at once.
+    pub(super) fn part(&self, number: usize) -> Self {
+        let number = (number as u64).to_be_bytes();
+        Self { key: sha256(&[self.key.as_slice(), &number].concat()), ..*self }
+    }
 }
 
 /// An answer, and whose it is, so that it goes when they go.

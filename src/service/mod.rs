@@ -59,7 +59,7 @@ pub use opt_out::OptedOut;
 pub use proofs::{ConsistencyProof, InclusionProof, RecordForm};
 pub use record::Done;
 pub use records::RecordTaken;
-pub use requests::{Answer, Requested, What};
+pub use requests::{Answer, Confirmation, ConfirmedOne, Requested, What};
 pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
 pub use told::{ToldProof, ToldView};
 pub use verify::{Finding, Report};

@@ -63,6 +63,28 @@ pub enum Answer {
     },
 }
 
+/// A code that was mailed, and what it was mailed for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The request.
+    pub reference: Reference,
+    /// Its code.
+    pub code: SecretText,
+}
+
+/// What one of several confirmations led to.
+#[derive(Debug, Serialize)]
+pub struct ConfirmedOne {
+    /// The request.
+    pub reference: Reference,
+    /// Its answer; nothing when the reference or the code does not fit.
+    pub answer: Option<Answer>,
+}
+
+/// Most requests that are confirmed in one step.
+const CONFIRMATIONS_MAX: usize = 20;
+
 enum Confirmed {
     Wrong,
     Access { found: Option<(Subject, Seq)>, opted_out: bool },
@@ -163,6 +185,32 @@ impl App {
                 Ok(Answer::Status { erasures })
             }
         }
+    }
+
+    /// Proves several addresses in one step, and does for each what was asked. Each is an act of its own: nothing is stored that
+    /// would join them.
+    ///
+    /// # Errors
+    /// For none, and for more than twenty; when one cannot be carried out the ones before it are done, and the same call with the same
+    /// `Idempotency-Key` goes on.
+    pub async fn confirm_all(
+        &self,
+        confirmations: &[Confirmation],
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Vec<ConfirmedOne>, ServiceError> {
+        if !(1..=CONFIRMATIONS_MAX).contains(&confirmations.len()) {
+            return Err(ServiceError::invalid("confirmations", "1 to 20, each with `reference` and `code`"));
+        }
+        let mut all = Vec::with_capacity(confirmations.len());
+        for (number, Confirmation { reference, code }) in confirmations.iter().enumerate() {
+            let part = idempotency.map(|idempotency| idempotency.part(number));
+            let answer = match self.confirm(reference, code, part.as_ref()).await {
+                Err(ServiceError::BadCredentials) => None,
+                other => Some(other?),
+            };
+            all.push(ConfirmedOne { reference: *reference, answer });
+        }
+        Ok(all)
     }
 
     /// An erasure has no second code, so its answer is kept; access and status are simply asked for anew.

@@ -86,6 +86,9 @@ fn good(route: &Route, things: &Things) -> Good {
         ("post", "/v1/opt-out") => with(json!({ "kind": "email", "for": "self" })),
         ("post", "/v1/requests") => with(json!({ "kind": "email", "what": "access" })),
         ("post", "/v1/requests/{reference}/confirm") => Good::Json(json!({ "code": "12345678" })),
+        ("post", "/v1/requests/confirm") => {
+            Good::Json(json!({ "confirmations": [{ "reference": REFERENCE, "code": "12345678" }] }))
+        }
         ("post", "/v1/subjects") => with(json!({ "kind": "email", "adult": "yes" })),
         ("post", "/v1/auth/verify") => with(json!({ "code": "12345678", "password": "a long pass phrase" })),
         ("post", "/v1/auth/login") => with(json!({ "password": "a long pass phrase" })),

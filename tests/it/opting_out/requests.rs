@@ -1,7 +1,7 @@
 //! What is held about me, delete it, how did that go: without an account.
 
 use sayso::ids::Reference;
-use sayso::service::{Answer, What};
+use sayso::service::{Answer, Confirmation, ConfirmedOne, What};
 
 use super::*;
 use crate::people::another_code;
@@ -167,4 +167,47 @@ on_both!(the_mail_that_carried_the_code_goes_with_the_erasure_it_confirmed, |wor
         world.app.confirm(&requested.reference, &secret(&code[..8]), None).await.unwrap();
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{who}");
     }
+});
+
+on_both!(several_addresses_are_proved_and_erased_in_one_step_and_nothing_joins_them, |world| {
+    let addresses = ["ann@example.org", "ann.two@example.org", "nobody@example.org"];
+    for name in ["ann", "ann.two"] {
+        join(&world, &format!("{name}@example.org")).await;
+    }
+    let mut confirmations = Vec::new();
+    for who in addresses {
+        letters(&world);
+        let requested = world.app.request(&address(who), What::Erasure, None).await.unwrap();
+        let code = secret(&code_for(&world, &address(who)));
+        confirmations.push(Confirmation { reference: requested.reference, code });
+    }
+    let wrong = Confirmation { reference: confirmations[0].reference, code: secret("00000000") };
+    let size = log_size(&world).await;
+    let key = world.app.idempotency("anybody", "confirm", "key", b"all");
+    confirmations.insert(1, wrong);
+    let answers = world.app.confirm_all(&confirmations, Some(&key)).await.unwrap();
+    assert_eq!(kinds_after(&world, size).await, ["erased", "erased", "erased"]);
+    let references = |answers: &[ConfirmedOne]| -> Vec<Option<String>> {
+        let started = |one: &ConfirmedOne| match &one.answer {
+            Some(Answer::Erasure(started)) => Some(started.reference.to_string()),
+            None => None,
+            other => panic!("{other:?}"),
+        };
+        answers.iter().map(started).collect()
+    };
+    let first = references(&answers);
+    assert!(first[0].is_some() && first[1].is_none() && first[2].is_some() && first[3].is_some(), "{first:?}");
+    let again = world.app.confirm_all(&confirmations, Some(&key)).await.unwrap();
+    assert_eq!(references(&again), first, "the same request again, the same references");
+    world.app.run_erasures().await.unwrap();
+    assert!(dump(&world).await["standing"].is_empty());
+    for (count, some) in [(0, vec![]), (21, vec![0; 21])] {
+        let many: Vec<_> = some
+            .iter()
+            .map(|_| Confirmation { reference: Reference::new([1; 16]), code: secret("12345678") })
+            .collect();
+        let answer = world.app.confirm_all(&many, None).await;
+        assert!(matches!(answer, Err(ServiceError::Invalid(_))), "{count}");
+    }
+    assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
 });
