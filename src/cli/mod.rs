@@ -145,6 +145,7 @@ impl Place {
             output::complain(&format!(
                 "first start: the client `operator` was registered; its secret, shown only now: {secret}"
             ));
+            app.operator_secret_was_shown()?;
         }
         Ok(app)
     }

@@ -34,7 +34,8 @@ impl Serve {
         let Boot { app, operator_secret } =
             App::open(config, Clock::system(), Entropy::system(), Access::Serve).await?;
         if let Some(secret) = operator_secret {
-            show_secret(&secret)?; // before anything else can fail: it is kept nowhere
+            show_secret(&secret)?; // before anything else can fail
+            app.operator_secret_was_shown()?;
         }
         let vkey = app.log_vkey();
         let running = http::start(Arc::new(app)).await?;

@@ -34,6 +34,10 @@ impl Blind<'_> {
     pub fn reference(self, salt: &[u8]) -> [u8; 32] {
         self.digest("reference", &[&hex::encode(salt)])
     }
+    /// The secret of the first operator: the same however often a first start is interrupted before it was shown.
+    pub fn first_operator(self) -> [u8; 32] {
+        self.digest("first operator", &[])
+    }
     /// A secret for signing webhooks.
     pub fn webhook(self, algorithm: &str, recipient: &str) -> [u8; 32] {
         self.digest("webhook", &[algorithm, recipient])

@@ -1,12 +1,15 @@
 //! Callers that an operator registers: operators, auditors, collectors, recipients. And verified age signals.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::{App, Done, ServiceError};
-use crate::crypto::{Role, sha256};
+use crate::crypto::{Blind, Role, sha256};
 use crate::domain::{Act, Purpose, Recipient, SAYSO, Source, prohibited};
 use crate::ident::Identifier;
+use crate::secret::private_file;
 use crate::store::{ClientRow, StoreError};
 
 /// Classes a recipient may have; it is shown to people before they decide.
@@ -59,7 +62,15 @@ impl App {
     ) -> Result<RegisteredClient, ServiceError> {
         self.check_client(client)?;
         let secret: [u8; 32] = self.entropy.bytes()?;
-        let secret = hex::encode(secret);
+        self.register_with(client, hex::encode(secret), idempotency).await
+    }
+
+    async fn register_with(
+        &self,
+        client: &NewClient,
+        secret: String,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<RegisteredClient, ServiceError> {
         self.act(idempotency, &(self, client, secret), |tx, (app, client, secret)| {
             Box::pin(async move {
                 let head = app.head(tx).await?;
@@ -176,15 +187,33 @@ impl App {
     }
 }
 
-/// The first operator, unless there was one. Returns the secret.
+/// The first operator. Returns the secret as long as nobody was shown it: a start that was killed before it could say it leaves it
+/// to the next one.
 pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceError> {
     let id: Recipient = "operator".parse().map_err(|_| ServiceError::NotFound("client"))?;
-    if app.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?.is_some() {
-        return Ok(None);
+    let secret = hex::encode(Blind(&app.ring.service).first_operator());
+    if let Some(row) = app.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await? {
+        let waits = row.secret_hash == sha256(secret.as_bytes()) && !shown_mark(&app.config.data).exists();
+        return Ok(Some(secret).filter(|_| waits));
     }
     let client =
         NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new(), webhook: None };
-    Ok(Some(app.register_client(&client, None).await?.client_secret))
+    Ok(Some(app.register_with(&client, secret, None).await?.client_secret))
+}
+
+impl App {
+    /// The operator's secret was shown; it is not shown again.
+    ///
+    /// # Errors
+    /// When that cannot be kept on the disk.
+    pub fn operator_secret_was_shown(&self) -> Result<(), ServiceError> {
+        let file = private_file().create(true).truncate(true).open(shown_mark(&self.config.data))?;
+        Ok(file.sync_all()?)
+    }
+}
+
+fn shown_mark(data: &Path) -> PathBuf {
+    data.join("keys").join("operator-secret-was-shown")
 }
 
 fn row(client: &NewClient, secret: &str) -> ClientRow {

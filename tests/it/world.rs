@@ -47,6 +47,7 @@ impl World {
         change(&mut config);
         let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(7), Access::Serve).await.unwrap();
         let operator_secret = boot.operator_secret.expect("a first start");
+        boot.app.operator_secret_was_shown().unwrap();
         Self { app: Arc::new(boot.app), db, operator_secret, database, data }
     }
 

@@ -143,3 +143,23 @@ on_both!(keys_of_another_service_do_not_start_on_this_database, |world| {
     let started = App::open(config, Clock::fixed(NOON), Entropy::seeded(8), Access::Serve).await;
     assert!(matches!(started, Err(BootError::ForeignRing)), "{started:?}");
 });
+
+on_both!(the_operators_secret_is_said_again_until_somebody_was_shown_it, |world| {
+    let World { app, operator_secret, database, data, .. } = world;
+    app.store.close().await;
+    drop(app);
+    let start = async || {
+        let config = Config { data: data.path().into(), database: database.clone(), ..Config::default() };
+        let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(9), Access::Serve).await.unwrap();
+        boot.app.store.close().await;
+        boot
+    };
+    assert_eq!(start().await.operator_secret, None);
+    std::fs::remove_file(data.path().join("keys/operator-secret-was-shown")).unwrap();
+    assert_eq!(start().await.operator_secret, Some(operator_secret.clone()), "killed before it could say it");
+    let boot = start().await;
+    assert_eq!(boot.operator_secret, Some(operator_secret));
+    boot.app.operator_secret_was_shown().unwrap();
+    drop(boot);
+    assert_eq!(start().await.operator_secret, None);
+});
