@@ -62,6 +62,8 @@ pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 pub const MAIL_SECONDS: i64 = 24 * 3600;
 /// How long it is shown who was told that something no longer holds, in days.
 pub const DELIVERY_DAYS: i64 = 90;
+/// How many different values one recipient is told of one person on one day; then none until the next.
+pub const TOLD_PER_DAY_MAX: u32 = 8;
 /// How long it is counted who asked about whom, in days.
 pub const DECISION_DAYS: i64 = 396;
 /// How long an allow may be used, in seconds.

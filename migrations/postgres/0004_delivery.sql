@@ -16,7 +16,7 @@ CREATE TABLE delivery (
     tries BIGINT NOT NULL,
     status BIGINT
 );
-CREATE INDEX delivery_due ON delivery (recipient, next_us);
+CREATE INDEX delivery_due ON delivery (next_us, recipient);
 CREATE INDEX delivery_subject ON delivery (subject, made_us);
 CREATE INDEX delivery_job ON delivery (job);
 CREATE INDEX delivery_made ON delivery (made_us);

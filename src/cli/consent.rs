@@ -8,10 +8,17 @@ use serde_json::{Value, json};
 
 use super::verify::{key, text};
 use super::{CliError, output};
+use crate::clock::Clock;
 use crate::config::variable;
-use crate::domain::{Act, Event, Micros, PublishedNotice, Seq, as_of};
+use crate::domain::{Act, Adult, Event, Micros, PublishedNotice, Seq, Standing, as_of};
 use crate::log::VerifierKey;
 use crate::service::{AsOfView, InForce, LookView, Proved};
+
+/// What no receipt can show.
+const NOT_CHECKED: &str =
+    "whether the service left out an event or a notice, and whose events they are: no leaf names anybody";
+/// How far the service's clock may be behind ours, in seconds.
+const SKEW_SECONDS_MAX: i64 = 300;
 
 #[derive(Debug, Args)]
 pub(super) struct Consent {
@@ -59,40 +66,34 @@ impl Then {
     async fn run(self) -> Result<(), CliError> {
         let key = key(&self.vkey)?;
         let (at, known) = (time("--as-of", self.as_of.as_deref())?, time("--known-at", self.known_at.as_deref())?);
+        let asked = Clock::system().now();
         let answer = match (&self.file, &self.url) {
             (Some(file), _) => text(file)?,
-            (_, Some(url)) => self.ask(url).await?,
+            (_, Some(url)) => ask(url, asked).await?,
             _ => return Err(CliError::Usage("name a file, or `--url`".into())),
         };
         let Some(view) = read(&answer, &key)? else {
             return Ok(output::line("nothing was held about this identifier: the answer has nothing to prove")?);
         };
+        if self.url.is_some() && (view.as_of_us != asked || view.known_at_us < asked.plus_seconds(-SKEW_SECONDS_MAX)) {
+            return Err(CliError::Remote(
+                "it answered another question than was asked, or with what it knew long ago".into(),
+            ));
+        }
         let (at, known) = (at.unwrap_or(view.as_of_us), known.unwrap_or(view.known_at_us));
-        let in_force = recomputed(&view, &key, at, known)?;
-        self.print(&view, &in_force, at, known)
+        let computed = recomputed(&view, &key, at, known)?;
+        self.print(&view, &computed, at, known)
     }
 
-    /// Asked for now, so that every event is in the answer and any time can be computed from it.
-    async fn ask(&self, url: &str) -> Result<String, CliError> {
-        let token = variable("SAYSO_ACCESS_TOKEN")
-            .ok_or_else(|| CliError::Usage("set the variable `SAYSO_ACCESS_TOKEN` to your access token".into()))?;
-        let failed = |e: reqwest::Error| CliError::Remote(e.without_url().to_string());
-        let url = format!(
-            "{}/v1/me/consents?as_of={}",
-            url.trim_end_matches('/'),
-            crate::clock::Clock::system().now().text()
-        );
-        let answer = output::client()?.get(url).bearer_auth(token).send().await.map_err(failed)?;
-        answer.error_for_status().map_err(failed)?.text().await.map_err(failed)
-    }
-
-    fn print(&self, view: &AsOfView, in_force: &[InForce], at: Micros, known: Micros) -> Result<(), CliError> {
-        let asked = (at, known) == (view.as_of_us, view.known_at_us);
-        let same = !asked || in_force == view.in_force;
+    fn print(&self, view: &AsOfView, computed: &Computed, at: Micros, known: Micros) -> Result<(), CliError> {
+        let compared = (at, known) == (view.as_of_us, view.known_at_us);
+        let same = compared.then(|| *computed == Computed::stated(view));
+        let in_force = &computed.in_force;
         let receipts = view.stood_on.len() + view.notices.len();
         if self.json {
             output::json(&json!({
                 "as_of_us": at, "known_at_us": known, "in_force": in_force, "receipts": receipts, "answer_agrees": same,
+                "not_checked": NOT_CHECKED,
             }))?;
         } else {
             output::line(&format!("in force at {}, as known at {}:", at.text(), known.text()))?;
@@ -113,11 +114,9 @@ impl Then {
             output::line(&format!(
                 "checked: {receipts} receipts against the log's key; this was computed from them alone"
             ))?;
-            output::line(
-                "not checked: whether the service left out an event, and whose events they are: no leaf names anybody",
-            )?;
+            output::line(&format!("not checked: {NOT_CHECKED}"))?;
         }
-        if same {
+        if same != Some(false) {
             return Ok(());
         }
         output::complain("the answer itself says something else is in force than its own receipts prove");
@@ -142,6 +141,16 @@ fn read(answer: &str, key: &VerifierKey) -> Result<Option<AsOfView>, CliError> {
     }
 }
 
+/// Asked for now, so that every event is in the answer and any time can be computed from it.
+async fn ask(url: &str, now: Micros) -> Result<String, CliError> {
+    let token = variable("SAYSO_ACCESS_TOKEN")
+        .ok_or_else(|| CliError::Usage("set the variable `SAYSO_ACCESS_TOKEN` to your access token".into()))?;
+    let failed = |e: reqwest::Error| CliError::Remote(e.without_url().to_string());
+    let url = format!("{}/v1/me/consents?as_of={}", url.trim_end_matches('/'), now.text());
+    let answer = output::client()?.get(url).bearer_auth(token).send().await.map_err(failed)?;
+    answer.error_for_status().map_err(failed)?.text().await.map_err(failed)
+}
+
 fn time(option: &str, text: Option<&str>) -> Result<Option<Micros>, CliError> {
     let read = |text| {
         Micros::parse(text)
@@ -150,8 +159,23 @@ fn time(option: &str, text: Option<&str>) -> Result<Option<Micros>, CliError> {
     text.map(read).transpose()
 }
 
+/// What was in force, and what stood in the way: adult, held, suppressed, latched, erased.
+#[derive(PartialEq, Eq)]
+struct Computed {
+    flags: [bool; 5],
+    in_force: Vec<InForce>,
+}
+
+impl Computed {
+    /// What an answer says without proof.
+    fn stated(view: &AsOfView) -> Self {
+        let flags = [view.adult, view.held, view.suppressed, view.latched, view.erased];
+        Self { flags, in_force: view.in_force.clone() }
+    }
+}
+
 /// Folds what the receipts open, once each of them holds.
-fn recomputed(view: &AsOfView, key: &VerifierKey, at: Micros, known: Micros) -> Result<Vec<InForce>, CliError> {
+fn recomputed(view: &AsOfView, key: &VerifierKey, at: Micros, known: Micros) -> Result<Computed, CliError> {
     if view.older_events > 0 {
         let what =
             format!("the answer leaves out {} older events, so nothing can be computed from it", view.older_events);
@@ -162,7 +186,7 @@ fn recomputed(view: &AsOfView, key: &VerifierKey, at: Micros, known: Micros) -> 
         return Err(CliError::Usage(what));
     }
     let events = view.stood_on.iter().map(|proved| opened(proved, key)).collect::<Result<Vec<_>, _>>()?;
-    if !events.is_sorted_by_key(|(seq, _)| *seq) {
+    if !events.is_sorted_by(|(one, _), (next, _)| one < next) {
         return Err(CliError::Usage("the events of this answer are not in order".into()));
     }
     let mut notices = Vec::new();
@@ -173,8 +197,10 @@ fn recomputed(view: &AsOfView, key: &VerifierKey, at: Micros, known: Micros) -> 
             notices.push(PublishedNotice { purpose, version, at });
         }
     }
-    let (_, grants) = as_of(&events, &notices, at, known);
-    Ok(grants.into_iter().map(InForce::from).collect())
+    let (standing, grants) = as_of(&events, &notices, at, known);
+    let Standing { adult, held, suppressed, latched, erased, .. } = standing;
+    let flags = [adult == Adult::Yes, held, suppressed, latched, erased];
+    Ok(Computed { flags, in_force: grants.into_iter().map(InForce::from).collect() })
 }
 
 fn opened(proved: &Proved, key: &VerifierKey) -> Result<(Seq, Event), CliError> {

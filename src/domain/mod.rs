@@ -15,5 +15,5 @@ pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
 pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
 pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
 pub use response::{Edge, ResponseKind};
-pub use standing::{End, Grant, History, Standing};
+pub use standing::{End, Grant, History, Standing, Told};
 pub use time::{Day, Micros, Seq, WINDOW_WEEKS, Week};

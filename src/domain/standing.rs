@@ -73,6 +73,17 @@ impl Default for Standing {
     }
 }
 
+/// What a recipient was told last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The event.
+    pub seq: Seq,
+    /// What, and when.
+    pub event: Event,
+    /// How often it was told something new on that day.
+    pub times: u32,
+}
+
 /// Everything that follows from a person's events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
@@ -84,8 +95,12 @@ pub struct History {
     pub paused: Option<Seq>,
     /// Topics that were decided.
     pub topics: BTreeMap<Topic, bool>,
-    /// What each recipient was told last, and when.
-    pub told: BTreeMap<Triple, (Seq, Event)>,
+    /// When an opt-out for oneself becomes an erasure, and when one for a child does.
+    pub due: (Option<Micros>, Option<Micros>),
+    /// What each recipient was told last.
+    pub told: BTreeMap<Triple, Told>,
+    /// The last event that was no telling.
+    pub said: Option<Seq>,
     /// When the person's browser last said that nothing may be shared.
     pub signalled: Option<Seq>,
     /// What is contested and not answered.
@@ -118,6 +133,9 @@ impl History {
     /// One event further.
     pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.seq = Some(seq);
+        if !matches!(event.act, Act::Disclosed { .. }) {
+            self.said = Some(seq);
+        }
         match &event.act {
             Act::Registered { adult: Adult::No, .. } => {
                 self.register(Adult::No, Assurance::SelfDeclared);
@@ -150,15 +168,16 @@ impl History {
             Act::Released {} => {
                 self.standing.held = false;
                 self.standing.suppressed = false;
-                if !self.standing.latched {
-                    self.standing.erase_due = None;
-                }
+                self.due.0 = None;
+                self.fall_due();
             }
             Act::OptedOut { whom } => self.opt_out(seq, *whom, event.at),
             Act::AgeVerified {} => self.verify_age(seq),
             Act::TopicDecided { topic, accepted } => self.decide_topic(topic, *accepted),
             Act::Disclosed { triple, .. } => {
-                self.told.insert(triple.clone(), (seq, event.clone()));
+                let before = self.told.get(triple).filter(|last| last.event.at.day() == event.at.day());
+                let times = before.map_or(0, |last| last.times) + 1;
+                self.told.insert(triple.clone(), Told { seq, event: event.clone(), times });
             }
             Act::Erased {} => {
                 self.standing.erased = true;
@@ -207,13 +226,20 @@ impl History {
     }
 
     fn opt_out(&mut self, seq: Seq, whom: Whom, at: Micros) {
-        match whom {
-            Whom::Oneself => self.standing.suppressed = true,
-            Whom::Child => self.standing.latched = true,
-        }
-        let due = Self::erase_due(whom, at);
-        self.standing.erase_due = Some(self.standing.erase_due.map_or(due, |earlier| earlier.min(due)));
+        let (flag, due) = match whom {
+            Whom::Oneself => (&mut self.standing.suppressed, &mut self.due.0),
+            Whom::Child => (&mut self.standing.latched, &mut self.due.1),
+        };
+        let new = Self::erase_due(whom, at);
+        *flag = true;
+        *due = Some(due.map_or(new, |earlier| earlier.min(new)));
+        self.fall_due();
         self.pause(seq);
+    }
+
+    /// The earlier of the two; lifting one leaves the other.
+    fn fall_due(&mut self) {
+        self.standing.erase_due = self.due.0.into_iter().chain(self.due.1).min();
     }
 
     /// When an opt-out that nobody lifts becomes an erasure.
@@ -231,9 +257,8 @@ impl History {
             self.standing.epoch += 1;
         }
         self.standing.latched = false;
-        if !self.standing.suppressed {
-            self.standing.erase_due = None;
-        }
+        self.due.1 = None;
+        self.fall_due();
         self.register(Adult::Yes, Assurance::Verified);
     }
 

@@ -1,5 +1,7 @@
 //! What recipients ask: the allowed ones among many, in order; and one person's score.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -9,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Path, Query, Recipient};
+use super::layers::until_quantum;
 use super::problem::Problem;
+use crate::clock::Mark;
 use crate::domain::{Micros, Purpose, Seq, Source};
 use crate::ids::{DeliveryId, Pairwise};
 use crate::service::Action;
@@ -80,7 +84,12 @@ pub(super) async fn disclose(
     Path(pairwise): Path<Pairwise>,
     Query(ToldFor { purpose, source }): Query<ToldFor>,
 ) -> Result<Json<DisclosureView>, Problem> {
-    Ok(Json(app.disclose(&caller, &Telling { pairwise, purpose, source }).await?))
+    let (begun, telling) = (Mark::now(), Telling { pairwise, purpose, source });
+    let told = app.disclose(&caller, &telling).await;
+    until_quantum(begun, Duration::from_millis(app.config.quantum_millis)).await;
+    // What was taken back while this waited is not told any more (guarantee G5).
+    let still = app.may_still_be_told(&caller, &telling).await?;
+    Ok(Json(told.and_then(|view| if still { Ok(view) } else { Err(ServiceError::NotPermitted) })?))
 }
 
 /// Says that what a webhook asked for was done.

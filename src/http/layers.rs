@@ -132,8 +132,15 @@ async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -
     }
     let begun = Mark::now();
     let response = next.run(request).await;
-    tokio::time::sleep(rest(begun.elapsed(), quantum)).await;
+    until_quantum(begun, quantum).await;
     response
+}
+
+/// Waits for the next multiple of the quantum since then.
+pub(super) async fn until_quantum(begun: Mark, quantum: Duration) {
+    if !quantum.is_zero() {
+        tokio::time::sleep(rest(begun.elapsed(), quantum)).await;
+    }
 }
 
 /// Headers that must not come twice, on any route.

@@ -35,6 +35,8 @@ pub enum Pace {
     Prompt,
     /// At a fixed quantum of time, because how long it takes could tell who is known.
     Steady,
+    /// The same, and decided once more right before it leaves, so that the wait tells nothing that was taken back meanwhile.
+    Rechecked,
 }
 
 /// What a route reads of its address. A query that it does not read is refused, not ignored.
@@ -119,7 +121,7 @@ routes! {
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
-    Recipient Steady Query get    "/v1/disclosures/{pairwise}" => gate::disclose;
+    Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;
     Recipient Prompt Path  post   "/v1/deliveries/{id}/confirm" => gate::confirm;
     Anyone    Prompt Path  get    "/v1/webhooks/key" => gate::webhook_key;
 

@@ -80,8 +80,9 @@ impl CopyWalk {
         true
     }
 
-    /// What was wrong, and the older checkpoints that lie beyond the end.
-    pub fn end(self) -> (Vec<Fault>, Vec<Checkpoint>) {
+    /// What was wrong, the lowest first, and the older checkpoints that lie beyond what was walked.
+    pub fn end(mut self) -> (Vec<Fault>, Vec<Checkpoint>) {
+        self.faults.sort_by_key(|fault| fault.seq);
         (self.faults, self.older)
     }
 

@@ -79,7 +79,7 @@ pub struct AsOfView {
     pub in_force: Vec<InForce>,
     /// How many older events are not listed below; `GET /v1/me/receipts/{seq}` has the receipt of each.
     pub older_events: usize,
-    /// The newest events that had been recorded by then, with their proofs. Folding those that were said by `as_of`, oldest first
+    /// The newest events that had been recorded by then, with their proofs, without what recipients were told. Folding those that were said by `as_of`, oldest first
     /// and the older ones before them, gives the same.
     pub stood_on: Vec<Proved>,
     /// Every notice that had been published by then, with its proof: a material one ends what stands on an older one.
@@ -170,7 +170,8 @@ impl App {
             let receipt = self.receipt_in(tx, seq, |owner| owner.is_none().then_some(&self.ring.service)).await?;
             notices.push(Proved { seq, event, receipt });
         }
-        let counted: Vec<_> = events.into_iter().filter(|(_, event)| event.at <= known).collect();
+        let matters = |event: &Event| event.at <= known && !matches!(event.act, Act::Disclosed { .. });
+        let counted: Vec<_> = events.into_iter().filter(|(_, event)| matters(event)).collect();
         let older = counted.len().saturating_sub(PROOFS_MAX);
         let mut stood_on = Vec::new();
         for (seq, event) in counted.into_iter().skip(older) {

@@ -3,7 +3,8 @@
 //! Each telling is an event of the person, with the grant and the policies that it stood on, so that the person sees it, an
 //! auditor can ask for it, and `sayso verify` asks of each whether it was allowed when it was told. A recipient that reads the
 //! same value again on the same day is told nothing new and leaves no second leaf: otherwise it could lengthen somebody's
-//! history at will. How often it asked is counted like any other decision.
+//! history at will; for the same reason it is told only so many different values of one person a day. How often it asked is counted like
+//! any other decision.
 //!
 //! A score that there is not, that is hidden, or that nobody allowed, get one answer. The value is made from the one source
 //! that the grant names.
@@ -13,12 +14,14 @@ use std::sync::PoisonError;
 use serde::Serialize;
 
 use super::gate::Asking;
+use super::ingest::collecting;
 use super::record::Person;
 use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
 use crate::gate::{Action, Question, decide};
-use crate::ids::Pairwise;
+use crate::ids::{Pairwise, Subject};
+use crate::limits;
 use crate::mutant;
 use crate::score::VERSION;
 use crate::store::{FoundBy, Known, StoreError, Tx};
@@ -71,10 +74,17 @@ struct Tellable {
 }
 
 impl Tellable {
-    /// The event that told the same on the same day.
+    /// The event that told the same on the same day, if the person has said nothing since.
     fn told(&self, triple: &Triple, today: Day) -> Option<Seq> {
-        let (seq, last) = self.person.history.told.get(triple)?;
-        (last.act == self.act && last.at.day() == today).then_some(*seq)
+        let last = self.person.history.told.get(triple)?;
+        let same = last.event.act == self.act && last.event.at.day() == today;
+        (same && Some(last.seq) > self.person.history.said).then_some(last.seq)
+    }
+
+    /// Whether the recipient had its share of new values today.
+    fn is_too_much(&self, triple: &Triple, today: Day) -> bool {
+        let today = self.person.history.told.get(triple).filter(|last| last.event.at.day() == today);
+        today.is_some_and(|last| last.times >= limits::TOLD_PER_DAY_MAX)
     }
 }
 
@@ -112,6 +122,35 @@ impl App {
         view(triple, tellable, seq)
     }
 
+    /// Decides once more, right before an answer that had to wait is sent: the same look-ups whoever it is about.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn may_still_be_told(&self, caller: &ClientCaller, telling: &Telling) -> Result<bool, ServiceError> {
+        let (purpose, source) = (telling.purpose.clone(), telling.source.clone());
+        let told = Triple { purpose, source, recipient: caller.id.clone() };
+        let scored = collecting(&telling.source)?;
+        let input = (self, telling.pairwise, told, scored);
+        self.store
+            .read_tx(&input, |tx, (app, pairwise, told, scored)| {
+                Box::pin(async move {
+                    let (now, rules) = (app.now(), app.rules(tx).await?);
+                    let name = [pairwise.as_bytes().to_vec()];
+                    let known = tx.known(&name, FoundBy::Pairwise, told, false).await?.pop();
+                    let subject = known.as_ref().map_or(Subject::new([0; 16]), |known| known.subject);
+                    let subject = [subject.as_bytes().to_vec()];
+                    let scoring = tx.known(&subject, FoundBy::Subject, scored, false).await?.pop();
+                    let allows = |known: Option<&Known>, action, triple| {
+                        let question = Question { action, triple, other_end: true };
+                        decide(known.map(|known| &known.standing), &question, &rules, now).is_ok()
+                    };
+                    let told = allows(known.as_ref(), Action::Disclose, told);
+                    Ok(told && allows(scoring.as_ref(), Action::Score, scored))
+                })
+            })
+            .await
+    }
+
     /// Decides again with the head taken, so that no withdrawal comes in between, and records it.
     async fn record_telling(
         &self,
@@ -121,6 +160,7 @@ impl App {
     ) -> Result<(Option<Tellable>, Option<Seq>), ServiceError> {
         let head = self.head(tx).await?;
         let (_, tellable) = self.tellable(tx, pairwise, triple).await?;
+        let tellable = tellable.filter(|tellable| !tellable.is_too_much(triple, head.recorded.day()));
         let Some(mut tellable) = tellable else { return Ok((None, None)) };
         let done = self.record(tx, head, &mut tellable.person, tellable.act.clone()).await?;
         Ok((Some(tellable), Some(done.seq)))

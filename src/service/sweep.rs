@@ -20,53 +20,52 @@ impl App {
         self.expire_mail_files(now)?;
         self.store.run_tx(&now, |tx, now| Box::pin(tx.sweep(*now))).await?;
         let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.grants_due(*now, BATCH))).await?;
-        self.end_all(due, |ended| Act::Expired { ended }).await?;
+        let expired = self.end_all(due, |ended| Act::Expired { ended }).await;
         let revoked = self.store.read_tx(&(), |tx, ()| Box::pin(tx.grants_to_disabled(BATCH))).await?;
-        self.end_all(revoked, |ended| Act::Revoked { ended }).await?;
-        self.erase_the_opted_out(now).await
+        let revoked = self.end_all(revoked, |ended| Act::Revoked { ended }).await;
+        expired.and(revoked).and(self.erase_the_opted_out(now).await)
     }
 
     /// Each opt-out that is due becomes one erasure and leaves the same leaves, whoever it is about: a member, somebody whom
-    /// another opt-out erased already, or a stranger, of whom there is nothing to erase.
+    /// another opt-out erased already, or a stranger, of whom there is nothing to erase. All that are due come in one round: how
+    /// many of them were members does not show. One that fails holds up no other.
     async fn erase_the_opted_out(&self, now: Micros) -> Result<(), ServiceError> {
-        let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.erase_due(*now, BATCH))).await?;
-        let members_left = i64::try_from(due.len()) == Ok(BATCH);
-        for subject in due {
-            let digests = self.digests_of(&subject).await?;
-            let input = (self, subject, digests);
-            self.store
-                .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_due_member(tx, subject, digests, now)))
-                .await?;
+        let mut outcome = Ok(());
+        let members = self.store.read_tx(&now, |tx, now| Box::pin(tx.erase_due(*now, i64::MAX))).await?;
+        for subject in members {
+            outcome = outcome.and(self.erase_due_member(&subject).await);
+        }
+        let others = self.store.read_tx(&now, |tx, now| Box::pin(tx.suppressions_due(*now, i64::MAX))).await?;
+        if outcome.is_ok() {
+            for digest in others {
+                outcome = outcome.and(self.erase_due_stranger(digest).await);
+            }
         }
         self.work.notify_one();
-        if members_left {
-            return Ok(()); // what is due next may be theirs
-        }
-        let due = self.store.read_tx(&now, |tx, now| Box::pin(tx.suppressions_due(*now, BATCH))).await?;
-        for digest in due {
-            self.store
-                .run_tx(&(self, digest), |tx, (app, digest)| {
-                    Box::pin(async move {
-                        if tx.settle_suppression(digest, now).await? {
-                            app.erase_nothing(tx, Some(*digest)).await?;
-                        }
-                        Ok::<_, ServiceError>(())
-                    })
-                })
-                .await?;
-        }
-        self.work.notify_one();
-        Ok(())
+        outcome
     }
 
-    /// The erasure stands for one of their opt-outs that is due: that one becomes no other.
-    async fn erase_due_member(
+    async fn erase_due_member(&self, subject: &Subject) -> Result<(), ServiceError> {
+        let digests = self.digests_of(subject).await?;
+        let input = (self, subject, digests);
+        self.store
+            .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_if_still_due(tx, subject, digests)))
+            .await
+    }
+
+    /// Whoever lifted it since they were looked up is not erased. The erasure stands for one of their opt-outs that is due: that
+    /// one becomes no other.
+    async fn erase_if_still_due(
         &self,
         tx: &mut Tx,
         subject: &Subject,
         digests: &[[u8; 16]],
-        now: Micros,
     ) -> Result<(), ServiceError> {
+        let now = self.head(tx).await?.recorded;
+        let standing = tx.standing(subject).await?.unwrap_or_default();
+        if standing.erased || standing.erase_due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
         let mut settled = None;
         for digest in digests {
             if settled.is_none() && tx.settle_suppression(digest, now).await? {
@@ -76,12 +75,27 @@ impl App {
         self.begin_erasure(tx, subject, settled.or(digests.first().copied())).await.map(drop)
     }
 
+    async fn erase_due_stranger(&self, digest: [u8; 16]) -> Result<(), ServiceError> {
+        self.store
+            .run_tx(&(self, digest), |tx, (app, digest)| {
+                Box::pin(async move {
+                    let now = app.head(tx).await?.recorded;
+                    if tx.settle_suppression(digest, now).await? {
+                        app.erase_nothing(tx, Some(*digest)).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// One event for each person.
     async fn end_all(&self, due: Vec<DueGrant>, act: fn(Vec<Ended>) -> Act) -> Result<(), ServiceError> {
         let mut by_person: BTreeMap<Subject, Vec<Ended>> = BTreeMap::new();
         for grant in due {
             by_person.entry(grant.subject).or_default().push(grant.ended);
         }
+        let mut outcome = Ok(());
         for input in by_person {
             let ended = self
                 .store
@@ -91,10 +105,10 @@ impl App {
                 .await;
             match ended {
                 Err(ServiceError::NotFound(_)) => {} // taken back or renewed meanwhile
-                other => other?,
+                other => outcome = outcome.and(other),
             }
         }
-        Ok(())
+        outcome
     }
 
     async fn end_for(

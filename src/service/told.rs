@@ -91,6 +91,7 @@ impl App {
         }
         let before = History::fold(events.iter().map(|(place, event)| (*place, event)));
         let reason = lawful(&before, &told, seq, &rulebook).err();
+        events.retain(|(_, event)| !matches!(event.act, Act::Disclosed { .. }));
         let older_events = events.len().saturating_sub(PROOFS_MAX);
         let mut stood_on = Vec::new();
         for (place, event) in events.into_iter().skip(older_events) {

@@ -277,3 +277,44 @@ on_both!(the_log_says_by_which_policies_is_decided, |world| {
     let registration = sayso::service::Registration { identifier: address("ann@example.org"), adult: Adult::Yes };
     world.app.register(&registration, None).await.unwrap();
 });
+
+on_both!(a_recipient_cannot_lengthen_a_history_at_will_and_a_new_yes_is_a_new_telling, |world| {
+    let (ann, acme) = (ann(&world).await, acme(&world).await);
+    let pairwise = shown(&world, &ann, "activitypub").await.pairwise.unwrap();
+    let first = ask_for(&world, &acme, pairwise, "activitypub").await.unwrap();
+    world.app.hold(&ann.caller, None).await.unwrap();
+    world.app.release(&ann.caller, None).await.unwrap();
+    let second = ask_for(&world, &acme, pairwise, "activitypub").await.unwrap();
+    assert!(second.seq > first.seq, "the person has said something since");
+    for times in 3..=12 {
+        world.app.contest(&ann.caller, &sayso::domain::About::Score {}, "no", None).await.unwrap();
+        let told = ask_for(&world, &acme, pairwise, "activitypub").await;
+        assert_eq!(told.is_ok(), times <= 8, "{times}: {told:?}");
+    }
+    world.pass_seconds(DAY);
+    ask_for(&world, &acme, pairwise, "activitypub").await.unwrap();
+    assert_eq!(world.app.told(&ann.caller).await.unwrap().len(), 9);
+    let view = world.app.consents_as_of(&ann.caller, sayso::service::PointInTime::default()).await.unwrap();
+    assert!(view.stood_on.iter().all(|one| one.event.act.kind() != "disclosed"), "tellings crowd out no proof");
+});
+
+on_both!(an_answer_that_had_to_wait_is_decided_once_more, |world| {
+    let (ann, acme) = (ann(&world).await, acme(&world).await);
+    let grant = shown(&world, &ann, "activitypub").await;
+    let pairwise = grant.pairwise.unwrap();
+    let telling = Telling { pairwise, purpose: PROFILE.parse().unwrap(), source: source("activitypub") };
+    let still = async || world.app.may_still_be_told(&acme, &telling).await.unwrap();
+    world.app.disclose(&acme, &telling).await.unwrap();
+    assert!(still().await);
+    world.app.hold(&ann.caller, None).await.unwrap();
+    assert!(!still().await);
+    world.app.release(&ann.caller, None).await.unwrap();
+    assert!(still().await);
+    world.app.withdraw_purpose(&ann.caller, &scoring("activitypub").purpose, None).await.unwrap();
+    assert!(!still().await, "nobody may compute it");
+    allow(&world, &ann, &scoring("activitypub")).await;
+    world.app.withdraw(&ann.caller, grant.consent_id, None).await.unwrap();
+    assert!(!still().await);
+    let nobody = Telling { pairwise: Pairwise::new([9; 16]), ..telling.clone() };
+    assert!(!world.app.may_still_be_told(&acme, &nobody).await.unwrap());
+});

@@ -262,3 +262,39 @@ on_both!(an_opt_out_that_was_lifted_becomes_no_erasure, |world| {
     world.app.run_erasures().await.unwrap();
     assert!(!kinds_after(&world, size).await.contains(&"erased".into()));
 });
+
+on_both!(one_damaged_row_holds_up_nobody_else_and_whoever_lifted_it_meanwhile_stays, |world| {
+    let mut members = Vec::new();
+    for name in ["ann", "bea", "cleo"] {
+        members.push(join(&world, &format!("{name}@example.org")).await);
+    }
+    for member in &members {
+        world.app.opt_out(&member.email, Whom::Oneself, None).await.unwrap();
+    }
+    world.pass_seconds(91 * DAY);
+    world.app.release(&members[2].caller, None).await.unwrap();
+    let subject = crate::people::in_dump(&world, &members[0].caller.subject);
+    let bytes = if world.db == Db::Sqlite { format!("x'{subject}'") } else { format!("decode('{subject}', 'hex')") };
+    let short = if world.db == Db::Sqlite { "x'00'" } else { "decode('00', 'hex')" };
+    let spoil = format!("UPDATE event SET body = {short} WHERE subject = {bytes} AND kind = 'registered'");
+    assert_eq!(crate::people::tamper(&world, &spoil).await, 1);
+    assert!(world.app.sweep().await.is_err(), "it is said");
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(dump(&world).await["subject_key"].len(), 2, "one erased, one damaged, one who lifted it");
+    world.app.consents(&members[2].caller).await.unwrap();
+});
+
+on_both!(a_verified_adult_keeps_the_longer_time_of_their_own_opt_out, |world| {
+    let ann = join(&world, "ann@example.org").await;
+    world.app.opt_out(&ann.email, Whom::Child, None).await.unwrap();
+    world.app.opt_out(&ann.email, Whom::Oneself, None).await.unwrap();
+    world.app.record_age(&ann.email, None).await.unwrap();
+    world.pass_seconds(40 * DAY);
+    world.app.sweep().await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(dump(&world).await["subject_key"].len(), 1, "not after 30 days: the latch was lifted");
+    world.pass_seconds(51 * DAY);
+    world.app.sweep().await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    assert!(dump(&world).await["subject_key"].is_empty());
+});

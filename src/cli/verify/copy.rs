@@ -93,9 +93,18 @@ async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> 
     let checkpoint = verify(&note, key).map_err(|e| CliError::Remote(e.to_string()))?;
     let size = i64::try_from(checkpoint.size).map_err(|_| CliError::Remote("the checkpoint's size".into()))?;
     let mut walk = CopyWalk::new(older);
-    let bar = output::bar(checkpoint.size, "leaves");
+    let (bar, mut unread) = (output::bar(checkpoint.size, "leaves"), None);
     while walk.frontier().size() < checkpoint.size {
-        let bundles = pieces.bundles(walk.frontier().size(), checkpoint.size).await?;
+        let bundles = match pieces.bundles(walk.frontier().size(), checkpoint.size).await {
+            Ok(bundles) => bundles,
+            Err(error) => {
+                unread = Some(finding(
+                    Some(walk.frontier().size() + 1),
+                    &format!("the leaves from here on cannot be read: {error}"),
+                ));
+                break;
+            }
+        };
         if !walk.take(&bundles) {
             break;
         }
@@ -105,10 +114,11 @@ async fn check(pieces: &Pieces<'_>, key: &VerifierKey, older: &[Checkpoint]) -> 
     let same_root = walk.frontier().root() == checkpoint.root;
     let (faults, beyond) = walk.end();
     let mut findings: Vec<_> = faults.into_iter().map(|fault| finding(Some(fault.seq), fault.what)).collect();
+    findings.extend(unread);
     if !same_root {
         findings.push(finding(None, "the leaves do not give the root that the checkpoint signs"));
     }
-    for missing in beyond {
+    for missing in beyond.iter().filter(|older| older.size > checkpoint.size) {
         let what = format!("a checkpoint over {} events exists: the log was cut or is an older copy", missing.size);
         findings.push(finding(None, &what));
     }

@@ -7,7 +7,7 @@ use super::{PAGE, Walk};
 use crate::crypto::sha256;
 use crate::domain::{Act, Event, Notice, Rulebook};
 use crate::ids::Subject;
-use crate::store::{JobStep, LeafRow, Tx};
+use crate::store::{JobStep, LeafRow, StoreError, Tx};
 
 /// Kinds whose opening the service keeps for good.
 const OWN: [&str; 5] =
@@ -155,7 +155,8 @@ async fn check_erasures(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError
         );
     }
     for job in jobs.iter().filter(|job| job.step != JobStep::Done) {
-        let events: BTreeMap<String, u64> = serde_json::from_str(&job.events)?;
+        let events: BTreeMap<String, u64> =
+            serde_json::from_str(&job.events).map_err(|_| StoreError::Corrupt("erasure_job"))?;
         for (kind, times) in events {
             *walk.facts.unlinked.entry(kind).or_default() += times;
         }

@@ -121,10 +121,11 @@ impl App {
             walk.find(Some(Seq(head.seq.0.saturating_add(1))), &what);
         }
         self.check_root(tx, &mut walk, &head).await?;
+        // What is wrong with a leaf names its place; a standing that is wrong names an event that may well be right.
+        walk.report.findings.sort_by_key(|finding| finding.seq.map_or(i64::MAX, |seq| seq.0));
         let people = self.check_people(tx, &mut walk).await;
         walk.read(people)?;
         self.check_facts(tx, &mut walk).await?;
-        walk.report.findings.sort_by_key(|finding| finding.seq.map_or(i64::MAX, |seq| seq.0));
         walk.report.findings.truncate(FINDINGS_MAX);
         Ok(walk.report)
     }

@@ -73,13 +73,12 @@ fn grant(events: &Events, triple: &Triple) -> Option<Grant> {
 
 fn due(events: &Events) -> Option<Micros> {
     let mut opted_out: Vec<(Whom, Micros)> = Vec::new();
-    for (place, (_, event)) in events.iter().enumerate() {
-        let so_far = &events[..place];
+    for (_, event) in events {
         match &event.act {
             act if is_child(act) => opted_out.push((Whom::Child, event.at.plus_days(History::ERASE_CHILD_AFTER_DAYS))),
             act if is_own(act) => opted_out.push((Whom::Oneself, event.at.plus_days(History::ERASE_AFTER_DAYS))),
-            Act::Released {} if !latched(so_far) => opted_out.clear(),
-            Act::AgeVerified {} if !suppressed(so_far) => opted_out.clear(),
+            Act::Released {} => opted_out.retain(|(whom, _)| *whom == Whom::Child),
+            Act::AgeVerified {} => opted_out.retain(|(whom, _)| *whom == Whom::Oneself),
             _ => {}
         }
     }
