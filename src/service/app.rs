@@ -57,7 +57,7 @@ pub struct App {
 pub struct Boot {
     /// The service.
     pub app: App,
-    /// On the very first start: the secret of the client `operator`. It is shown once and kept nowhere.
+    /// On the very first start: the secret of the client `operator`. It follows from the key ring, and is given until somebody was shown it.
     pub operator_secret: Option<String>,
 }
 

@@ -13,7 +13,7 @@ use crate::store::Tx;
 /// Longest reason of an auditor, in bytes.
 const REASON_BYTES_MAX: usize = 500;
 /// Most events that one answer proves.
-const PROOFS_MAX: usize = 100;
+pub(super) const PROOFS_MAX: usize = 100;
 
 /// At which time, as known at which; now, where nothing is said.
 #[derive(Debug, Clone, Copy, Default)]

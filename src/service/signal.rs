@@ -13,6 +13,7 @@ fn ended(person: &Person) -> Vec<Ended> {
     let shared = person.history.standing.grants.iter().filter(|(triple, grant)| {
         triple.recipient.as_str() != SAYSO && heard.is_none_or(|heard| grant.lineage < heard)
     });
+    let shared = shared.filter(|_| !crate::mutant::on("signal_unheard"));
     shared.map(|(triple, grant)| Ended { triple: triple.clone(), lineage: grant.lineage }).collect()
 }
 

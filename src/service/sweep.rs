@@ -1,7 +1,7 @@
 //! What time does: grants end, opt-outs that nobody lifted become erasures, codes and log-ins lapse. Nothing here allows
 //! anything, and no denial waits for it: the gate looks at the clock itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{App, ServiceError};
 use crate::domain::{Act, Ended, Micros};
@@ -28,29 +28,37 @@ impl App {
 
     /// Each opt-out that is due becomes one erasure and leaves the same leaves, whoever it is about: a member, somebody whom
     /// another opt-out erased already, or a stranger, of whom there is nothing to erase. All that are due come in one round: how
-    /// many of them were members does not show. One that fails holds up no other.
+    /// many of them were members does not show. One that fails holds up no other; what belongs to a member who could not be erased
+    /// is not certified as an erasure of nothing. Only when it cannot be said what belongs to somebody do all strangers wait.
     async fn erase_the_opted_out(&self, now: Micros) -> Result<(), ServiceError> {
-        let mut outcome = Ok(());
+        let (mut outcome, mut failed) = (Ok(()), BTreeSet::new());
         let members = self.store.read_tx(&now, |tx, now| Box::pin(tx.erase_due(*now, i64::MAX))).await?;
+        let mut whose_is_known = true;
         for subject in members {
-            outcome = outcome.and(self.erase_due_member(&subject).await);
-        }
-        let others = self.store.read_tx(&now, |tx, now| Box::pin(tx.suppressions_due(*now, i64::MAX))).await?;
-        if outcome.is_ok() {
-            for digest in others {
-                outcome = outcome.and(self.erase_due_stranger(digest).await);
+            let digests = match self.digests_of(&subject).await {
+                Ok(digests) => digests,
+                Err(error) => {
+                    (whose_is_known, outcome) = (false, outcome.and(Err(error)));
+                    continue;
+                }
+            };
+            let input = (self, subject, digests);
+            let erased = self
+                .store
+                .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_if_still_due(tx, subject, digests)))
+                .await;
+            if erased.is_err() {
+                failed.extend(input.2);
             }
+            outcome = outcome.and(erased);
+        }
+        let mut others = self.store.read_tx(&now, |tx, now| Box::pin(tx.suppressions_due(*now, i64::MAX))).await?;
+        others.retain(|digest| whose_is_known && !failed.contains(digest));
+        for digest in others {
+            outcome = outcome.and(self.erase_due_stranger(digest).await);
         }
         self.work.notify_one();
         outcome
-    }
-
-    async fn erase_due_member(&self, subject: &Subject) -> Result<(), ServiceError> {
-        let digests = self.digests_of(subject).await?;
-        let input = (self, subject, digests);
-        self.store
-            .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_if_still_due(tx, subject, digests)))
-            .await
     }
 
     /// Whoever lifted it since they were looked up is not erased. The erasure stands for one of their opt-outs that is due: that
@@ -63,7 +71,8 @@ impl App {
     ) -> Result<(), ServiceError> {
         let now = self.head(tx).await?.recorded;
         let standing = tx.standing(subject).await?.unwrap_or_default();
-        if standing.erased || standing.erase_due.is_none_or(|due| due > now) {
+        let lifted = standing.erase_due.is_none_or(|due| due > now) && !crate::mutant::on("erased_though_lifted");
+        if standing.erased || lifted {
             return Ok(());
         }
         let mut settled = None;

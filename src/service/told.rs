@@ -3,15 +3,12 @@
 
 use serde::Serialize;
 
-use super::as_of::Proved;
+use super::as_of::{PROOFS_MAX, Proved};
 use super::record::open_event;
 use super::{App, PersonCaller, ServiceError};
 use crate::crypto::SubjectKey;
 use crate::domain::{Act, Event, History, Rulebook, Seq, lawful};
 use crate::store::{StoreError, Tx};
-
-/// Most events of the person that one answer proves.
-const PROOFS_MAX: usize = 100;
 
 /// Somebody was told something.
 #[derive(Debug, Clone, Serialize)]

@@ -34,6 +34,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0004_delivery.sql"),
         include_str!("../../migrations/postgres/0004_delivery.sql"),
     ),
+    (
+        5,
+        "retention",
+        include_str!("../../migrations/sqlite/0005_retention.sql"),
+        include_str!("../../migrations/postgres/0005_retention.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

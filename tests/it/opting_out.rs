@@ -271,7 +271,9 @@ on_both!(one_damaged_row_holds_up_nobody_else_and_whoever_lifted_it_meanwhile_st
     for member in &members {
         world.app.opt_out(&member.email, Whom::Oneself, None).await.unwrap();
     }
+    world.app.opt_out(&address("stranger@example.org"), Whom::Oneself, None).await.unwrap();
     world.pass_seconds(91 * DAY);
+    let size = log_size(&world).await;
     world.app.release(&members[2].caller, None).await.unwrap();
     let subject = crate::people::in_dump(&world, &members[0].caller.subject);
     let bytes = if world.db == Db::Sqlite { format!("x'{subject}'") } else { format!("decode('{subject}', 'hex')") };
@@ -281,6 +283,8 @@ on_both!(one_damaged_row_holds_up_nobody_else_and_whoever_lifted_it_meanwhile_st
     assert!(world.app.sweep().await.is_err(), "it is said");
     world.app.run_erasures().await.unwrap();
     assert_eq!(dump(&world).await["subject_key"].len(), 2, "one erased, one damaged, one who lifted it");
+    let erased = kinds_after(&world, size).await.iter().filter(|kind| *kind == "erased").count();
+    assert_eq!(erased, 2, "a member and the stranger; nobody certifies that of the damaged one there was nothing");
     world.app.consents(&members[2].caller).await.unwrap();
 });
 
@@ -297,4 +301,27 @@ on_both!(a_verified_adult_keeps_the_longer_time_of_their_own_opt_out, |world| {
     world.app.sweep().await.unwrap();
     world.app.run_erasures().await.unwrap();
     assert!(dump(&world).await["subject_key"].is_empty());
+});
+
+on_both!(whoever_lifts_it_while_the_sweep_is_at_work_is_not_erased, |world| {
+    let mut members = Vec::new();
+    for number in 0..12 {
+        let member = join(&world, &format!("p{number}@example.org")).await;
+        world.app.opt_out(&member.email, Whom::Oneself, None).await.unwrap();
+        members.push(member);
+    }
+    world.pass_seconds(91 * DAY);
+    let lifting = async {
+        for member in members.iter().rev() {
+            if world.app.release(&member.caller, None).await.is_ok() {
+                return Some(member);
+            }
+        }
+        None
+    };
+    let (swept, lifted) = tokio::join!(world.app.sweep(), lifting);
+    swept.unwrap();
+    world.app.run_erasures().await.unwrap();
+    let lifted = lifted.expect("nobody was quick enough to lift it");
+    assert!(!world.app.consents(&lifted.caller).await.unwrap().suppressed, "it was answered with success");
 });
