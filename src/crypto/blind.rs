@@ -42,6 +42,10 @@ impl Blind<'_> {
     pub fn webhook(self, algorithm: &str, recipient: &str) -> [u8; 32] {
         self.digest("webhook", &[algorithm, recipient])
     }
+    /// Another person, in one export, under the key of that export.
+    pub fn somebody(self, other: &[u8]) -> [u8; 32] {
+        self.digest("somebody", &[&hex::encode(other)])
+    }
     /// Of a mailed code for one purpose and address.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

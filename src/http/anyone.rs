@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::extract::{Act, Path};
+use super::long::Long;
 use super::problem::Problem;
 use crate::domain::{Purpose, Whom};
 use crate::ids::Reference;
@@ -55,7 +56,7 @@ pub(super) async fn confirm(
     Path(reference): Path<Reference>,
     act: Act<Confirm>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(app.confirm(&reference, &act.body.code, act.idempotency.as_ref()).await?))
+    Long::of_answer(app.confirm(&reference, &act.body.code, act.idempotency.as_ref()).await?)
 }
 
 #[derive(Deserialize)]
@@ -66,7 +67,7 @@ pub(super) struct ConfirmAll {
 
 /// Several addresses in one step.
 pub(super) async fn confirm_all(State(app): State<Shared>, act: Act<ConfirmAll>) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(app.confirm_all(&act.body.confirmations, act.idempotency.as_ref()).await?))
+    Long::of_answers(app.confirm_all(&act.body.confirmations, act.idempotency.as_ref()).await?)
 }
 
 pub(super) async fn erasure(

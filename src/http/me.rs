@@ -9,13 +9,13 @@ use serde::Deserialize;
 use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Path, Person, Query, says_no_sharing};
+use super::long::Long;
 use super::problem::Problem;
 use crate::domain::{About, Day, Micros, Purpose, Recipient, ResponseKind, Seq, Source, Topic, Triple, Week};
 use crate::ids::IdentifierId;
 use crate::service::IdentifierKind;
 use crate::service::{
-    ConsentDecision, ConsentRequest, Done, ErasureStarted, Export, IdentifierView, PointInTime, RecordForm,
-    ServiceError,
+    ConsentDecision, ConsentRequest, Done, ErasureStarted, IdentifierView, PointInTime, RecordForm, ServiceError,
 };
 
 pub(super) async fn identifiers(
@@ -196,8 +196,8 @@ pub(super) async fn release(
     Ok(Json(app.release(&caller, act.idempotency.as_ref()).await?))
 }
 
-pub(super) async fn export(State(app): State<Shared>, Person(caller): Person) -> Result<Json<Export>, Problem> {
-    Ok(Json(app.export(&caller).await?))
+pub(super) async fn export(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
+    Ok(Long::of_export(app.export(&caller).await?))
 }
 
 /// Its own success ends the log-in, so a repeat with the same `Idempotency-Key` is answered before the caller is looked up.

@@ -10,6 +10,7 @@ mod extract;
 mod gate;
 mod health;
 mod layers;
+mod long;
 mod me;
 mod problem;
 mod routes;

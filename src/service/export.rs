@@ -4,23 +4,26 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::identifiers::open_identifier;
 use super::record::open_event;
-use super::{App, PersonCaller, ServiceError};
-use crate::crypto::{SubjectKey, sha256};
-use crate::datamap;
+use super::spool::Writing;
+use super::{App, PersonCaller, ServiceError, Spool};
+use crate::crypto::{Blind, SubjectKey};
+use crate::datamap::{self, ExportPlan};
 use crate::domain::{Act, Micros, Seq};
 use crate::ids::{IdentifierId, Subject};
-use crate::store::{Cell, ExportedTable, StoreError, Tx};
+use crate::secret::Key;
+use crate::store::{Cell, StoreError, Tx};
 
-/// Everything about a person.
-#[derive(Debug, Clone, Serialize)]
+/// Everything about a person, as JSON: `{"tables": {table: [row, ..]}, "manifest": ..}`.
+#[derive(Debug)]
 pub struct Export {
     /// What is in it.
     pub manifest: Manifest,
-    /// The rows, by table.
-    pub tables: BTreeMap<String, Vec<Value>>,
+    /// All of it.
+    pub content: Spool,
 }
 
 /// What is in an export.
@@ -65,70 +68,109 @@ impl App {
             .await
     }
 
+    /// One snapshot, one row in memory at a time.
     async fn read_export(&self, tx: &mut Tx, subject: &Subject, seq: Seq) -> Result<Export, ServiceError> {
-        let key = self.key_of(tx, subject).await?;
-        let mut tokens = Tokens { app: self, known: BTreeMap::new() };
-        let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for plan in self.datamap.exports() {
-            let exported = tx.export_table(&plan, subject).await?;
-            let rows = readable(&exported, &key, &mut tokens)?;
-            tables.entry(plan.table).or_default().extend(rows);
-        }
-        let manifest = Manifest { made_us: self.now(), seq, tables: self.table_manifests(&tables)? };
-        Ok(Export { manifest, tables })
-    }
-
-    fn table_manifests(&self, tables: &BTreeMap<String, Vec<Value>>) -> Result<Vec<TableManifest>, ServiceError> {
-        let mut manifests = Vec::new();
+        let (key, tokens) = (self.key_of(tx, subject).await?, Key::new(self.entropy.bytes()?));
+        let mut writing = Writing::new(&self.config.data, &self.entropy)?;
+        let (plans, mut tables) = (self.datamap.exports(), Vec::new());
         for table in self.datamap.table.iter().filter(|table| !table.owners.is_empty()) {
-            let rows = tables.get(&table.name).map_or(&[][..], Vec::as_slice);
-            let left_out = table.columns.iter().filter_map(|(name, column)| Some((name.clone(), column.why.clone()?)));
-            manifests.push(TableManifest {
-                table: table.name.clone(),
-                rows: rows.len(),
-                sha256: hex::encode(sha256(&serde_json::to_vec(rows)?)),
-                kept: table.kept.clone(),
-                left_out: left_out.collect(),
-            });
+            let before = if tables.is_empty() { "{\"tables\":{" } else { "," };
+            writing.write(format!("{before}\"{}\":", table.name).as_bytes())?;
+            let mut array = Array::default();
+            for plan in plans.iter().filter(|plan| plan.table == table.name) {
+                let opening = Opening { plan, key: &key, tokens: &tokens };
+                let mut sink = |cells: &[Cell]| array.push(&mut writing, &opening.row(cells)?);
+                tx.export_rows(plan, subject, &mut sink).await?;
+            }
+            tables.push(array.end(&mut writing, table)?);
         }
-        Ok(manifests)
+        let manifest = Manifest { made_us: self.now(), seq, tables };
+        writing.write(b"},\"manifest\":")?;
+        writing.write(&serde_json::to_vec(&manifest)?)?;
+        writing.write(b"}")?;
+        Ok(Export { manifest, content: writing.end()? })
     }
 }
 
-/// Random names for the other people of one export.
-struct Tokens<'a> {
-    app: &'a App,
-    known: BTreeMap<Vec<u8>, String>,
+/// The rows of one table on their way, counted and digested.
+#[derive(Default)]
+struct Array {
+    rows: usize,
+    digest: Sha256,
 }
 
-impl Tokens<'_> {
-    fn of(&mut self, other: &[u8]) -> Result<String, ServiceError> {
-        if let Some(token) = self.known.get(other) {
-            return Ok(token.clone());
-        }
-        let bytes: [u8; 8] = self.app.entropy.bytes()?;
-        let token = format!("somebody-{}", hex::encode(bytes));
-        self.known.insert(other.to_vec(), token.clone());
-        Ok(token)
+impl Array {
+    fn push(&mut self, writing: &mut Writing, row: &Map<String, Value>) -> Result<(), ServiceError> {
+        let mut text = vec![if self.rows == 0 { b'[' } else { b',' }];
+        serde_json::to_writer(&mut text, row)?;
+        self.rows += 1;
+        self.digest.update(&text);
+        writing.write(&text)
+    }
+
+    fn end(mut self, writing: &mut Writing, table: &datamap::Table) -> Result<TableManifest, ServiceError> {
+        let end: &[u8] = if self.rows == 0 { b"[]" } else { b"]" };
+        self.digest.update(end);
+        writing.write(end)?;
+        let left_out = table.columns.iter().filter_map(|(name, column)| Some((name.clone(), column.why.clone()?)));
+        Ok(TableManifest {
+            table: table.name.clone(),
+            rows: self.rows,
+            sha256: hex::encode(self.digest.finalize()),
+            kept: table.kept.clone(),
+            left_out: left_out.collect(),
+        })
     }
 }
 
-fn readable(table: &ExportedTable, key: &SubjectKey, tokens: &mut Tokens<'_>) -> Result<Vec<Value>, ServiceError> {
-    let mut rows = Vec::with_capacity(table.rows.len());
-    for cells in &table.rows {
+/// How the cells of one plan become readable.
+struct Opening<'a> {
+    plan: &'a ExportPlan,
+    key: &'a SubjectKey,
+    /// Keys the random names of other people; of this export alone.
+    tokens: &'a Key,
+}
+
+impl Opening<'_> {
+    fn row(&self, cells: &[Cell]) -> Result<Map<String, Value>, ServiceError> {
         let mut row = Map::new();
-        for (column, cell) in table.columns.iter().zip(cells) {
+        for (column, cell) in self.plan.columns.iter().zip(cells) {
             let value = match (column.export, cell) {
                 (datamap::Export::Oneself | datamap::Export::No, _) => continue,
-                (datamap::Export::Token, Cell::Bytes(other)) => tokens.of(other)?.into(),
-                (datamap::Export::Open, Cell::Bytes(sealed)) => opened(table, cells, sealed, key)?,
+                (datamap::Export::Token, Cell::Bytes(other)) => self.token(other).into(),
+                (datamap::Export::Open, Cell::Bytes(sealed)) => self.opened(cells, sealed)?,
                 (_, cell) => plain(cell),
             };
             row.insert(column.name.clone(), value);
         }
-        rows.push(row.into());
+        Ok(row)
     }
-    Ok(rows)
+
+    fn token(&self, other: &[u8]) -> String {
+        let digest = Blind(self.tokens).somebody(other);
+        let (short, _) = digest.split_at(8);
+        format!("somebody-{}", hex::encode(short))
+    }
+
+    /// A sealed column, as its table seals it.
+    fn opened(&self, cells: &[Cell], sealed: &[u8]) -> Result<Value, ServiceError> {
+        let cell = |name: &str| {
+            self.plan.columns.iter().zip(cells).find(|(column, _)| column.name == name).map(|(_, cell)| cell)
+        };
+        let corrupt = || StoreError::Corrupt("export");
+        if self.plan.table == "event" {
+            let Some(Cell::Int(seq)) = cell("seq") else { return Err(corrupt().into()) };
+            let (nonce, body) = open_event(Seq(*seq), sealed, &self.key.sealing)?;
+            let body: Value = serde_json::from_str(&body)?;
+            return Ok(serde_json::json!({ "nonce": hex::encode(nonce), "body": body }));
+        }
+        let (Some(Cell::Bytes(id)), Some(Cell::Text(kind))) = (cell("id"), cell("kind")) else {
+            return Err(corrupt().into());
+        };
+        let id = IdentifierId::try_from(id.clone()).map_err(|_| corrupt())?;
+        let name = if self.plan.table == "claim" { "claim" } else { "identifier" };
+        Ok(open_identifier(name, self.key, &id, kind, sealed)?.as_str().into())
+    }
 }
 
 fn plain(cell: &Cell) -> Value {
@@ -138,25 +180,6 @@ fn plain(cell: &Cell) -> Value {
         Cell::Text(text) => text.clone().into(),
         Cell::Bytes(bytes) => hex::encode(bytes).into(),
     }
-}
-
-/// A sealed column, as its table seals it.
-fn opened(table: &ExportedTable, cells: &[Cell], sealed: &[u8], key: &SubjectKey) -> Result<Value, ServiceError> {
-    let cell =
-        |name: &str| table.columns.iter().zip(cells).find(|(column, _)| column.name == name).map(|(_, cell)| cell);
-    let corrupt = || StoreError::Corrupt("export");
-    if table.table == "event" {
-        let Some(Cell::Int(seq)) = cell("seq") else { return Err(corrupt().into()) };
-        let (nonce, body) = open_event(Seq(*seq), sealed, &key.sealing)?;
-        let body: Value = serde_json::from_str(&body)?;
-        return Ok(serde_json::json!({ "nonce": hex::encode(nonce), "body": body }));
-    }
-    let (Some(Cell::Bytes(id)), Some(Cell::Text(kind))) = (cell("id"), cell("kind")) else {
-        return Err(corrupt().into());
-    };
-    let id = IdentifierId::try_from(id.clone()).map_err(|_| corrupt())?;
-    let name = if table.table == "claim" { "claim" } else { "identifier" };
-    Ok(open_identifier(name, key, &id, kind, sealed)?.as_str().into())
 }
 
 /// One table, as people are told of it.

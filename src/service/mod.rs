@@ -32,6 +32,7 @@ mod records;
 mod requests;
 mod score;
 mod signal;
+mod spool;
 mod sweep;
 mod told;
 mod verify;
@@ -61,6 +62,7 @@ pub use record::Done;
 pub use records::RecordTaken;
 pub use requests::{Answer, Confirmation, ConfirmedOne, Requested, What};
 pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
+pub use spool::Spool;
 pub use told::{ToldProof, ToldView};
 pub use verify::{Finding, Report};
 

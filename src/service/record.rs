@@ -170,7 +170,8 @@ impl App {
     }
 }
 
-/// Stores what changed. A grant that ended goes with everything that hangs on its lineage.
+/// Stores what changed. A grant that ended goes with everything that hangs on its lineage; for an erasure the flag alone denies from
+/// here on, however much there is, and the job removes the rows.
 async fn write_standing(
     tx: &mut Tx,
     subject: &Subject,
@@ -181,6 +182,9 @@ async fn write_standing(
         return Ok(());
     }
     tx.update_standing(subject, after).await?;
+    if after.erased {
+        return Ok(());
+    }
     for (triple, old) in &before.grants {
         let goes_on = after.grants.get(triple).is_some_and(|new| new.lineage == old.lineage);
         if !goes_on && !crate::mutant::on("withdrawal_keeps_grant") {

@@ -51,7 +51,8 @@ pub enum Answer {
         member: bool,
         /// The address opted out: a slow keyed digest of it is kept, and nothing readable.
         opted_out: bool,
-        /// Everything, when there is an account.
+        /// Everything, when there is an account. It is long, and whoever writes this answer writes it as its last field.
+        #[serde(skip)]
         export: Option<Export>,
     },
     /// It goes.
@@ -78,7 +79,8 @@ pub struct Confirmation {
 pub struct ConfirmedOne {
     /// The request.
     pub reference: Reference,
-    /// Its answer; nothing when the reference or the code does not fit.
+    /// Its answer; nothing when the reference or the code does not fit. Whoever writes this writes it as its last field.
+    #[serde(skip)]
     pub answer: Option<Answer>,
 }
 

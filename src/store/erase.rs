@@ -1,5 +1,6 @@
 //! Runs the statements that the data map planned: export, removal, read-back.
 
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{StoreError, Tx, on};
@@ -19,44 +20,46 @@ pub enum Cell {
     Bytes(Vec<u8>),
 }
 
-/// The rows of one table that a person gets.
-#[derive(Debug, Clone)]
-pub struct ExportedTable {
-    /// Which table.
-    pub table: String,
-    /// What is in each row, in order.
-    pub columns: Vec<ExportColumn>,
-    /// The rows.
-    pub rows: Vec<Vec<Cell>>,
-}
+/// Takes the rows of an export, one at a time.
+pub type RowSink<'a, E> = dyn FnMut(&[Cell]) -> Result<(), E> + Send + 'a;
 
-macro_rules! cells {
-    ($row:expr, $columns:expr) => {{
-        let mut cells = Vec::with_capacity($columns.len());
-        for (place, column) in $columns.iter().enumerate() {
-            cells.push(match column.kind {
-                ColumnType::Int => $row.try_get::<Option<i64>, _>(place)?.map_or(Cell::Nothing, Cell::Int),
-                ColumnType::Text => $row.try_get::<Option<String>, _>(place)?.map_or(Cell::Nothing, Cell::Text),
-                ColumnType::Bytes => $row.try_get::<Option<Vec<u8>>, _>(place)?.map_or(Cell::Nothing, Cell::Bytes),
-            });
-        }
-        cells
-    }};
+/// The row of either database.
+fn cells<R: Row>(row: &R, plan: &ExportPlan) -> Result<Vec<Cell>, StoreError>
+where
+    usize: sqlx::ColumnIndex<R>,
+    Option<i64>: for<'r> sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    Option<String>: for<'r> sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    Option<Vec<u8>>: for<'r> sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let cell = |(place, column): (usize, &ExportColumn)| {
+        Ok(match column.kind {
+            ColumnType::Int => row.try_get::<Option<i64>, _>(place)?.map_or(Cell::Nothing, Cell::Int),
+            ColumnType::Text => row.try_get::<Option<String>, _>(place)?.map_or(Cell::Nothing, Cell::Text),
+            ColumnType::Bytes => row.try_get::<Option<Vec<u8>>, _>(place)?.map_or(Cell::Nothing, Cell::Bytes),
+        })
+    };
+    plan.columns.iter().enumerate().map(cell).collect()
 }
 
 impl Tx {
-    /// Reads what a plan exports of a person.
-    pub async fn export_table(&mut self, plan: &ExportPlan, subject: &Subject) -> Result<ExportedTable, StoreError> {
+    /// Reads what a plan exports of a person, one row after the other, in the order of its columns.
+    ///
+    /// # Errors
+    /// Those of the sink, and when the database does not answer.
+    pub async fn export_rows<E: From<StoreError>>(
+        &mut self,
+        plan: &ExportPlan,
+        subject: &Subject,
+        sink: &mut RowSink<'_, E>,
+    ) -> Result<(), E> {
         let sql = AssertSqlSafe(plan.sql.clone());
-        let rows = on!(self, c => {
-            let found = sqlx::query(sql).bind(subject.as_bytes().as_slice()).fetch_all(c).await?;
-            let mut rows = Vec::with_capacity(found.len());
-            for row in found {
-                rows.push(cells!(row, plan.columns));
+        on!(self, c => {
+            let mut rows = sqlx::query(sql).bind(subject.as_bytes().as_slice()).fetch(c);
+            while let Some(row) = rows.try_next().await.map_err(StoreError::from)? {
+                sink(&cells(&row, plan)?)?;
             }
-            rows
         });
-        Ok(ExportedTable { table: plan.table.clone(), columns: plan.columns.clone(), rows })
+        Ok(())
     }
 
     /// Removes what a plan says of a person. Returns how many rows it touched.

@@ -25,7 +25,7 @@ mod tx;
 pub use clients::{ClientRow, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
 pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState};
-pub use erase::{Cell, ExportedTable};
+pub use erase::{Cell, RowSink};
 pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
 pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};

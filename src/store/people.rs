@@ -1,5 +1,7 @@
 //! Standings and keys: a person's row, and the key that opens everything of theirs.
 
+use std::collections::BTreeMap;
+
 use super::{StoreError, Tx, on, sql};
 use crate::domain::{Adult, Assurance, Micros, Regime, Standing};
 use crate::ids::Subject;
@@ -74,12 +76,15 @@ impl Tx {
         Ok(())
     }
 
-    /// A person's standing with all their live grants; nothing for an unknown person.
+    /// A person's standing with all their live grants; nothing for an unknown person. Of somebody whose erasure began no grant is
+    /// live, although its rows are still there until the job removes them.
     pub async fn standing(&mut self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
         let row: Option<StandingColumns> = on!(self, c =>
             sqlx::query_as(READ_STANDING).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(Standing { grants: self.grants(subject).await?, ..standing(row)? }))
+        let standing = standing(row)?;
+        let grants = if standing.erased { BTreeMap::new() } else { self.grants(subject).await? };
+        Ok(Some(Standing { grants, ..standing }))
     }
 
     /// Stores a person's key, wrapped.

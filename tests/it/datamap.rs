@@ -2,6 +2,7 @@
 
 mod check;
 mod erasure;
+mod long;
 mod members;
 mod rules;
 mod sealing;

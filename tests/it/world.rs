@@ -8,7 +8,7 @@ use sayso::clock::Clock;
 use sayso::config::Config;
 use sayso::domain::Micros;
 use sayso::secret::Entropy;
-use sayso::service::App;
+use sayso::service::{App, Export};
 use sayso::store::Access;
 use tempfile::TempDir;
 
@@ -60,6 +60,16 @@ impl World {
     pub fn pass_seconds(&self, seconds: i64) {
         self.app.clock.not_before(self.app.clock.now().plus_seconds(seconds));
     }
+}
+
+/// A whole export, as its caller reads it.
+pub fn read(mut export: Export) -> serde_json::Value {
+    let mut text = Vec::new();
+    while let Some(piece) = export.content.piece().unwrap() {
+        text.extend(piece);
+    }
+    assert_eq!(export.content.bytes_left(), 0);
+    serde_json::from_slice(&text).unwrap()
 }
 
 /// A database of one's own on the PostgreSQL that `tests/run` started.

@@ -5,7 +5,7 @@ use sayso::service::{Answer, Confirmation, ConfirmedOne, What};
 
 use super::*;
 use crate::people::another_code;
-use crate::world::World;
+use crate::world::{World, read};
 
 async fn ask(world: &World, who: &str, what: What) -> Answer {
     letters(world);
@@ -43,12 +43,12 @@ on_both!(a_member_gets_everything_without_logging_in, |world| {
         panic!("an export")
     };
     assert_eq!(kinds_after(&world, size).await, ["access_answered"]);
-    let logged_in = world.app.export(&ann.caller).await.unwrap();
+    let (asked, logged_in) = (read(asked), read(world.app.export(&ann.caller).await.unwrap()));
     for table in ["identifier", "live_grant", "standing"] {
-        assert_eq!(asked.tables[table], logged_in.tables[table], "{table}");
-        assert!(!asked.tables[table].is_empty(), "{table}");
+        assert_eq!(asked["tables"][table], logged_in["tables"][table], "{table}");
+        assert_ne!(asked["tables"][table], serde_json::json!([]), "{table}");
     }
-    assert!(format!("{:?}", asked.tables["identifier"]).contains("ann@example.org"));
+    assert!(asked["tables"]["identifier"].to_string().contains("ann@example.org"));
 });
 
 on_both!(an_erasure_is_answered_alike_for_members_and_strangers, |world| {

@@ -19,7 +19,7 @@ use crate::people::{
     Dump, Member, address, allow, allow_until, assert_same, code_for, decide, dump, handle, join, own, recipient,
     register, scoring, triple, verify,
 };
-use crate::world::Db;
+use crate::world::{Db, read};
 
 const PEOPLE: usize = 13;
 const CONSENTING: usize = 7;
@@ -226,7 +226,10 @@ async fn turn(world: &World, kinds: &[Kind], people: &[Option<Member>]) {
                 let purpose = scoring("activitypub").purpose;
                 drop(world.app.withdraw_purpose(&member.caller, &purpose, None).await.unwrap());
             }
-            Erased => drop(world.app.erase(&member.caller, None).await.unwrap()),
+            Erased => {
+                world.app.erase(&member.caller, None).await.unwrap();
+                world.app.run_erasures().await.unwrap();
+            }
             _ => {}
         }
     }
@@ -246,7 +249,7 @@ async fn outputs(world: &World, kinds: &[Kind], people: &[Option<Member>]) -> St
         writeln!(all, "{number} {score:?}\n{explanation:?}").unwrap();
         if *kind != Erased {
             let export = world.app.export(&member.caller).await.unwrap();
-            writeln!(all, "{}", serde_json::to_string_pretty(&export).unwrap()).unwrap();
+            writeln!(all, "{:#}", read(export)).unwrap();
         }
     }
     let desk = sayso::service::ClientCaller {

@@ -214,10 +214,15 @@ async fn removal(tx: &mut Tx) -> Told {
     tx.upsert_topic(&anna, &"music".parse().unwrap(), true).await?;
     let map = DataMap::built_in().unwrap();
     let plan = map.exports().into_iter().find(|plan| plan.table == "topic_choice").unwrap();
-    let exported = tx.export_table(&plan, &anna).await?;
-    let names: Vec<&str> = exported.columns.iter().map(|column| column.name.as_str()).collect();
+    let mut exported = Vec::new();
+    let mut sink = |cells: &[Cell]| {
+        exported.push(cells.to_vec());
+        Ok::<_, StoreError>(())
+    };
+    tx.export_rows(&plan, &anna, &mut sink).await?;
+    let names: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["accepted", "subject", "topic"]);
-    assert_eq!(exported.rows, [vec![Cell::Int(1), Cell::Bytes(ANNA.to_vec()), Cell::Text("music".into())]]);
+    assert_eq!(exported, [vec![Cell::Int(1), Cell::Bytes(ANNA.to_vec()), Cell::Text("music".into())]]);
     let mut removed = BTreeMap::new();
     for removal in map.removals() {
         removed.insert(removal.table.clone(), tx.remove(&removal, &anna).await?);
