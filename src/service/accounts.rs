@@ -180,7 +180,7 @@ impl App {
             }
             None => {
                 tx.delete_suppression(digest).await?;
-                self.new_person(tx, &v.identifier, &blind).await?
+                self.new_person(tx, (&v.identifier, digest), &blind).await?
             }
         };
         self.record(tx, head, &mut person, said).await?;
@@ -191,7 +191,12 @@ impl App {
         Ok(Verified::Minor)
     }
 
-    async fn new_person(&self, tx: &mut Tx, identifier: &Identifier, blind: &[u8; 32]) -> Result<Person, ServiceError> {
+    async fn new_person(
+        &self,
+        tx: &mut Tx,
+        (identifier, digest): (&Identifier, &[u8; 16]),
+        blind: &[u8; 32],
+    ) -> Result<Person, ServiceError> {
         let subject = Subject::new(self.entropy.bytes()?);
         let key = SubjectKey::generate(&self.entropy)?;
         let regime: Regime = "gdpr".parse().map_err(|_| ServiceError::NotFound("regime"))?;
@@ -199,7 +204,7 @@ impl App {
         let wrapped = key.wrap(&self.ring.wrapping, &subject, &self.entropy)?;
         tx.insert_key(&subject, self.ring.epoch, &wrapped).await?;
         let id = IdentifierId::new(self.entropy.bytes()?);
-        let sealed = self.seal_identifier("identifier", &key, &id, identifier)?;
+        let sealed = self.seal_proved(&key, &id, (identifier, digest))?;
         let row = IdentifierRow {
             id,
             kind: identifier.kind().as_str().into(),

@@ -333,18 +333,6 @@ impl App {
         })
         .await
     }
-
-    pub(super) async fn digests_of(&self, subject: &Subject) -> Result<Vec<[u8; 16]>, ServiceError> {
-        let identifiers = self
-            .store
-            .read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.identifiers_of(tx, subject)))
-            .await?;
-        let mut digests = Vec::with_capacity(identifiers.len());
-        for (_, identifier) in &identifiers {
-            digests.push(self.suppression_digest(identifier).await?);
-        }
-        Ok(digests)
-    }
 }
 
 async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<NoticeRow, ServiceError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::identifiers::open_identifier;
@@ -79,7 +79,7 @@ impl App {
             let mut array = Array::default();
             for plan in plans.iter().filter(|plan| plan.table == table.name) {
                 let opening = Opening { plan, key: &key, tokens: &tokens };
-                let mut sink = |cells: &[Cell]| array.push(&mut writing, &opening.row(cells)?);
+                let mut sink = |cells: &[Cell]| array.push(&mut writing, |text| opening.row(cells, text));
                 tx.export_rows(plan, subject, &mut sink).await?;
             }
             tables.push(array.end(&mut writing, table)?);
@@ -97,15 +97,21 @@ impl App {
 struct Array {
     rows: usize,
     digest: Sha256,
+    text: Vec<u8>,
 }
 
 impl Array {
-    fn push(&mut self, writing: &mut Writing, row: &Map<String, Value>) -> Result<(), ServiceError> {
-        let mut text = vec![if self.rows == 0 { b'[' } else { b',' }];
-        serde_json::to_writer(&mut text, row)?;
+    fn push(
+        &mut self,
+        writing: &mut Writing,
+        row: impl FnOnce(&mut Vec<u8>) -> Result<(), ServiceError>,
+    ) -> Result<(), ServiceError> {
+        self.text.clear();
+        self.text.push(if self.rows == 0 { b'[' } else { b',' });
+        row(&mut self.text)?;
         self.rows += 1;
-        self.digest.update(&text);
-        writing.write(&text)
+        self.digest.update(&self.text);
+        writing.write(&self.text)
     }
 
     fn end(mut self, writing: &mut Writing, table: &datamap::Table) -> Result<TableManifest, ServiceError> {
@@ -132,18 +138,30 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn row(&self, cells: &[Cell]) -> Result<Map<String, Value>, ServiceError> {
-        let mut row = Map::new();
+    /// The row as a JSON object, its fields in the order of the plan.
+    fn row(&self, cells: &[Cell], text: &mut Vec<u8>) -> Result<(), ServiceError> {
+        let mut before = b'{';
         for (column, cell) in self.plan.columns.iter().zip(cells) {
-            let value = match (column.export, cell) {
-                (datamap::Export::Oneself | datamap::Export::No, _) => continue,
-                (datamap::Export::Token, Cell::Bytes(other)) => self.token(other).into(),
-                (datamap::Export::Open, Cell::Bytes(sealed)) => self.opened(cells, sealed)?,
-                (_, cell) => plain(cell),
-            };
-            row.insert(column.name.clone(), value);
+            if matches!(column.export, datamap::Export::Oneself | datamap::Export::No) {
+                continue;
+            }
+            text.push(before);
+            before = b',';
+            serde_json::to_writer(&mut *text, &column.name)?;
+            text.push(b':');
+            match (column.export, cell) {
+                (datamap::Export::Token, Cell::Bytes(other)) => serde_json::to_writer(&mut *text, &self.token(other))?,
+                (datamap::Export::Open, Cell::Bytes(sealed)) => {
+                    serde_json::to_writer(&mut *text, &self.opened(cells, sealed)?)?;
+                }
+                (_, Cell::Nothing) => text.extend_from_slice(b"null"),
+                (_, Cell::Int(number)) => serde_json::to_writer(&mut *text, number)?,
+                (_, Cell::Text(plain)) => serde_json::to_writer(&mut *text, plain)?,
+                (_, Cell::Bytes(bytes)) => serde_json::to_writer(&mut *text, &hex::encode(bytes))?,
+            }
         }
-        Ok(row)
+        text.extend_from_slice(if before == b'{' { b"{}" } else { b"}" });
+        Ok(())
     }
 
     fn token(&self, other: &[u8]) -> String {
@@ -170,15 +188,6 @@ impl Opening<'_> {
         let id = IdentifierId::try_from(id.clone()).map_err(|_| corrupt())?;
         let name = if self.plan.table == "claim" { "claim" } else { "identifier" };
         Ok(open_identifier(name, self.key, &id, kind, sealed)?.as_str().into())
-    }
-}
-
-fn plain(cell: &Cell) -> Value {
-    match cell {
-        Cell::Nothing => Value::Null,
-        Cell::Int(number) => (*number).into(),
-        Cell::Text(text) => text.clone().into(),
-        Cell::Bytes(bytes) => hex::encode(bytes).into(),
     }
 }
 

@@ -1,0 +1,328 @@
+//! What it costs to be forgotten, to take everything along, and to be asked about beside a million opt-outs, each against the bare
+//! statements on the same database in the same run: `cargo bench --bench erasure [-- wiki-vote.txt]`, where a file of pairs (SNAP) adds
+//! its best-connected person. With the address of a PostgreSQL server in `SAYSO_TEST_POSTGRES_URL`, on which databases may be made, both
+//! databases are measured. Machines differ and are noisy: look at the ratios, each the median of alternating rounds.
+
+#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot work says where, and ends")]
+#![allow(clippy::expect_used, dead_code, unreachable_pub, unused_macros, reason = "it borrows from the tests")]
+
+#[path = "../it/raw.rs"]
+mod raw;
+#[path = "../it/world.rs"]
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use raw::Raw;
+use sayso::clock::Mark;
+use sayso::config::variable;
+use sayso::datamap::{ColumnType, DataMap};
+use sayso::domain::{Adult, Triple};
+use sayso::ident::{Identifier, IdentifierKind};
+use sayso::secret::SecretText;
+use sayso::service::{
+    Action, Asked, Caller, ClientCaller, ConsentDecision, ConsentRequest, GateQuestion, PersonCaller, Registration,
+    Verification,
+};
+use sayso::store::Cell;
+use serde_json::{Map, Value};
+use world::{Db, World};
+
+const ROUNDS: usize = 7;
+const EXPORTED_ROWS: usize = 100_000;
+const SUPPRESSIONS: usize = 1_000_000;
+/// The tables that a round fills, in the order in which an erasure clears them, and how often.
+type Filling = [(&'static str, usize)];
+
+/// Somebody with one grant.
+struct Member {
+    caller: PersonCaller,
+    lineage: i64,
+}
+
+fn bytes(subject: &PersonCaller) -> Cell {
+    Cell::Bytes(subject.subject.as_bytes().to_vec())
+}
+
+async fn member(world: &World, name: &str) -> Member {
+    let identifier = Identifier::parse(IdentifierKind::Email, &format!("{name}@example.org")).unwrap();
+    world.app.register(&Registration { identifier: identifier.clone(), adult: Adult::Yes }, None).await.unwrap();
+    let outbox = world.path().join("outbox");
+    let mail = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&mail).unwrap();
+    std::fs::remove_file(mail).unwrap();
+    let code = SecretText::new(text.split_once("The code is: ").unwrap().1[..8].to_owned());
+    let tokens = world.app.verify(&Verification { identifier, code, password: None }).await.unwrap();
+    let Caller::Person(caller) = world.app.authenticate(&tokens.access_token).await.unwrap() else {
+        panic!("a client")
+    };
+    let notices = world.app.notices().await.unwrap();
+    let notice = notices.into_iter().find(|notice| notice.purpose.as_str() == "attention_score").unwrap();
+    let request = ConsentRequest {
+        triple: triple(),
+        notice_version: notice.version,
+        notice_sha256: notice.sha256,
+        known_seq: world.app.consents(&caller).await.unwrap().known_seq,
+        until: None,
+        decision: ConsentDecision::Granted,
+    };
+    let given = world.app.decide_consent(&caller, &request, None).await.unwrap();
+    Member { caller, lineage: given.seq.0 }
+}
+
+fn triple() -> Triple {
+    let name = |text: &str| text.to_owned();
+    Triple {
+        purpose: name("attention_score").try_into().unwrap(),
+        source: name("activitypub").try_into().unwrap(),
+        recipient: name("sayso").try_into().unwrap(),
+    }
+}
+
+async fn fill(raw: &Raw, who: &Member, peer: &Member, filling: &Filling) {
+    for (table, rows) in filling {
+        let one = match *table {
+            "edge" => "INSERT INTO edge SELECT $1, $2, 'activitypub', 'general', i, 'like', 1, $3, $4 FROM n",
+            "topic_choice" => {
+                "INSERT INTO topic_choice SELECT $1, 'topic-' || i, 1 FROM n WHERE $2 <> $1 AND $3 + $4 > 0"
+            }
+            "decision_count" => {
+                "INSERT INTO decision_count SELECT $1, i, 'desk', 'p', 's', 'score', 1, 1 FROM n WHERE $2 <> $1 AND $3 + $4 > 0"
+            }
+            _ => continue, // there already
+        };
+        let sql = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) {one}");
+        let values = [bytes(&who.caller), bytes(&peer.caller), Cell::Int(who.lineage), Cell::Int(peer.lineage)];
+        assert_eq!(raw.run(&sql, &values).await, *rows as u64);
+    }
+}
+
+/// The bare statements, in one transaction.
+async fn delete(raw: &Raw, who: &Member, filling: &Filling) {
+    let subject = who.caller.subject.as_bytes().to_vec();
+    macro_rules! run {
+        ($pool:expr) => {{
+            let mut tx = $pool.begin().await.unwrap();
+            for (table, rows) in filling {
+                let owner = if *table == "edge" { "actor" } else { "subject" };
+                let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {owner} = $1"));
+                let done = sqlx::query(sql).bind(&subject).execute(&mut *tx).await.unwrap();
+                assert_eq!(done.rows_affected(), *rows as u64, "{table}");
+            }
+            tx.commit().await.unwrap();
+        }};
+    }
+    match raw {
+        Raw::Sqlite(pool) => run!(pool),
+        Raw::Postgres(pool) => run!(pool),
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1_000.0
+}
+
+fn line(what: &str, millis: f64, baseline: f64) {
+    println!("  {what:<66} {millis:>9.2} ms  {:>7.2}", millis / baseline);
+}
+
+async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling): (&str, &Filling)) {
+    let (mut bare, mut fenced, mut certified) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let one = member(world, &format!("bare{round}")).await;
+        fill(raw, &one, peer, filling).await;
+        let begun = Mark::now();
+        delete(raw, &one, filling).await;
+        bare.push(begun.elapsed());
+        let other = member(world, &format!("erased{round}")).await;
+        fill(raw, &other, peer, filling).await;
+        let begun = Mark::now();
+        let started = world.app.erase(&other.caller, None).await.unwrap();
+        fenced.push(begun.elapsed());
+        world.app.run_erasures().await.unwrap();
+        certified.push(begun.elapsed());
+        assert!(world.app.erasure(&started.reference).await.unwrap().certificate.is_some());
+        world.app.erase(&one.caller, None).await.unwrap();
+        world.app.run_erasures().await.unwrap();
+    }
+    let baseline = median(bare);
+    println!("{what}");
+    line("the bare DELETE statements, one transaction", baseline, baseline);
+    line("denied everywhere, receipt given", median(fenced), baseline);
+    line("and storage swept, read back, certified (of one alone)", median(certified), baseline);
+}
+
+/// What a program without sayso would do: read the rows, write them as JSON.
+async fn select(raw: &Raw, who: &Member) -> usize {
+    let map = DataMap::built_in().unwrap();
+    let mut tables = BTreeMap::new();
+    for plan in map.exports() {
+        let kinds: Vec<ColumnType> = plan.columns.iter().map(|column| column.kind).collect();
+        let mut rows = Vec::new();
+        for cells in raw.rows(&plan.sql, &[bytes(&who.caller)], &kinds).await {
+            let named = plan.columns.iter().zip(cells).map(|(column, cell)| (column.name.clone(), json(cell)));
+            rows.push(Value::from(named.collect::<Map<_, _>>()));
+        }
+        tables.insert(plan.table, rows);
+    }
+    serde_json::to_vec(&tables).unwrap().len()
+}
+
+fn json(cell: Cell) -> Value {
+    match cell {
+        Cell::Nothing => Value::Null,
+        Cell::Int(number) => number.into(),
+        Cell::Text(text) => text.into(),
+        Cell::Bytes(bytes) => hex::encode(bytes).into(),
+    }
+}
+
+async fn export(world: &World, who: &Member) -> usize {
+    let mut export = world.app.export(&who.caller).await.unwrap();
+    let mut bytes = 0;
+    while let Some(piece) = export.content.piece().unwrap() {
+        bytes += piece.len();
+    }
+    bytes
+}
+
+/// The most memory since it was last asked, in KiB; Linux alone knows.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map(str::to_owned);
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
+    peak.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+async fn exporting(world: &World, raw: &Raw, peer: &Member) {
+    let (few, many) = (member(world, "few").await, member(world, "many").await);
+    fill(raw, &few, peer, &[("edge", EXPORTED_ROWS / 100)]).await;
+    fill(raw, &many, peer, &[("edge", EXPORTED_ROWS)]).await;
+    export(world, &few).await;
+    peak_kib();
+    export(world, &few).await;
+    let of_few = peak_kib();
+    export(world, &many).await;
+    let of_many = peak_kib();
+    let (mut selected, mut exported) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let begun = Mark::now();
+        select(raw, &many).await;
+        selected.push(begun.elapsed());
+        let begun = Mark::now();
+        export(world, &many).await;
+        exported.push(begun.elapsed());
+    }
+    select(raw, &many).await;
+    let baseline = median(selected);
+    println!("an export of {EXPORTED_ROWS} rows");
+    line("the rows selected and serialised", baseline, baseline);
+    line("exported: logged, opened, digested, spooled, read", median(exported), baseline);
+    println!(
+        "  most memory while exporting {} rows {of_few} KiB, {EXPORTED_ROWS} rows {of_many} KiB",
+        EXPORTED_ROWS / 100
+    );
+}
+
+async fn asking(world: &World, raw: &Raw) {
+    let desk = ClientCaller {
+        id: "desk".parse().unwrap(),
+        role: sayso::crypto::Role::Recipient,
+        purposes: vec!["attention_score".parse().unwrap()],
+        sources: vec!["activitypub".parse().unwrap()],
+    };
+    let handle = |i: usize| Identifier::parse(IdentifierKind::Email, &format!("someone{i}@example.org")).unwrap();
+    let ids = (0..1_000).map(|i| Asked::Identifier(handle(i))).collect();
+    let (purpose, source) = (triple().purpose, triple().source);
+    let question = GateQuestion { action: Action::Score, purpose, source, ids };
+    let mut times = [Vec::new(), Vec::new()];
+    for (number, times) in times.iter_mut().enumerate() {
+        for _ in 0..ROUNDS * 5 {
+            let begun = Mark::now();
+            world.app.filter(&desk, &question).await.unwrap();
+            times.push(begun.elapsed());
+        }
+        if number == 0 {
+            let digest = match world.db {
+                Db::Sqlite => "randomblob(16)",
+                Db::Postgres => "decode(md5(CAST(i AS TEXT)), 'hex')",
+            };
+            let sql = format!(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {SUPPRESSIONS}) \
+                 INSERT INTO suppression (digest, reason, month) SELECT {digest}, 'self', 1 FROM n"
+            );
+            assert_eq!(raw.run(&sql, &[]).await, SUPPRESSIONS as u64);
+        }
+    }
+    let [before, after] = times.map(median);
+    println!("the gate is asked about 1,000 people");
+    line("nobody opted out", before, before);
+    line(&format!("{SUPPRESSIONS} opted out"), after, before);
+}
+
+/// The person with the most connections in a file of pairs, among members all of whom consent.
+async fn best_connected(world: &World, raw: &Raw, peer: &Member, path: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut neighbours: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut ids = line.split_whitespace();
+        let (one, other) = (ids.next().unwrap(), ids.next().unwrap());
+        neighbours.entry(one).or_default().insert(other);
+        neighbours.entry(other).or_default().insert(one);
+    }
+    let most = neighbours.values().map(BTreeSet::len).max().unwrap_or_default();
+    let (mut bare, mut alone, mut connected) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let begun = Mark::now();
+        raw.run("UPDATE standing SET epoch = epoch + 1 WHERE subject = $1", &[bytes(&peer.caller)]).await;
+        bare.push(begun.elapsed());
+        for (times, rows) in [(&mut alone, 0), (&mut connected, most)] {
+            let who = member(world, &format!("connected{round}")).await;
+            if rows > 0 {
+                fill(raw, &who, peer, &[("edge", rows)]).await;
+            }
+            let begun = Mark::now();
+            world.app.erase(&who.caller, None).await.unwrap();
+            times.push(begun.elapsed());
+            world.app.run_erasures().await.unwrap();
+        }
+    }
+    let baseline = median(bare);
+    println!("fencing the best-connected of {} people ({most} connections)", neighbours.len());
+    line("one bare commit", baseline, baseline);
+    let alone = median(alone);
+    line("fencing somebody without connections", alone, baseline);
+    line("fencing the best-connected", median(connected), baseline);
+}
+
+async fn measure(db: Db, graph: Option<&str>) {
+    println!(
+        "\n{db:?}, medians of {ROUNDS} rounds                                                        time    ratio"
+    );
+    let world = World::new(db).await;
+    let raw = Raw::of(&world).await;
+    let peer = member(&world, "peer").await;
+    let large: &Filling = &[("edge", 10_000)];
+    let small: &Filling =
+        &[("edge", 50), ("topic_choice", 25), ("decision_count", 24), ("session", 1), ("live_grant", 1)];
+    erasing(&world, &raw, &peer, ("erasing 10,000 rows", large)).await;
+    erasing(&world, &raw, &peer, ("erasing 101 rows in 5 tables", small)).await;
+    if let Some(path) = graph {
+        best_connected(&world, &raw, &peer, path).await;
+    }
+    exporting(&world, &raw, &peer).await;
+    asking(&world, &raw).await;
+    raw.close().await;
+}
+
+#[tokio::main]
+async fn main() {
+    let graph = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    measure(Db::Sqlite, graph.as_deref()).await;
+    if variable("SAYSO_TEST_POSTGRES_URL").is_some() {
+        measure(Db::Postgres, graph.as_deref()).await;
+    }
+}
