@@ -129,6 +129,15 @@ impl App {
     /// # Errors
     /// The first failure; what failed stays open and is tried again.
     pub async fn run_erasures(&self) -> Result<(), ServiceError> {
+        let (removed, outcome) = self.remove_the_fenced().await?;
+        outcome.and(self.certify_the_removed(removed).await)
+    }
+
+    /// The rows and keys of everybody whose erasure is open. What is returned waits for its certificate; what failed stays open.
+    ///
+    /// # Errors
+    /// When the open erasures cannot be read.
+    pub async fn remove_the_fenced(&self) -> Result<(Vec<JobRow>, Result<(), ServiceError>), ServiceError> {
         let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.open_jobs(BATCH))).await?;
         if !jobs.is_empty() {
             crash("erasure_fenced");
@@ -140,20 +149,27 @@ impl App {
                 Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        // For a stranger's as well: how long it takes until the certificate would tell the two apart in the log.
-        let any = !removed.is_empty();
-        if any {
-            crash("erasure_removed");
-            self.store.storage_pass().await?;
-            crash("erasure_swept");
+        Ok((removed, outcome))
+    }
+
+    /// One storage pass for all of them, then each is read back and certified. For a stranger's as well: how long it takes until the
+    /// certificate would tell the two apart in the log.
+    ///
+    /// # Errors
+    /// The first failure; what was not certified is, at a later try.
+    pub async fn certify_the_removed(&self, removed: Vec<JobRow>) -> Result<(), ServiceError> {
+        if removed.is_empty() {
+            return Ok(());
         }
+        crash("erasure_removed");
+        self.store.storage_pass().await?;
+        crash("erasure_swept");
+        let mut outcome = Ok(());
         for job in removed {
             outcome = outcome.and(self.finish(job).await);
         }
-        if any {
-            crash("erasure_done");
-            self.store.empty_write_ahead_log().await?;
-        }
+        crash("erasure_done");
+        self.store.empty_write_ahead_log().await?;
         outcome
     }
 

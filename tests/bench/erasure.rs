@@ -130,7 +130,7 @@ fn line(what: &str, millis: f64, baseline: f64) {
 }
 
 async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling): (&str, &Filling)) {
-    let (mut bare, mut fenced, mut certified) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut fenced, mut removed, mut certified) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let one = member(world, &format!("bare{round}")).await;
         fill(raw, &one, peer, filling).await;
@@ -142,7 +142,10 @@ async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling): (&str
         let begun = Mark::now();
         let started = world.app.erase(&other.caller, None).await.unwrap();
         fenced.push(begun.elapsed());
-        world.app.run_erasures().await.unwrap();
+        let (jobs, failed) = world.app.remove_the_fenced().await.unwrap();
+        failed.unwrap();
+        removed.push(begun.elapsed());
+        world.app.certify_the_removed(jobs).await.unwrap();
         certified.push(begun.elapsed());
         assert!(world.app.erasure(&started.reference).await.unwrap().certificate.is_some());
         world.app.erase(&one.caller, None).await.unwrap();
@@ -152,6 +155,7 @@ async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling): (&str
     println!("{what}");
     line("the bare DELETE statements, one transaction", baseline, baseline);
     line("denied everywhere, receipt given", median(fenced), baseline);
+    line("and every row and the key removed", median(removed), baseline);
     line("and storage swept, read back, certified (of one alone)", median(certified), baseline);
 }
 
