@@ -33,6 +33,9 @@ pub struct Config {
     pub controller_phone: String,
     /// Answers that could tell who is a member leave at multiples of this, in milliseconds.
     pub quantum_millis: u64,
+    /// Every so many days the keys change. A copy of the database can be read for at least this long, and nothing of an erased person
+    /// after twice that; a copy of the key ring must be made at least this often.
+    pub key_days: i64,
     /// `text` or `json`.
     pub log_format: LogFormat,
 }
@@ -62,6 +65,7 @@ impl Default for Config {
             controller_email: String::new(),
             controller_phone: String::new(),
             quantum_millis: 400,
+            key_days: 7,
             log_format: LogFormat::Text,
         }
     }
@@ -139,6 +143,9 @@ impl Config {
         if self.log_origin.is_empty() || self.log_origin.contains(['+', '\n', ' ']) {
             return Err(ConfigError::Invalid("`log_origin` must be a name without spaces or `+`".into()));
         }
+        if !(1..=365).contains(&self.key_days) {
+            return Err(ConfigError::Invalid("`key_days` must be 1 to 365".into()));
+        }
         if self.public_url.is_empty() {
             self.public_url = format!("http://{}", self.listen);
         }
@@ -155,7 +162,9 @@ fn from_variable(key: &str, value: String) -> toml::Value {
         "PRIVATE_HOSTS" | "TRUSTED_PROXIES" => {
             value.split(',').map(|one| toml::Value::from(one.trim())).collect::<Vec<_>>().into()
         }
-        "QUANTUM_MILLIS" => value.parse::<i64>().map_or_else(|_| toml::Value::from(value), toml::Value::from),
+        "KEY_DAYS" | "QUANTUM_MILLIS" => {
+            value.parse::<i64>().map_or_else(|_| toml::Value::from(value), toml::Value::from)
+        }
         _ => value.into(),
     }
 }

@@ -46,7 +46,7 @@ impl Blind<'_> {
     pub fn somebody(self, other: &[u8]) -> [u8; 32] {
         self.digest("somebody", &[&hex::encode(other)])
     }
-    /// Of a mailed code for one purpose and address.
+    /// Of a mailed code for one request.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])
     }

@@ -1,6 +1,7 @@
 //! Keys and what is done with them: sealed columns, blind index, slow hashes, access tokens.
 
 mod blind;
+mod epochs;
 mod ring;
 mod seal;
 mod slow;
@@ -8,6 +9,7 @@ mod token;
 mod webhook;
 
 pub use blind::{Blind, sha256};
+pub use epochs::{Due, Epoch, Epochs};
 pub use ring::{KeyRing, RingError};
 pub use seal::{Place, SealError, SubjectKey, open, seal};
 pub use slow::{Slow, SlowError};

@@ -1,24 +1,21 @@
 //! The key ring: a file beside the database, never in it, readable by its owner alone.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::epochs::{Epoch, Epochs};
+use crate::domain::Micros;
 use crate::secret::{Entropy, Key, NoEntropy, private_file, private_folder};
 
-/// Every secret of the service. Without it the database cannot be read.
+/// Every secret of the service that stays as it is. Without the ring the database cannot be read.
 #[derive(Debug, Clone)]
 pub struct KeyRing {
-    /// Which key-encryption key this is; it will rotate.
-    pub epoch: i64,
-    /// Wraps every person's key.
-    pub wrapping: Key,
-    /// Seals what belongs to nobody: mails on their way, stored answers.
+    /// Seals what the service and its operators did, and keys what is about nobody.
     pub service: Key,
-    /// Blind index of identifiers and objects of members.
-    pub member_pepper: Key,
     /// Slow digests of those who opted out; it cannot rotate, nothing readable is left to digest again.
     pub suppression_pepper: Key,
     /// Signs checkpoints (Ed25519 seed).
@@ -53,14 +50,24 @@ pub enum RingError {
 #[serde(deny_unknown_fields)]
 struct OnDisk {
     version: u8,
-    epoch: i64,
-    wrapping: String,
+    epochs: Vec<EpochOnDisk>,
     service: String,
-    member_pepper: String,
     suppression_pepper: String,
     log: String,
     token: String,
 }
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EpochOnDisk {
+    number: i64,
+    from_us: i64,
+    wrapping: String,
+    pepper: String,
+    transit: String,
+}
+
+const VERSION: u8 = 2;
 
 impl KeyRing {
     /// A new ring.
@@ -69,27 +76,19 @@ impl KeyRing {
     /// When there is no randomness.
     pub fn generate(entropy: &Entropy) -> Result<Self, NoEntropy> {
         let key = || entropy.bytes().map(Key::new);
-        Ok(Self {
-            epoch: 1,
-            wrapping: key()?,
-            service: key()?,
-            member_pepper: key()?,
-            suppression_pepper: key()?,
-            log: key()?,
-            token: key()?,
-        })
+        Ok(Self { service: key()?, suppression_pepper: key()?, log: key()?, token: key()? })
     }
 
     /// Reads the ring in a data folder.
     ///
     /// # Errors
     /// When it is missing or damaged.
-    pub fn load(data: &Path) -> Result<Self, RingError> {
+    pub fn load(data: &Path) -> Result<(Self, Epochs), RingError> {
         let path = Self::path(data);
         match fs::read(&path) {
             Ok(bytes) => {
-                let _a_first_start_was_killed = fs::remove_file(path.with_extension("part"));
-                Self::decode(&bytes).ok_or(RingError::Damaged(path))
+                let _a_writing_was_killed = fs::remove_file(path.with_extension("part"));
+                decode(&bytes).ok_or(RingError::Damaged(path))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(RingError::Missing(path)),
             Err(source) => Err(RingError::File { path, source }),
@@ -100,54 +99,93 @@ impl KeyRing {
     ///
     /// # Errors
     /// When the folder cannot be written or there is no randomness.
-    pub fn create(data: &Path, entropy: &Entropy) -> Result<Self, RingError> {
-        let ring = Self::generate(entropy)?;
+    pub fn create(data: &Path, now: Micros, entropy: &Entropy) -> Result<(Self, Epochs), RingError> {
+        let (ring, epochs) = (Self::generate(entropy)?, Epochs::begin(Epoch::generate(1, now, entropy)?));
+        // Whole or not at all, whatever stops this process; unlike a rename a link overwrites nothing.
+        ring.write(data, &epochs, |partial, path| {
+            fs::hard_link(partial, path).and_then(|()| fs::remove_file(partial))
+        })?;
+        Ok((ring, epochs))
+    }
+
+    /// Writes the ring with other epochs in the place of the one that is there, durable before this returns. What the file held before is
+    /// overwritten, as far as the disk lets it be; a disk that keeps old blocks keeps them.
+    ///
+    /// # Errors
+    /// When the folder cannot be written; the file is then the one before or the new one.
+    pub fn replace(&self, data: &Path, epochs: &Epochs) -> Result<(), RingError> {
+        self.write(data, epochs, |partial, path| {
+            let mut old = fs::OpenOptions::new().write(true).open(path)?;
+            fs::rename(partial, path)?;
+            let bytes = old.metadata()?.len();
+            std::io::copy(&mut std::io::repeat(0).take(bytes), &mut old)?;
+            old.sync_all()
+        })
+    }
+
+    fn write(
+        &self,
+        data: &Path,
+        epochs: &Epochs,
+        publish: impl FnOnce(&Path, &Path) -> std::io::Result<()>,
+    ) -> Result<(), RingError> {
         let path = Self::path(data);
         let failed = |source| RingError::File { path: path.clone(), source };
         let folder = path.parent().unwrap_or(data);
         private_folder(folder).map_err(failed)?;
         let partial = path.with_extension("part");
         let mut file = private_file().create(true).truncate(true).open(&partial).map_err(failed)?;
-        let text = serde_json::to_vec(&ring.encode()).map_err(|e| failed(e.into()))?;
+        let text = serde_json::to_vec(&self.encode(epochs)).map_err(|e| failed(e.into()))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-        // Whole or not at all, whatever stops this process; unlike a rename a link overwrites nothing.
-        fs::hard_link(&partial, &path).and_then(|()| fs::remove_file(&partial)).map_err(failed)?;
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(ring)
+        publish(&partial, &path).map_err(failed)?;
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
     fn path(data: &Path) -> PathBuf {
         data.join("keys").join("ring.json")
     }
 
-    fn encode(&self) -> OnDisk {
+    fn encode(&self, epochs: &Epochs) -> OnDisk {
         let text = |key: &Key| hex::encode(key.expose());
+        let epoch = |epoch: &Arc<Epoch>| EpochOnDisk {
+            number: epoch.number,
+            from_us: epoch.from.0,
+            wrapping: text(&epoch.wrapping),
+            pepper: text(&epoch.pepper),
+            transit: text(&epoch.transit),
+        };
         OnDisk {
-            version: 1,
-            epoch: self.epoch,
-            wrapping: text(&self.wrapping),
+            version: VERSION,
+            epochs: epochs.all().map(epoch).collect(),
             service: text(&self.service),
-            member_pepper: text(&self.member_pepper),
             suppression_pepper: text(&self.suppression_pepper),
             log: text(&self.log),
             token: text(&self.token),
         }
     }
+}
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let disk: OnDisk = serde_json::from_slice(bytes).ok()?;
-        let key = |text: &str| {
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(text, &mut bytes).ok().map(|()| Key::new(bytes))
-        };
-        Some(Self {
-            epoch: (disk.version == 1).then_some(disk.epoch)?,
-            wrapping: key(&disk.wrapping)?,
-            service: key(&disk.service)?,
-            member_pepper: key(&disk.member_pepper)?,
-            suppression_pepper: key(&disk.suppression_pepper)?,
-            log: key(&disk.log)?,
-            token: key(&disk.token)?,
+fn decode(bytes: &[u8]) -> Option<(KeyRing, Epochs)> {
+    let disk: OnDisk = serde_json::from_slice(bytes).ok()?;
+    let key = |text: &str| {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Key::new(bytes))
+    };
+    let epoch = |epoch: &EpochOnDisk| {
+        Some(Epoch {
+            number: epoch.number,
+            from: Micros(epoch.from_us),
+            wrapping: key(&epoch.wrapping)?,
+            pepper: key(&epoch.pepper)?,
+            transit: key(&epoch.transit)?,
         })
-    }
+    };
+    let ring = KeyRing {
+        service: key(&disk.service)?,
+        suppression_pepper: key(&disk.suppression_pepper)?,
+        log: key(&disk.log)?,
+        token: key(&disk.token)?,
+    };
+    let epochs = Epochs::from_list(disk.epochs.iter().map(epoch).collect::<Option<Vec<_>>>()?)?;
+    (disk.version == VERSION).then_some((ring, epochs))
 }

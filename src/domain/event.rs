@@ -173,6 +173,15 @@ pub enum Act {
         /// Every recipient that had a name for the person, and whether it had been told by then; the reference says how it went on.
         #[serde(default)]
         told: BTreeMap<String, String>,
+        /// When the keys of that time are destroyed: nothing of the person can be read from then on in any older copy of the database,
+        /// nor can they be found in it by their address. An event `keys_destroyed` says that it was done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unreadable_after: Option<Micros>,
+    },
+    /// The keys of an epoch, and of those before it, were destroyed.
+    KeysDestroyed {
+        /// Which; the first is 1.
+        epoch: i64,
     },
     /// A record of consent from elsewhere, brought by an operator. It is *unknown* here: nothing is allowed by it until the person
     /// says so themselves.
@@ -264,7 +273,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind.
-    pub const KINDS: [&str; 26] = [
+    pub const KINDS: [&str; 27] = [
         "access_answered",
         "age_verified",
         "audited",
@@ -280,6 +289,7 @@ impl Act {
         "granted",
         "held",
         "identifier_proved",
+        "keys_destroyed",
         "notice_published",
         "opted_out",
         "policy_adopted",
@@ -327,6 +337,7 @@ impl Act {
             Self::AccessAnswered {} => "access_answered",
             Self::Erased {} => "erased",
             Self::ErasureCompleted { .. } => "erasure_completed",
+            Self::KeysDestroyed { .. } => "keys_destroyed",
             Self::Audited { .. } => "audited",
             Self::RecordImported { .. } => "record_imported",
             Self::Disclosed { .. } => "disclosed",

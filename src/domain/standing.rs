@@ -189,6 +189,7 @@ impl History {
             | Act::Exported {}
             | Act::AccessAnswered {}
             | Act::ErasureCompleted { .. }
+            | Act::KeysDestroyed { .. }
             | Act::Audited { .. }
             | Act::RecordImported { .. }
             | Act::PolicyAdopted { .. }

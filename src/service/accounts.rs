@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send};
+use super::epochs::Digests;
 use super::mail::Mail;
 use super::record::Person;
 use super::{App, PersonCaller, ServiceError};
@@ -98,7 +99,7 @@ impl App {
         self.store
             .run_tx(&(self, to, reference, told), |tx, (app, to, reference, told)| {
                 Box::pin(async move {
-                    if tx.owner_of(&app.blind(to)).await?.is_some() {
+                    if tx.owner_of(&app.blinds(to)).await?.is_some() {
                         let (what, adult) = (CodeFor::Login, Adult::Unknown);
                         let send = Send { to, what, adult, digest: None, reference: *reference };
                         return app.send_code(tx, send).await.map(drop);
@@ -154,17 +155,17 @@ impl App {
 
     /// In the second transaction: the code was right a moment ago, and is used up here.
     async fn verify_code(&self, tx: &mut Tx, v: &Verification, digest: &[u8; 16]) -> Result<Verified, ServiceError> {
-        let blind = self.blind(&v.identifier);
+        let blinds = self.blinds(&v.identifier);
         let row = self.account_code(tx, v).await?.ok_or(ServiceError::BadCredentials)?;
         if row.what == CodeFor::Login.as_str() {
-            tx.delete_code(&blind, &row.what).await?;
-            return Ok(Verified::In(tx.owner_of(&blind).await?.ok_or(ServiceError::BadCredentials)?));
+            tx.delete_code(&row.blind, &row.what).await?;
+            return Ok(Verified::In(tx.owner_of(&blinds).await?.ok_or(ServiceError::BadCredentials)?));
         }
         let head = self.head(tx).await?;
         let row = self.account_code(tx, v).await?.ok_or(ServiceError::BadCredentials)?;
-        tx.delete_code(&blind, &row.what).await?;
-        let owner = self.living(tx, &blind).await?;
-        if row.adult == Adult::Yes && owner.is_none() && tx.owner_of(&blind).await?.is_some() {
+        tx.delete_code(&row.blind, &row.what).await?;
+        let owner = self.living(tx, &blinds).await?;
+        if row.adult == Adult::Yes && owner.is_none() && tx.owner_of(&blinds).await?.is_some() {
             return Err(ServiceError::BadCredentials); // being erased: the address is free again in a moment
         }
         let said = Act::Registered { adult: row.adult, assurance: Assurance::SelfDeclared };
@@ -180,7 +181,7 @@ impl App {
             }
             None => {
                 tx.delete_suppression(digest).await?;
-                self.new_person(tx, (&v.identifier, digest), &blind).await?
+                self.new_person(tx, (&v.identifier, digest), &blinds).await?
             }
         };
         self.record(tx, head, &mut person, said).await?;
@@ -195,14 +196,13 @@ impl App {
         &self,
         tx: &mut Tx,
         (identifier, digest): (&Identifier, &[u8; 16]),
-        blind: &[u8; 32],
+        [blind, earlier]: &Digests,
     ) -> Result<Person, ServiceError> {
         let subject = Subject::new(self.entropy.bytes()?);
         let key = SubjectKey::generate(&self.entropy)?;
         let regime: Regime = "gdpr".parse().map_err(|_| ServiceError::NotFound("regime"))?;
         tx.insert_standing(&subject, &regime).await?;
-        let wrapped = key.wrap(&self.ring.wrapping, &subject, &self.entropy)?;
-        tx.insert_key(&subject, self.ring.epoch, &wrapped).await?;
+        tx.insert_key(&subject, &self.wrap_key(&subject, &key)?).await?;
         let id = IdentifierId::new(self.entropy.bytes()?);
         let sealed = self.seal_proved(&key, &id, (identifier, digest))?;
         let row = IdentifierRow {
@@ -212,16 +212,16 @@ impl App {
             sealed,
             proof: "mailed_code".into(),
         };
-        tx.insert_identifier(&subject, &row).await?;
+        tx.insert_identifier(&subject, &row, earlier).await?;
         Ok(Person { subject, key, history: History::default() })
     }
 
     /// The code of this address that fits, for registering or for logging in.
     async fn account_code(&self, tx: &mut Tx, v: &Verification) -> Result<Option<CodeRow>, ServiceError> {
-        let blind = self.blind(&v.identifier);
+        let blinds = self.blinds(&v.identifier);
         let mut rows = Vec::new();
         for what in [CodeFor::Register, CodeFor::RegisterMinor, CodeFor::Login] {
-            rows.extend(tx.code(&blind, what.as_str()).await?);
+            rows.extend(tx.code(&blinds, what.as_str()).await?);
         }
         self.fitting(tx, rows, v.code.expose()).await
     }
@@ -231,12 +231,12 @@ impl App {
     /// # Errors
     /// [`ServiceError::BadCredentials`] whatever does not fit.
     pub async fn login(&self, identifier: &Identifier, password: &SecretText) -> Result<Tokens, ServiceError> {
-        let blind = self.blind(identifier);
+        let blinds = self.blinds(identifier);
         let (subject, hash) = self
             .store
-            .read_tx(&blind, |tx, blind| {
+            .read_tx(&blinds, |tx, blinds| {
                 Box::pin(async move {
-                    let Some(subject) = tx.owner_of(blind).await? else { return Ok::<_, ServiceError>((None, None)) };
+                    let Some(subject) = tx.owner_of(blinds).await? else { return Ok::<_, ServiceError>((None, None)) };
                     Ok((Some(subject), tx.password(&subject).await?))
                 })
             })

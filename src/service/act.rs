@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{App, ServiceError};
-use crate::crypto::{Blind, Place, open, seal, sha256};
+use crate::crypto::{Blind, Place, sha256};
 use crate::ids::Subject;
 use crate::limits;
 use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
@@ -76,7 +76,7 @@ impl App {
         if stored.request_hash != idempotency.request_hash {
             return Err(ServiceError::KeyReused);
         }
-        let plain = open(&self.ring.service, &place(&idempotency.key), &stored.sealed)?;
+        let plain = self.open_transit(&place(&idempotency.key), &stored.sealed)?;
         Ok(Some(serde_json::from_slice(&plain)?))
     }
 
@@ -97,7 +97,7 @@ impl App {
         subject: Option<Subject>,
     ) -> Result<(), ServiceError> {
         let plain = serde_json::to_vec(answer)?;
-        let sealed = seal(&self.ring.service, &place(&idempotency.key), &plain, &self.entropy)?;
+        let sealed = self.seal_transit(&place(&idempotency.key), &plain)?;
         let answer = StoredAnswer { request_hash: idempotency.request_hash, sealed };
         let now = self.now();
         let until = now.plus_seconds(limits::IDEMPOTENCY_SECONDS);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Mutex, RwLock};
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -11,16 +12,16 @@ use super::gate::Tallies;
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::{KeyRing, RingError, Slow, Tokens};
+use crate::crypto::{Epochs, KeyRing, RingError, Slow, Tokens};
 use crate::datamap::{DataMap, DataMapError};
-use crate::domain::{Act, Purpose};
+use crate::domain::{Act, Micros, Purpose};
 use crate::egress::{Egress, EgressError};
 use crate::gate::Rules;
 use crate::ingest::{Topics, TopicsError};
 use crate::limits;
 use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
 use crate::policy::{Registry, RegistryError};
-use crate::secret::{Entropy, Key};
+use crate::secret::Entropy;
 use crate::store::{Access, Store, StoreError, Tx};
 use crate::window::Window;
 
@@ -34,6 +35,9 @@ pub struct App {
     /// Its time.
     pub clock: Clock,
     pub(super) ring: KeyRing,
+    pub(super) epochs: RwLock<Epochs>,
+    /// The epoch under which everybody's keys are known to be.
+    pub(super) wrapped: AtomicI64,
     pub(super) slow: Slow,
     pub(super) tokens: Tokens,
     pub(super) entropy: Entropy,
@@ -110,7 +114,7 @@ impl App {
         let origin = Origin::new(&config.log_origin).map_err(BootError::Origin)?;
         let store = Store::open(&config.data, &config.database, access, &datamap).await?;
         let fresh = store.read_tx(&(), |tx, ()| Box::pin(tx.first_head())).await?.is_none();
-        let ring = ring(&config.data, fresh && access == Access::Serve, &entropy)?;
+        let (ring, epochs) = ring(&config.data, (fresh && access == Access::Serve).then(|| clock.now()), &entropy)?;
         let app = Self {
             slow: Slow::new(),
             tokens: Tokens::new(&ring.token),
@@ -124,6 +128,8 @@ impl App {
             store,
             clock,
             ring,
+            epochs: RwLock::new(epochs),
+            wrapped: AtomicI64::new(0),
             entropy,
             registry,
             datamap,
@@ -157,10 +163,6 @@ impl App {
     /// The name and public key of the log, as auditors need it.
     pub fn log_vkey(&self) -> String {
         vkey(&self.origin, &self.log_key.verifying_key())
-    }
-
-    pub(super) fn pepper(&self) -> &Key {
-        &self.ring.member_pepper
     }
 
     /// The rules as they are now: the registry, and the notices in the store.
@@ -226,9 +228,10 @@ impl App {
     }
 }
 
-fn ring(data: &Path, fresh: bool, entropy: &Entropy) -> Result<KeyRing, RingError> {
-    match KeyRing::load(data) {
-        Err(RingError::Missing(_)) if fresh => KeyRing::create(data, entropy),
-        other => other,
+/// The ring of a data folder; on a first start a new one.
+fn ring(data: &Path, first: Option<Micros>, entropy: &Entropy) -> Result<(KeyRing, Epochs), RingError> {
+    match (KeyRing::load(data), first) {
+        (Err(RingError::Missing(_)), Some(now)) => KeyRing::create(data, now, entropy),
+        (other, _) => other,
     }
 }

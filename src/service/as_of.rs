@@ -141,7 +141,7 @@ impl App {
         let looked = self.act(idempotency, &input, |tx, (app, look, act)| {
             Box::pin(async move {
                 let head = app.head(tx).await?;
-                let Some(subject) = app.living(tx, &app.blind(&look.identifier)).await? else {
+                let Some(subject) = app.living(tx, &app.blinds(&look.identifier)).await? else {
                     return Ok((app.record_unkept(tx, head, act.clone()).await?, None));
                 };
                 let mut person = app.person(tx, &subject).await?;
@@ -154,7 +154,7 @@ impl App {
     }
 
     async fn find(&self, tx: &mut Tx, look: &Look) -> Result<Option<AsOfView>, ServiceError> {
-        let Some(subject) = self.living(tx, &self.blind(&look.identifier)).await? else { return Ok(None) };
+        let Some(subject) = self.living(tx, &self.blinds(&look.identifier)).await? else { return Ok(None) };
         let person = self.person(tx, &subject).await?;
         self.view_as_of(tx, &person, look.time).await.map(Some)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{App, ServiceError};
 use crate::datamap::Count;
-use crate::domain::Act;
+use crate::domain::{Act, Micros};
 use crate::ids::Subject;
 use crate::store::{JobRow, StoreError, Tx};
 
@@ -22,6 +22,7 @@ impl Certificate {
         read_back: &ReadBack,
         told: BTreeMap<String, String>,
         kept: BTreeMap<String, String>,
+        unreadable_after: Micros,
     ) -> Result<Self, ServiceError> {
         Ok(Self(Act::ErasureCompleted {
             reference: job.reference.to_string(),
@@ -31,6 +32,7 @@ impl Certificate {
             left: read_back.0.clone(),
             kept,
             told,
+            unreadable_after: Some(unreadable_after),
         }))
     }
 

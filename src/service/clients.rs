@@ -173,7 +173,7 @@ impl App {
                 if tx.suppression(digest).await? == Some(crate::domain::Whom::Child) {
                     tx.delete_suppression(digest).await?;
                 }
-                let done = match app.living(tx, &app.blind(identifier)).await? {
+                let done = match app.living(tx, &app.blinds(identifier)).await? {
                     Some(subject) => {
                         let mut person = app.person(tx, &subject).await?;
                         app.record(tx, head, &mut person, Act::AgeVerified {}).await?

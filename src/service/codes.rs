@@ -71,16 +71,18 @@ pub(super) struct Send<'a> {
 }
 
 impl App {
-    pub(super) fn blind(&self, identifier: &Identifier) -> [u8; 32] {
-        Blind(self.pepper()).identifier(identifier.kind().as_str(), identifier.as_str())
-    }
-
     /// Stores and mails a code, unless the address had its share this hour, and returns the reference under which the newest
     /// mailed code counts. It stays the same while a code is open, so that nobody's request makes another's useless; and
     /// however many asked, once a code is used up by guessing or by time there is another.
     pub(super) async fn send_code(&self, tx: &mut Tx, send: Send<'_>) -> Result<Reference, ServiceError> {
-        let (now, blind) = (self.now(), self.blind(send.to));
-        let earlier = tx.code(&blind, send.what.as_str()).await?;
+        let (now, blinds) = (self.now(), self.blinds(send.to));
+        let [current, _] = blinds;
+        let earlier = tx.code(&blinds, send.what.as_str()).await?;
+        // A code leads to its owner by the index: it lies where their identifier lies.
+        let blind = tx.indexed_as(&blinds).await?.unwrap_or(current);
+        if let Some(moved) = earlier.as_ref().filter(|row| row.blind != blind) {
+            tx.delete_code(&moved.blind, &moved.what).await?;
+        }
         let in_hour = earlier.as_ref().filter(|row| now < row.hour_from.plus_seconds(3600));
         let (already, hour_from) = in_hour.map_or((0, now), |row| (row.sent, row.hour_from));
         let open = earlier.as_ref().filter(|row| row.tries < limits::CODE_TRIES_MAX && now < row.expires);
@@ -96,7 +98,7 @@ impl App {
             blind,
             what: send.what.as_str().into(),
             reference,
-            code_hash: self.code_hash(&blind, send.what.as_str(), &code),
+            code_hash: self.code_hash(&reference, send.what.as_str(), &code),
             digest: send.digest,
             adult: send.adult,
             tries: 0,
@@ -129,12 +131,12 @@ impl App {
 
     fn fits(&self, row: &CodeRow, code: &str) -> bool {
         let counts = row.tries < limits::CODE_TRIES_MAX && self.now() < row.expires;
-        let same = self.code_hash(&row.blind, &row.what, code).ct_eq(&row.code_hash);
+        let same = self.code_hash(&row.reference, &row.what, code).ct_eq(&row.code_hash);
         (counts && bool::from(same)) || crate::mutant::on("any_code_fits")
     }
 
-    fn code_hash(&self, blind: &[u8; 32], what: &str, code: &str) -> [u8; 32] {
-        Blind(&self.ring.service).code(&[blind.as_slice(), what.as_bytes()].concat(), code)
+    fn code_hash(&self, reference: &Reference, what: &str, code: &str) -> [u8; 32] {
+        Blind(&self.ring.service).code(&[reference.as_bytes().as_slice(), what.as_bytes()].concat(), code)
     }
 
     fn new_code(&self) -> Result<String, ServiceError> {

@@ -9,7 +9,7 @@ use super::certificate::{Certificate, ReadBack, must_be_gone};
 use super::deliveries::{DeliveryView, told_of};
 use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
-use crate::domain::Act;
+use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
 use crate::mutant::crash;
 use crate::store::{DeliveryKind, JobRow, JobStep, StoreError, Tx};
@@ -40,6 +40,8 @@ pub struct ErasureView {
     pub kept: BTreeMap<String, String>,
     /// Everyone who had a name for the person, and whether they were told.
     pub told: Vec<DeliveryView>,
+    /// Once it is done: when nothing of the person can be read any more in any older copy of the database.
+    pub unreadable_after_us: Option<Micros>,
     /// Once it is done: the receipt of the leaf that says so (C2SP tlog-proof); `sayso verify certificate` checks it.
     pub certificate: Option<String>,
 }
@@ -188,7 +190,9 @@ impl App {
             return Err(ServiceError::Conflict("certificate of this erasure"));
         }
         let finished = Some(head.recorded);
-        let certificate = Certificate::new(job, read_back, told_of(tx, &job.reference).await?, self.kept())?;
+        let told = told_of(tx, &job.reference).await?;
+        let unreadable_after = self.epochs().destroyed(head.recorded, self.config.key_days);
+        let certificate = Certificate::new(job, read_back, told, self.kept(), unreadable_after)?;
         let done = self.record_own(tx, head, certificate.into_act()).await?;
         let certificate = Some(String::from(done.receipt));
         let done = JobRow { subject: None, step: JobStep::Done, finished, certificate, ..job.clone() };
@@ -200,7 +204,8 @@ impl App {
     /// Also after a round that had removed them: its read-back may have found a row that came later.
     async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
         let Some(subject) = job.subject else { return Ok(job) };
-        let blinds = self.store.read_tx(&subject, |tx, subject| Box::pin(blinds_of(tx, subject))).await?;
+        let blinds =
+            self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.blinds_of(tx, subject))).await?;
         let _no_mail_meanwhile = self.outbox.lock().await;
         self.remove_mail_files(&blinds)?;
         crash("erasure_mails_removed");
@@ -215,7 +220,7 @@ impl App {
                     for (kind, times) in tx.kinds_of(subject).await? {
                         *events.entry(kind).or_default() += times.unsigned_abs();
                     }
-                    let blinds = blinds_of(tx, subject).await?;
+                    let blinds = app.blinds_of(tx, subject).await?;
                     for removal in app.datamap.removals() {
                         if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
                             continue;
@@ -272,8 +277,18 @@ impl App {
             removed: serde_json::from_str(&job.removed)?,
             kept: self.kept(),
             told: told.into_iter().map(DeliveryView::from).collect(),
+            unreadable_after_us: job.certificate.as_deref().map(unreadable_after).transpose()?.flatten(),
             certificate: job.certificate.clone(),
         })
+    }
+
+    /// Every index under which something of a person may lie. An identifier that cannot be opened is looked for where it is.
+    async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<Vec<[u8; 32]>, ServiceError> {
+        let mut blinds: Vec<_> = tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect();
+        if let Ok(identifiers) = self.identifiers_of(tx, subject).await {
+            blinds.extend(identifiers.iter().flat_map(|(_, identifier)| self.blinds(identifier)));
+        }
+        Ok(blinds)
     }
 
     fn kept(&self) -> BTreeMap<String, String> {
@@ -283,6 +298,11 @@ impl App {
     }
 }
 
-async fn blinds_of(tx: &mut Tx, subject: &Subject) -> Result<Vec<[u8; 32]>, StoreError> {
-    Ok(tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect())
+/// What a certificate says of older copies.
+fn unreadable_after(certificate: &str) -> Result<Option<Micros>, ServiceError> {
+    let receipt = Receipt::parse(certificate).map_err(|_| StoreError::Corrupt("erasure_job"))?;
+    match serde_json::from_str::<Event>(&receipt.body)?.act {
+        Act::ErasureCompleted { unreadable_after, .. } => Ok(unreadable_after),
+        _ => Err(StoreError::Corrupt("erasure_job").into()),
+    }
 }

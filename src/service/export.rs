@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::epochs::open_object;
 use super::identifiers::open_identifier;
 use super::record::open_event;
 use super::spool::Writing;
@@ -78,7 +79,7 @@ impl App {
             writing.write(format!("{before}\"{}\":", table.name).as_bytes())?;
             let mut array = Array::default();
             for plan in plans.iter().filter(|plan| plan.table == table.name) {
-                let opening = Opening { plan, key: &key, tokens: &tokens };
+                let opening = Opening { plan, key: &key, owner: subject, tokens: &tokens };
                 let mut sink = |cells: &[Cell]| array.push(&mut writing, |text| opening.row(cells, text));
                 tx.export_rows(plan, subject, &mut sink).await?;
             }
@@ -133,6 +134,7 @@ impl Array {
 struct Opening<'a> {
     plan: &'a ExportPlan,
     key: &'a SubjectKey,
+    owner: &'a Subject,
     /// Keys the random names of other people; of this export alone.
     tokens: &'a Key,
 }
@@ -181,6 +183,9 @@ impl Opening<'_> {
             let (nonce, body) = open_event(Seq(*seq), sealed, &self.key.sealing)?;
             let body: Value = serde_json::from_str(&body)?;
             return Ok(serde_json::json!({ "nonce": hex::encode(nonce), "body": body }));
+        }
+        if self.plan.table == "object" {
+            return Ok(open_object(self.key, self.owner, sealed)?.into());
         }
         let (Some(Cell::Bytes(id)), Some(Cell::Text(kind))) = (cell("id"), cell("kind")) else {
             return Err(corrupt().into());

@@ -237,15 +237,16 @@ async fn prove_in(tx: &mut Tx, proof: &Proof<'_>) -> Result<(Done, Option<Subjec
         None => {}
     }
     let mut person = app.person(tx, &claim.subject).await?;
+    let [blind, earlier] = app.blinds(identifier);
     let row = IdentifierRow {
         id: claim.id,
         kind: claim.kind.clone(),
-        blind: app.blind(identifier),
+        blind,
         sealed: app.seal_proved(&person.key, &claim.id, (identifier, digest))?,
         proof: (*how).into(),
     };
     tx.delete_claim(&claim.subject, &claim.id).await?;
-    tx.insert_identifier(&claim.subject, &row).await?;
+    tx.insert_identifier(&claim.subject, &row, &earlier).await?;
     let act = Act::IdentifierProved { identifier_kind: claim.kind.clone(), proof: (*how).into() };
     let done = app.record(tx, head, &mut person, act).await?;
     Ok((done, Some(claim.subject)))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::epochs::Digests;
 use super::{App, ClientCaller, ServiceError};
 use crate::crypto::{Blind, SubjectKey};
 use crate::domain::{ATTENTION_SCORE, Micros, ResponseKind, SAYSO, Seq, Source, Standing, Topic, Triple};
@@ -166,16 +167,22 @@ impl Batch<'_> {
             Doing::Respond { owner, .. } => owner.as_deref(),
             _ => None,
         };
-        [Some(activity.actor.as_str()), owner].into_iter().flatten().filter_map(|name| self.blind(name)).collect()
+        [Some(activity.actor.as_str()), owner].into_iter().flatten().flat_map(|name| self.blinds(name)).collect()
     }
 
-    fn blind(&self, name: &str) -> Option<Vec<u8>> {
-        let identifier = Identifier::handle(self.source, name).ok()?;
-        Some(self.app.blind(&identifier).to_vec())
+    /// What somebody may be found by; nothing when the name is none.
+    fn blinds(&self, name: &str) -> Vec<Vec<u8>> {
+        let identifier = Identifier::handle(self.source, name).ok();
+        let blinds = identifier.map(|identifier| self.app.blinds(&identifier));
+        blinds.into_iter().flatten().map(|blind| blind.to_vec()).collect()
+    }
+
+    fn found(&self, name: &str) -> Option<&Somebody> {
+        self.blinds(name).iter().find_map(|blind| self.people.get(blind))
     }
 
     fn somebody(&self, known: &Known) -> Result<Somebody, ServiceError> {
-        let key = SubjectKey::unwrap(&self.app.ring.wrapping, &known.subject, &known.wrapped_key)?;
+        let key = self.app.unwrap_key(&known.subject, &known.wrapped_key)?;
         Ok(Somebody { subject: known.subject, key, lineage: self.allowed(&known.standing) })
     }
 
@@ -185,8 +192,7 @@ impl Batch<'_> {
     }
 
     async fn take(&self, tx: &mut Tx, activity: &Activity) -> Outcome {
-        let actor = self.blind(&activity.actor).and_then(|name| self.people.get(&name));
-        let Some(actor) = actor else { return Ok(Err(Drop::NoConsent)) };
+        let Some(actor) = self.found(&activity.actor) else { return Ok(Err(Drop::NoConsent)) };
         let at = activity.published.unwrap_or(self.now);
         match &activity.doing {
             Doing::Undo { activity, response } => self.undo(tx, actor, activity.as_deref(), response.as_ref()).await,
@@ -201,19 +207,22 @@ impl Batch<'_> {
 
     async fn post(&self, tx: &mut Tx, actor: &Somebody, (id, topics): (&str, &[Topic]), at: Micros) -> Outcome {
         let Some(lineage) = actor.lineage else { return Ok(Err(Drop::NoConsent)) };
+        let digests = self.objects(id);
+        let [digest, _] = digests;
         let row = ObjectRow {
             owner: (actor.subject, lineage),
-            digest: self.object(id),
+            digest,
             source: self.source.to_string(),
             topic: self.app.topics.counted(topics).clone(),
             week: at.week(),
             is_public: true,
         };
-        let known = tx.object(&row.digest).await?;
-        if known.is_some_and(|known| known.owner.0 != actor.subject) {
-            return Ok(Err(Drop::NotTheirs));
+        if let Some(known) = tx.object(&digests).await? {
+            let theirs = known.owner.0 == actor.subject;
+            return Ok(Err(if theirs { Drop::Duplicate } else { Drop::NotTheirs }));
         }
-        match tx.insert_object(&row).await {
+        let sealed = self.app.seal_object(&actor.key, &actor.subject, id)?;
+        match tx.insert_object(&row, &sealed).await {
             // Somebody else's at the same moment: it is theirs, and known when this runs again.
             Err(StoreError::Duplicate) => Err(StoreError::Fenced.into()),
             new => Ok(if new? { Ok(()) } else { Err(Drop::Duplicate) }),
@@ -225,7 +234,7 @@ impl Batch<'_> {
             return Ok(Err(Drop::UnsupportedType));
         };
         let known = match object {
-            Some(id) => tx.object(&self.object(id)).await?,
+            Some(id) => tx.object(&self.objects(id)).await?,
             None => None,
         };
         if known.as_ref().is_some_and(|known| !known.is_public) {
@@ -237,7 +246,7 @@ impl Batch<'_> {
                 fetched = self.owner(tx, &known.owner.0).await?;
                 fetched.as_ref()
             }
-            (None, Some(owner)) => self.blind(owner).and_then(|name| self.people.get(&name)),
+            (None, Some(owner)) => self.found(owner),
             (None, None) => return Ok(Err(Drop::UnknownObject)),
         };
         let Some(target) = target else { return Ok(Err(Drop::NoConsent)) };
@@ -304,7 +313,7 @@ impl Batch<'_> {
         let digest = self.digest(&actor.key, id);
         let mut taken = tx.take_back_made(&actor.subject, &digest).await?;
         taken += tx.take_back_about(&actor.subject, &digest).await?;
-        let object = self.object(id);
+        let object = self.objects(id);
         let known = if delete {
             tx.delete_object(&actor.subject, &object).await?
         } else {
@@ -313,8 +322,8 @@ impl Batch<'_> {
         Ok(if known || taken > 0 { Ok(()) } else { Err(Drop::NothingToDo) })
     }
 
-    fn object(&self, id: &str) -> [u8; 32] {
-        Blind(self.app.pepper()).object(self.source.as_str(), id)
+    fn objects(&self, id: &str) -> Digests {
+        self.app.object_digests(self.source.as_str(), id)
     }
 
     fn digest(&self, key: &SubjectKey, id: &str) -> [u8; 32] {

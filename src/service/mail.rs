@@ -13,7 +13,7 @@ use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 
 use super::{App, ServiceError};
-use crate::crypto::{Place, open, seal};
+use crate::crypto::Place;
 use crate::domain::Micros;
 use crate::ident::Identifier;
 use crate::limits;
@@ -40,7 +40,7 @@ impl Mail {
 impl App {
     pub(super) async fn queue_mail(&self, tx: &mut Tx, blind: &[u8; 32], mail: &Mail) -> Result<(), ServiceError> {
         let id: [u8; 16] = self.entropy.bytes()?;
-        let sealed = seal(&self.ring.service, &place(&id), &serde_json::to_vec(mail)?, &self.entropy)?;
+        let sealed = self.seal_transit(&place(&id), &serde_json::to_vec(mail)?)?;
         Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
     }
 
@@ -77,7 +77,7 @@ impl App {
     }
 
     fn message(&self, row: &MailRow) -> Result<Vec<u8>, ServiceError> {
-        let plain = open(&self.ring.service, &place(&row.id), &row.sealed)?;
+        let plain = self.open_transit(&place(&row.id), &row.sealed)?;
         let mail: Mail = serde_json::from_slice(&plain)?;
         let parse = |text: &str| text.parse::<Mailbox>().map_err(|_| ServiceError::invalid("to", "an address"));
         let message = Message::builder().from(parse(FROM)?).to(parse(&mail.to)?).subject(mail.subject).body(mail.text);

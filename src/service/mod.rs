@@ -16,6 +16,7 @@ mod consents;
 mod contests;
 mod deliveries;
 mod disclose;
+mod epochs;
 mod erase;
 mod error;
 mod export;

@@ -67,7 +67,7 @@ impl App {
         identifier: &Identifier,
         whom: Whom,
     ) -> Result<Option<Subject>, ServiceError> {
-        let Some(subject) = self.living(tx, &self.blind(identifier)).await? else { return Ok(None) };
+        let Some(subject) = self.living(tx, &self.blinds(identifier)).await? else { return Ok(None) };
         let standing = tx.standing(&subject).await?.unwrap_or_default();
         let already = match whom {
             Whom::Oneself => standing.suppressed,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::epochs::Digests;
 use super::{App, ServiceError};
 use crate::crypto::{Place, SubjectKey, open, seal};
 use crate::domain::{Act, Event, History, Micros, Seq, Standing};
@@ -45,7 +46,7 @@ impl App {
             let gone = tx.standing(subject).await?.is_none();
             return Err(if gone { ServiceError::Unauthenticated } else { StoreError::Corrupt("subject_key").into() });
         };
-        Ok(SubjectKey::unwrap(&self.ring.wrapping, subject, &wrapped)?)
+        self.unwrap_key(subject, &wrapped)
     }
 
     /// A person with the fold of all their events.
@@ -94,8 +95,8 @@ impl App {
     }
 
     /// The owner of an identifier, by its blind index. Somebody whose erasure began is nobody any more.
-    pub(super) async fn living(&self, tx: &mut Tx, blind: &[u8; 32]) -> Result<Option<Subject>, ServiceError> {
-        let Some(subject) = tx.owner_of(blind).await? else { return Ok(None) };
+    pub(super) async fn living(&self, tx: &mut Tx, blinds: &Digests) -> Result<Option<Subject>, ServiceError> {
+        let Some(subject) = tx.owner_of(blinds).await? else { return Ok(None) };
         let erased = tx.standing(&subject).await?.is_none_or(|standing| standing.erased);
         Ok(Some(subject).filter(|_| !erased))
     }

@@ -38,7 +38,7 @@ impl App {
         let not_ours = foreign.others + foreign.triples.len() - acts.len();
         self.act(idempotency, &(self, identifier, acts, not_ours), |tx, (app, identifier, acts, not_ours)| {
             Box::pin(async move {
-                let (owner, mut receipts) = (app.living(tx, &app.blind(identifier)).await?, Vec::new());
+                let (owner, mut receipts) = (app.living(tx, &app.blinds(identifier)).await?, Vec::new());
                 for act in acts {
                     receipts.push(app.record_about(tx, owner.as_ref(), act.clone()).await?);
                 }

@@ -250,7 +250,7 @@ impl App {
             "access" => {
                 let opted_out = tx.suppression(&digest).await?.is_some();
                 let head = self.head(tx).await?;
-                let Some(subject) = self.living(tx, &row.blind).await? else {
+                let Some(subject) = self.living(tx, &[row.blind; 2]).await? else {
                     self.record_unkept(tx, head, Act::AccessAnswered {}).await?;
                     return Ok(Confirmed::Access { found: None, opted_out });
                 };
@@ -259,7 +259,7 @@ impl App {
                 Ok(Confirmed::Access { found: Some((subject, done.seq)), opted_out })
             }
             _ => {
-                let started = match tx.owner_of(&row.blind).await? {
+                let started = match tx.owner_of(&[row.blind; 2]).await? {
                     Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
                     None => self.erase_nothing(tx, Some(digest)).await?,
                 };

@@ -52,9 +52,9 @@ pub struct StoredAnswer {
 
 sql! {
     UPSERT_CODE(10) = "INSERT INTO code (blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (blind, what) DO UPDATE SET reference = excluded.reference, code_hash = excluded.code_hash, digest = excluded.digest, adult = excluded.adult, tries = excluded.tries, sent = excluded.sent, hour_from_us = excluded.hour_from_us, expires_us = excluded.expires_us";
-    READ_CODE(2) = "SELECT blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us FROM code WHERE blind = $1 AND what = $2";
+    READ_CODE(3) = "SELECT blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us FROM code WHERE blind IN ($1, $3) AND what = $2 ORDER BY expires_us DESC LIMIT 1";
     READ_CODE_BY_REFERENCE(1) = "SELECT blind, what, reference, code_hash, digest, adult, tries, sent, hour_from_us, expires_us FROM code WHERE reference = $1";
-    LOCK_CODE(2) = "UPDATE code SET tries = tries WHERE blind = $1 AND what = $2";
+    LOCK_CODE(3) = "UPDATE code SET tries = tries WHERE blind IN ($1, $3) AND what = $2";
     LOCK_CODE_BY_REFERENCE(1) = "UPDATE code SET tries = tries WHERE reference = $1";
     COUNT_TRY(2) = "UPDATE code SET tries = tries + 1 WHERE blind = $1 AND what = $2";
     DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
@@ -115,12 +115,13 @@ impl Tx {
         Ok(())
     }
 
-    /// The code of an address for a purpose. Until the commit nobody else reads it, so that guesses are counted one by one
+    /// The code of an address, under its blind index or its earlier one, for a purpose. Until the commit nobody else reads it, so that guesses are counted one by one
     /// and a code is used up once.
-    pub async fn code(&mut self, blind: &[u8; 32], what: &str) -> Result<Option<CodeRow>, StoreError> {
-        on!(self, c => sqlx::query(LOCK_CODE).bind(blind.as_slice()).bind(what).execute(c).await.map(drop))?;
-        let row: Option<CodeColumns> = on!(self, c =>
-            sqlx::query_as(READ_CODE).bind(blind.as_slice()).bind(what).fetch_optional(c).await)?;
+    pub async fn code(&mut self, [blind, earlier]: &[[u8; 32]; 2], what: &str) -> Result<Option<CodeRow>, StoreError> {
+        on!(self, c => sqlx::query(LOCK_CODE).bind(blind.as_slice()).bind(what).bind(earlier.as_slice())
+            .execute(c).await.map(drop))?;
+        let row: Option<CodeColumns> = on!(self, c => sqlx::query_as(READ_CODE).bind(blind.as_slice()).bind(what)
+            .bind(earlier.as_slice()).fetch_optional(c).await)?;
         row.map(code).transpose()
     }
 

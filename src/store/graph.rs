@@ -101,10 +101,10 @@ sql! {
     GIVEN_BY_MADE(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND made = $2";
     GIVEN_ABOUT(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE target = $1 AND about = $2";
     DELETE_ACTIVITY(2) = "DELETE FROM edge_activity WHERE actor = $1 AND activity = $2";
-    UPSERT_OBJECT(7) = "INSERT INTO object (owner, digest, source, topic, week, is_public, lineage) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, digest) DO NOTHING";
-    READ_OBJECT(1) = "SELECT o.owner, o.digest, o.source, o.topic, o.week, o.is_public, o.lineage FROM object o JOIN live_grant g ON g.subject = o.owner AND g.lineage = o.lineage WHERE o.digest = $1";
-    NARROW_OBJECT(2) = "UPDATE object SET is_public = 0 WHERE owner = $1 AND digest = $2";
-    DELETE_OBJECT(2) = "DELETE FROM object WHERE owner = $1 AND digest = $2";
+    UPSERT_OBJECT(8) = "INSERT INTO object (owner, digest, source, topic, week, is_public, lineage, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (owner, digest) DO NOTHING";
+    READ_OBJECT(2) = "SELECT o.owner, o.digest, o.source, o.topic, o.week, o.is_public, o.lineage FROM object o JOIN live_grant g ON g.subject = o.owner AND g.lineage = o.lineage WHERE o.digest IN ($1, $2)";
+    NARROW_OBJECT(3) = "UPDATE object SET is_public = 0 WHERE owner = $1 AND digest IN ($2, $3)";
+    DELETE_OBJECT(3) = "DELETE FROM object WHERE owner = $1 AND digest IN ($2, $3)";
     COUNT_EDGES(0) = "SELECT count(*) FROM edge";
     STRAY_EDGES(0) = "SELECT count(*) FROM edge e WHERE NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.actor AND g.lineage = e.actor_lineage) OR NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.target AND g.lineage = e.target_lineage)";
 }
@@ -211,32 +211,40 @@ impl Tx {
         Ok(taken)
     }
 
-    /// Stores a member's own post; one that is known stays as it is.
-    pub async fn insert_object(&mut self, row: &ObjectRow) -> Result<bool, StoreError> {
+    /// Stores a member's own post, with its id sealed; one that is known stays as it is.
+    pub async fn insert_object(&mut self, row: &ObjectRow, sealed: &[u8]) -> Result<bool, StoreError> {
         let new = on!(self, c => sqlx::query(UPSERT_OBJECT).bind(row.owner.0.as_bytes().as_slice())
             .bind(row.digest.as_slice()).bind(row.source.as_str()).bind(row.topic.as_str()).bind(row.week.0)
-            .bind(i64::from(row.is_public)).bind(row.owner.1.0).execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(i64::from(row.is_public)).bind(row.owner.1.0).bind(sealed).execute(c).await.map(|done| done.rows_affected()))?;
         Ok(new == 1)
     }
 
-    /// A member's post.
-    pub async fn object(&mut self, digest: &[u8; 32]) -> Result<Option<ObjectRow>, StoreError> {
-        let row: Option<ObjectColumns> = on!(self, c =>
-            sqlx::query_as(READ_OBJECT).bind(digest.as_slice()).fetch_optional(c).await)?;
+    /// A member's post, under its digest or its earlier one.
+    pub async fn object(&mut self, [digest, earlier]: &[[u8; 32]; 2]) -> Result<Option<ObjectRow>, StoreError> {
+        let row: Option<ObjectColumns> = on!(self, c => sqlx::query_as(READ_OBJECT).bind(digest.as_slice())
+            .bind(earlier.as_slice()).fetch_optional(c).await)?;
         row.map(object).transpose()
     }
 
     /// From now on responses to this post do not count.
-    pub async fn narrow_object(&mut self, owner: &Subject, digest: &[u8; 32]) -> Result<bool, StoreError> {
+    pub async fn narrow_object(
+        &mut self,
+        owner: &Subject,
+        [digest, earlier]: &[[u8; 32]; 2],
+    ) -> Result<bool, StoreError> {
         let rows = on!(self, c => sqlx::query(NARROW_OBJECT).bind(owner.as_bytes().as_slice())
-            .bind(digest.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(digest.as_slice()).bind(earlier.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
         Ok(rows > 0)
     }
 
     /// Removes a post.
-    pub async fn delete_object(&mut self, owner: &Subject, digest: &[u8; 32]) -> Result<bool, StoreError> {
+    pub async fn delete_object(
+        &mut self,
+        owner: &Subject,
+        [digest, earlier]: &[[u8; 32]; 2],
+    ) -> Result<bool, StoreError> {
         let rows = on!(self, c => sqlx::query(DELETE_OBJECT).bind(owner.as_bytes().as_slice())
-            .bind(digest.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(digest.as_slice()).bind(earlier.as_slice()).execute(c).await.map(|done| done.rows_affected()))?;
         Ok(rows > 0)
     }
 

@@ -51,8 +51,9 @@ pub struct SessionRow {
 
 sql! {
     INSERT_IDENTIFIER(6) = "INSERT INTO identifier (subject, id, kind, blind, sealed, proof) VALUES ($1, $2, $3, $4, $5, $6)";
-    DELETE_BLIND(1) = "DELETE FROM identifier WHERE blind = $1";
-    OWNER_OF(1) = "SELECT i.subject FROM identifier i JOIN standing s ON s.subject = i.subject AND s.erased = 0 WHERE i.blind = $1";
+    DELETE_BLIND(2) = "DELETE FROM identifier WHERE blind IN ($1, $2)";
+    OWNER_OF(2) = "SELECT i.subject FROM identifier i JOIN standing s ON s.subject = i.subject AND s.erased = 0 WHERE i.blind IN ($1, $2)";
+    INDEXED_AS(2) = "SELECT blind FROM identifier WHERE blind IN ($1, $2)";
     READ_IDENTIFIERS(1) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 ORDER BY kind, id";
     INSERT_CLAIM(6) = "INSERT INTO claim (subject, id, kind, sealed, code, expires_us) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_CLAIM(2) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE id = $1 AND expires_us > $2";
@@ -99,20 +100,33 @@ fn session((subject, id, hash, expires): SessionColumns) -> Result<SessionRow, S
 }
 
 impl Tx {
-    /// Stores a proved identifier. Whoever had it before loses it: it changed hands.
-    pub async fn insert_identifier(&mut self, subject: &Subject, row: &IdentifierRow) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(DELETE_BLIND).bind(row.blind.as_slice()).execute(c).await.map(drop))?;
+    /// Stores a proved identifier. Whoever had it before, under its index or under its earlier one, loses it: it changed hands.
+    pub async fn insert_identifier(
+        &mut self,
+        subject: &Subject,
+        row: &IdentifierRow,
+        earlier: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(DELETE_BLIND).bind(row.blind.as_slice()).bind(earlier.as_slice())
+            .execute(c).await.map(drop))?;
         on!(self, c => sqlx::query(INSERT_IDENTIFIER).bind(subject.as_bytes().as_slice())
             .bind(row.id.as_bytes().as_slice()).bind(row.kind.as_str()).bind(row.blind.as_slice())
             .bind(row.sealed.as_slice()).bind(row.proof.as_str()).execute(c).await.map(drop))?;
         Ok(())
     }
 
-    /// Who proved an identifier; nobody whose erasure has begun.
-    pub async fn owner_of(&mut self, blind: &[u8; 32]) -> Result<Option<Subject>, StoreError> {
-        let row: Option<Vec<u8>> = on!(self, c =>
-            sqlx::query_scalar(OWNER_OF).bind(blind.as_slice()).fetch_optional(c).await)?;
+    /// Who proved an identifier, by its index or its earlier one; nobody whose erasure has begun.
+    pub async fn owner_of(&mut self, [blind, earlier]: &[[u8; 32]; 2]) -> Result<Option<Subject>, StoreError> {
+        let row: Option<Vec<u8>> = on!(self, c => sqlx::query_scalar(OWNER_OF).bind(blind.as_slice())
+            .bind(earlier.as_slice()).fetch_optional(c).await)?;
         row.map(Subject::try_from).transpose().map_err(|_| StoreError::Corrupt("identifier"))
+    }
+
+    /// Under which of two indexes an identifier is stored.
+    pub async fn indexed_as(&mut self, [blind, earlier]: &[[u8; 32]; 2]) -> Result<Option<[u8; 32]>, StoreError> {
+        let row: Option<Vec<u8>> = on!(self, c => sqlx::query_scalar(INDEXED_AS).bind(blind.as_slice())
+            .bind(earlier.as_slice()).fetch_optional(c).await)?;
+        row.map(<[u8; 32]>::try_from).transpose().map_err(|_| StoreError::Corrupt("identifier"))
     }
 
     /// A person's identifiers.

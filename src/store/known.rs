@@ -5,7 +5,7 @@
 use sqlx::QueryBuilder;
 
 use super::people::{StandingColumns, standing};
-use super::{StoreError, Tx, on};
+use super::{StoreError, Tx, WrappedKey, on};
 use crate::domain::{Grant, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
 
@@ -29,18 +29,18 @@ pub struct Known {
     pub subject: Subject,
     /// Their standing, with the grant for the triple alone.
     pub standing: Standing,
-    /// Their key, wrapped.
-    pub wrapped_key: Vec<u8>,
+    /// Their key.
+    pub wrapped_key: WrappedKey,
 }
 
-type KnownColumns = ((Vec<u8>, Vec<u8>, Vec<u8>), StandingColumns, (Option<i64>, Option<i64>, Option<i64>));
+type KnownColumns = ((Vec<u8>, Vec<u8>, Vec<u8>, i64), StandingColumns, (Option<i64>, Option<i64>, Option<i64>));
 
 macro_rules! columns {
     ($row:expr) => {{
         use sqlx::Row;
         let r = &$row;
         (
-            (r.try_get(0)?, r.try_get(1)?, r.try_get(2)?),
+            (r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(14)?),
             (
                 r.try_get(3)?,
                 r.try_get(4)?,
@@ -77,7 +77,7 @@ impl Tx {
         let rows: Vec<KnownColumns> = on!(self, c => {
             let mut query = QueryBuilder::new(format!(
                 "SELECT n.{column}, s.subject, k.wrapped, s.epoch, s.erased, s.held, s.suppressed, s.latched, s.adult, \
-                 s.assurance, s.erase_due_us, g.lineage, g.notice_version, g.valid_until_us \
+                 s.assurance, s.erase_due_us, g.lineage, g.notice_version, g.valid_until_us, k.ring_epoch \
                  FROM {table} n JOIN standing s ON s.subject = n.subject JOIN subject_key k ON k.subject = n.subject \
                  LEFT JOIN live_grant g ON g.subject = n.subject AND g.purpose = "
             ));
@@ -106,12 +106,12 @@ impl Tx {
     }
 }
 
-fn known(((name, subject, wrapped_key), row, grant): KnownColumns, triple: &Triple) -> Result<Known, StoreError> {
+fn known(((name, subject, bytes, epoch), row, grant): KnownColumns, triple: &Triple) -> Result<Known, StoreError> {
     let subject = subject.try_into().map_err(|_| StoreError::Corrupt("standing"))?;
     let mut standing = standing(row)?;
     if let (Some(lineage), Some(notice_version), Some(until)) = grant {
         let grant = Grant { lineage: Seq(lineage), notice_version, valid_until: Micros(until) };
         standing.grants.insert(triple.clone(), grant);
     }
-    Ok(Known { name, subject, standing, wrapped_key })
+    Ok(Known { name, subject, standing, wrapped_key: WrappedKey { epoch, bytes } })
 }

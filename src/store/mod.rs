@@ -18,6 +18,7 @@ mod log;
 mod open;
 mod people;
 mod retention;
+mod rotation;
 mod schema;
 pub mod tamper;
 mod tx;
@@ -35,6 +36,7 @@ pub use known::{FoundBy, Known};
 pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
+pub use rotation::{SealedObject, WrappedKey};
 pub use tx::{BoxFuture, Tx};
 
 /// Runs one expression on the open connection of either database.
@@ -76,6 +78,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         log::STATEMENTS,
         people::STATEMENTS,
         retention::STATEMENTS,
+        rotation::STATEMENTS,
     ];
     files.into_iter().flatten().copied().collect()
 }

@@ -10,8 +10,6 @@ sql! {
     INSERT_STANDING(2) = "INSERT INTO standing (subject, epoch, erased, held, suppressed, latched, adult, assurance, regime, erase_due_us) VALUES ($1, 0, 0, 0, 0, 0, 'unknown', 'none', $2, NULL)";
     UPDATE_STANDING(9) = "UPDATE standing SET epoch = $2, erased = $3, held = $4, suppressed = $5, latched = $6, adult = $7, assurance = $8, erase_due_us = $9 WHERE subject = $1";
     READ_STANDING(1) = "SELECT epoch, erased, held, suppressed, latched, adult, assurance, erase_due_us FROM standing WHERE subject = $1";
-    INSERT_KEY(3) = "INSERT INTO subject_key (subject, ring_epoch, wrapped) VALUES ($1, $2, $3)";
-    READ_KEY(1) = "SELECT wrapped FROM subject_key WHERE subject = $1";
     ERASE_DUE(2) = "SELECT subject FROM standing WHERE erase_due_us IS NOT NULL AND erase_due_us <= $1 AND erased = 0 ORDER BY erase_due_us LIMIT $2";
     ALL_SUBJECTS(2) = "SELECT subject FROM standing WHERE subject > $1 ORDER BY subject LIMIT $2";
 }
@@ -85,19 +83,6 @@ impl Tx {
         let standing = standing(row)?;
         let grants = if standing.erased { BTreeMap::new() } else { self.grants(subject).await? };
         Ok(Some(Standing { grants, ..standing }))
-    }
-
-    /// Stores a person's key, wrapped.
-    pub async fn insert_key(&mut self, subject: &Subject, ring_epoch: i64, wrapped: &[u8]) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(INSERT_KEY).bind(subject.as_bytes().as_slice()).bind(ring_epoch).bind(wrapped)
-            .execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// A person's key, wrapped; nothing for an unknown person.
-    pub async fn key(&mut self, subject: &Subject) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(on!(self, c =>
-            sqlx::query_scalar(READ_KEY).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?)
     }
 
     /// People whose opt-out nobody lifted in time.

@@ -11,11 +11,16 @@ use crate::limits;
 use crate::service::{App, ServiceError};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const KEYS_EVERY: Duration = Duration::from_mins(1);
 const WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// Works until told to stop; then writes what waits.
 pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
-    tokio::join!(carry_on(Arc::clone(&app), stopped.clone()), send_webhooks(app, stopped));
+    tokio::join!(
+        carry_on(Arc::clone(&app), stopped.clone()),
+        keep_keys(Arc::clone(&app), stopped.clone()),
+        send_webhooks(app, stopped),
+    );
 }
 
 async fn carry_on(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
@@ -37,6 +42,21 @@ async fn carry_on(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     }
     report("decisions", app.flush_decisions().await);
     report("checkpoint", app.keep_checkpoint().await);
+}
+
+/// Moving everybody to new keys may take minutes, and nothing waits for it. What is under way when it is told to stop goes on after the
+/// next start.
+async fn keep_keys(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut look = tokio::time::interval(KEYS_EVERY);
+    loop {
+        tokio::select! {
+            () = told(&mut stopped) => break,
+            () = async {
+                look.tick().await;
+                report("keys", app.keep_keys().await);
+            } => {}
+        }
+    }
 }
 
 /// Sends webhooks, each recipient's in a task of its own: one that answers slowly holds up nobody. What is under way when it is

@@ -38,6 +38,7 @@ mod people;
 mod raw;
 mod readme;
 mod real_data;
+mod rotating;
 mod score;
 mod scores;
 mod store;

@@ -25,6 +25,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
+    (
+        "old_keys_stay",
+        "rotating::nothing_of_the_erased_can_be_read_in_an_old_copy_after_the_day_that_the_certificate_names::sqlite",
+    ),
     ("proof_ignores_code", "ident::page::a_link_to_me_without_the_code_proves_nothing"),
     ("receipt_skips_commitment", "log::receipts::what_is_wrong_with_a_receipt_is_said"),
     ("rollback_unnoticed", "audit::kept::an_older_copy_of_the_database_is_refused_even_when_it_has_grown_since"),

@@ -96,7 +96,7 @@ impl App {
             walk.find(folded.seq, "a topic that this event's owner accepted or rejected was changed");
         }
         let found = self.identifiers_of(tx, subject).await;
-        let same = |(row, identifier): &(crate::store::IdentifierRow, _)| row.blind == self.blind(identifier);
+        let same = |(row, identifier): &(crate::store::IdentifierRow, _)| self.blinds(identifier).contains(&row.blind);
         if !found.is_ok_and(|identifiers| identifiers.iter().all(same)) {
             walk.find(folded.seq, "an identifier of this event's owner was changed");
         }

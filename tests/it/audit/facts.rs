@@ -98,11 +98,21 @@ on_both!(a_certificate_says_what_went_and_holds_offline, |world| {
     let view = world.app.erasure(&started.reference).await.unwrap();
     let certificate = Receipt::parse(&view.certificate.unwrap()).unwrap();
     let opened = certificate.check(&key).unwrap();
-    let sayso::domain::Act::ErasureCompleted { reference, removed, unlinked, left, kept, told, started: begun } =
-        opened.event.act
+    let sayso::domain::Act::ErasureCompleted {
+        reference,
+        removed,
+        unlinked,
+        left,
+        kept,
+        told,
+        started: begun,
+        unreadable_after,
+    } = opened.event.act
     else {
         panic!("another act");
     };
+    let within = opened.event.at.plus_days(2 * world.app.config.key_days);
+    assert!(unreadable_after.is_some_and(|at| opened.event.at < at && at <= within), "{unreadable_after:?}");
     assert_eq!(reference, started.reference.to_string());
     assert_eq!((removed["standing"], removed["subject_key"]), (1, 1));
     assert_eq!((unlinked["erased"], unlinked["registered"]), (1, 1));

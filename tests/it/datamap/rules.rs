@@ -117,7 +117,10 @@ fn each_class_is_exported_as_it_must_be() {
                 Class::Content | Class::Pseudonym | Class::Commitment | Class::Operational => {}
             }
             if column.export == Export::Open {
-                assert!(["identifier.sealed", "claim.sealed", "event.body"].contains(&place.as_str()), "{place}");
+                assert!(
+                    ["identifier.sealed", "claim.sealed", "object.sealed", "event.body"].contains(&place.as_str()),
+                    "{place}"
+                );
             }
             if column.export == Export::No {
                 assert!(column.why.as_ref().is_some_and(|why| why.len() > 4), "{place} is left out without a reason");

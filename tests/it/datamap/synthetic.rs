@@ -129,6 +129,7 @@ async fn plant(raw: &Raw, table: &Table, owner: &Owner, (mine, other): (&mut Per
                 let about_owner = name.trim_end_matches("_lineage") == owner.column;
                 if about_owner { lineage_of(mine) } else { lineage_of(other) }
             }
+            ("sealed", None) if table.name == "object" => Cell::Nothing, // the service alone can seal it; see `rotating`
             _ => mine.marker(column.kind),
         };
         row.insert(name, value);
@@ -183,8 +184,8 @@ fn tells(table: &Table, row: &Row, exported: &Value) -> bool {
         match (column.export, &row[name]) {
             (Export::Oneself | Export::No, _) => value.is_none(),
             (Export::Token, _) => value.and_then(Value::as_str).is_some_and(|text| text.starts_with("somebody-")),
+            (Export::Open | Export::Plain, Cell::Nothing) => value == Some(&Value::Null),
             (Export::Open, _) => value.is_some_and(|value| !value.is_null()),
-            (Export::Plain, Cell::Nothing) => value == Some(&Value::Null),
             (Export::Plain, Cell::Int(number)) => value == Some(&Value::from(*number)),
             (Export::Plain, Cell::Text(text)) => value == Some(&Value::from(text.as_str())),
             (Export::Plain, Cell::Bytes(bytes)) => value == Some(&Value::from(hex::encode(bytes))),

@@ -104,7 +104,9 @@ fn of_the_service() -> impl Strategy<Value = Act> {
             left: [(String::from("session"), 0)].into(),
             kept: [(String::from("event"), String::from("why"))].into(),
             told: [(String::from("acme"), String::from("told"))].into(),
+            unreadable_after: (rows % 2 == 0).then_some(Micros(started)),
         }),
+        any::<i64>().prop_map(|epoch| Act::KeysDestroyed { epoch }),
     ]
 }
 

@@ -57,7 +57,7 @@ on_both!(a_token_that_is_not_ours_is_refused, |world| {
 on_both!(a_signed_token_is_only_what_its_owner_is, |world| {
     let ann = join(&world, "ann@example.org").await;
     recipient(&world, "shop", &["public_profile"], &["activitypub"]).await;
-    let ours = sayso::crypto::Tokens::new(&KeyRing::load(world.path()).unwrap().token);
+    let ours = sayso::crypto::Tokens::new(&KeyRing::load(world.path()).unwrap().0.token);
     let now = world.app.clock.now();
     let session = ann.caller.session.to_string();
     for (sub, role) in [

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use sayso::domain::{Grant, Micros, Seq, Triple};
 use sayso::ids::Subject;
-use sayso::store::{StoreError, Tx};
+use sayso::store::{StoreError, Tx, WrappedKey};
 
 /// A story in one transaction of a fresh service, on each database.
 macro_rules! story {
@@ -50,7 +50,7 @@ fn grant(lineage: i64, until: i64) -> Grant {
 async fn person(tx: &mut Tx, bytes: [u8; 16]) -> Result<Subject, StoreError> {
     let subject = subject(bytes);
     tx.insert_standing(&subject, &"gdpr".parse().unwrap()).await?;
-    tx.insert_key(&subject, 1, &[bytes.as_slice(), b" key"].concat()).await?;
+    tx.insert_key(&subject, &WrappedKey { epoch: 1, bytes: [bytes.as_slice(), b" key"].concat() }).await?;
     Ok(subject)
 }
 

@@ -9,7 +9,7 @@ use sayso::domain::{Micros, Seq};
 use sayso::ids::Subject;
 use sayso::log::{Leaf, parse_vkey, verify};
 use sayso::service::NewClient;
-use sayso::store::{Head, LeafRow, Store, StoreError, Tx};
+use sayso::store::{Head, LeafRow, Store, StoreError, Tx, WrappedKey};
 
 use crate::on_both;
 use crate::raw::everything;
@@ -83,7 +83,7 @@ on_both!(fifty_at_once_leave_no_gap, |world| {
 async fn write_then(tx: &mut Tx, fail: Option<StoreError>) -> Result<(), StoreError> {
     let head = tx.take_head(Micros(i64::MAX)).await?;
     tx.insert_standing(&Subject::new([5; 16]), &"gdpr".parse().unwrap()).await?;
-    tx.insert_key(&Subject::new([5; 16]), 1, b"wrapped").await?;
+    tx.insert_key(&Subject::new([5; 16]), &WrappedKey { epoch: 1, bytes: b"wrapped".to_vec() }).await?;
     tx.count_unknown("acme", sayso::domain::Day(head.seq.0), 3).await?;
     tx.advance_head(b"another frontier", "another checkpoint").await?;
     fail.map_or(Ok(()), Err)

@@ -91,7 +91,9 @@ on_both!(a_strangers_words_are_in_no_stored_byte, |world| {
     let ring = KeyRing::load(world.path()).unwrap();
     let stranger = handle(&format!("activitypub:{}", actor(&format!("{MARKER}-somebody"))));
     let post = super::post_id(&format!("{MARKER}-somebody"), 1);
-    for key in [&ring.member_pepper, &ring.suppression_pepper, &ring.service] {
+    let (ring, epochs) = ring;
+    let peppers = epochs.all().flat_map(|epoch| [&epoch.pepper, &epoch.transit, &epoch.wrapping]);
+    for key in peppers.chain([&ring.suppression_pepper, &ring.service]) {
         let derived = [
             Blind(key).identifier("handle", stranger.as_str()),
             Blind(key).object("activitypub", &post),

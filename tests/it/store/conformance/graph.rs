@@ -130,19 +130,24 @@ async fn posts(tx: &mut Tx) -> Told {
         week: Week(3_000),
         is_public: true,
     };
-    assert!(tx.insert_object(&row).await?);
-    assert!(!tx.insert_object(&ObjectRow { week: Week(1), ..row.clone() }).await?);
-    let found = tx.object(&[5; 32]).await?.unwrap();
+    assert!(tx.insert_object(&row, b"sealed").await?);
+    assert!(!tx.insert_object(&ObjectRow { week: Week(1), ..row.clone() }, b"sealed").await?);
+    assert_eq!(tx.sealed_objects(&ben).await?, [([5; 32], row.source.clone(), b"sealed".to_vec())]);
+    tx.move_object(&anna, &[5; 32], &[6; 32]).await?;
+    assert!(tx.object(&[[6; 32]; 2]).await?.is_none(), "somebody else moved it");
+    tx.move_object(&ben, &[5; 32], &[6; 32]).await?;
+    let found = tx.object(&[[5; 32], [6; 32]]).await?.unwrap();
+    tx.move_object(&ben, &[6; 32], &[5; 32]).await?;
     assert_eq!((found.owner, found.week, found.is_public), ((ben, Seq(20)), Week(3_000), true));
-    assert!(!tx.narrow_object(&anna, &[5; 32]).await?, "somebody else narrowed it");
-    assert!(tx.narrow_object(&ben, &[5; 32]).await?);
-    assert!(!tx.object(&[5; 32]).await?.unwrap().is_public);
-    assert!(!tx.delete_object(&anna, &[5; 32]).await?);
-    assert!(tx.delete_object(&ben, &[5; 32]).await?);
-    assert!(tx.object(&[5; 32]).await?.is_none());
-    tx.insert_object(&row).await?;
+    assert!(!tx.narrow_object(&anna, &[[5; 32], [6; 32]]).await?, "somebody else narrowed it");
+    assert!(tx.narrow_object(&ben, &[[5; 32], [6; 32]]).await?);
+    assert!(!tx.object(&[[5; 32], [6; 32]]).await?.unwrap().is_public);
+    assert!(!tx.delete_object(&anna, &[[5; 32], [6; 32]]).await?);
+    assert!(tx.delete_object(&ben, &[[5; 32], [6; 32]]).await?);
+    assert!(tx.object(&[[5; 32], [6; 32]]).await?.is_none());
+    tx.insert_object(&row, b"sealed").await?;
     tx.delete_grant(&ben, &triple("sayso")).await?;
-    assert!(tx.object(&[5; 32]).await?.is_none());
+    assert!(tx.object(&[[5; 32], [6; 32]]).await?.is_none());
     Ok(())
 }
 

@@ -5,16 +5,32 @@ use std::collections::BTreeMap;
 use sayso::datamap::DataMap;
 use sayso::domain::{Adult, Assurance, Micros, Seq, Standing};
 use sayso::ids::{IdentifierId, Pairwise, Session, Subject};
-use sayso::store::{Cell, ClaimRow, FoundBy, IdentifierRow, SessionRow, StoreError, Tx};
+use sayso::store::{Cell, ClaimRow, FoundBy, IdentifierRow, SessionRow, StoreError, Tx, WrappedKey};
 
 use super::{ANNA, BEN, CLEO, Told, grant, person, story, subject, triple};
+
+fn key_of(bytes: [u8; 16]) -> WrappedKey {
+    WrappedKey { epoch: 1, bytes: [bytes.as_slice(), b" key"].concat() }
+}
+
+story!(keys_of_an_earlier_epoch_are_found_and_replaced, keys);
+async fn keys(tx: &mut Tx) -> Told {
+    let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
+    let new = WrappedKey { epoch: 2, bytes: b"new".to_vec() };
+    tx.update_key(&anna, &new).await?;
+    assert_eq!((tx.key(&anna).await?, tx.key(&ben).await?), (Some(new), Some(key_of(BEN))));
+    assert_eq!(tx.keys_before(2, None, 10).await?, [ben]);
+    assert_eq!(tx.keys_before(3, None, 10).await?.len(), 2);
+    assert_eq!(tx.keys_before(3, Some(&ben), 10).await?.contains(&ben), false);
+    Ok(())
+}
 
 story!(a_standing_comes_back_as_it_was_stored, standings);
 async fn standings(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
     assert_eq!(tx.standing(&anna).await?, Some(Standing::default()));
     assert_eq!(tx.standing(&subject(BEN)).await?, None);
-    assert_eq!(tx.key(&anna).await?, Some([ANNA.as_slice(), b" key"].concat()));
+    assert_eq!(tx.key(&anna).await?, Some(key_of(ANNA)));
     assert_eq!(tx.key(&subject(BEN)).await?, None);
 
     for (bits, (adult, assurance)) in (0..16).zip(
@@ -109,17 +125,21 @@ fn identifier(byte: u8) -> IdentifierRow {
 story!(an_identifier_has_one_owner_and_an_erased_one_has_none, identifiers);
 async fn identifiers(tx: &mut Tx) -> Told {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
-    tx.insert_identifier(&anna, &identifier(1)).await?;
-    tx.insert_identifier(&anna, &identifier(2)).await?;
-    assert_eq!(tx.owner_of(&[1; 32]).await?, Some(anna));
-    assert_eq!(tx.owner_of(&[9; 32]).await?, None);
-    tx.insert_identifier(&ben, &IdentifierRow { id: IdentifierId::new([3; 16]), ..identifier(1) }).await?;
-    assert_eq!(tx.owner_of(&[1; 32]).await?, Some(ben), "it changed hands");
+    tx.insert_identifier(&anna, &identifier(1), &[0; 32]).await?;
+    tx.insert_identifier(&anna, &identifier(2), &[0; 32]).await?;
+    assert_eq!(tx.owner_of(&[[7; 32], [1; 32]]).await?, Some(anna));
+    assert_eq!(tx.owner_of(&[[7; 32], [9; 32]]).await?, None);
+    assert_eq!(tx.indexed_as(&[[9; 32], [1; 32]]).await?, Some([1; 32]));
+    assert_eq!(tx.indexed_as(&[[9; 32], [8; 32]]).await?, None);
+    let again = IdentifierRow { id: IdentifierId::new([3; 16]), blind: [4; 32], ..identifier(1) };
+    tx.insert_identifier(&ben, &again, &[1; 32]).await?;
+    tx.move_blind(&ben, &again, &[1; 32]).await?;
+    assert_eq!(tx.owner_of(&[[7; 32], [1; 32]]).await?, Some(ben), "it changed hands");
     let left = tx.identifiers(&anna).await?;
     assert_eq!(left.len(), 1);
     assert_eq!((left[0].blind, left[0].sealed.clone(), left[0].kind.as_str()), ([2; 32], vec![2; 40], "email"));
     tx.update_standing(&ben, &Standing { erased: true, ..Standing::default() }).await?;
-    assert_eq!(tx.owner_of(&[1; 32]).await?, None);
+    assert_eq!(tx.owner_of(&[[7; 32], [1; 32]]).await?, None);
     Ok(())
 }
 
@@ -179,8 +199,8 @@ async fn sessions(tx: &mut Tx) -> Told {
 story!(people_are_known_by_each_of_their_names_with_the_one_grant_asked_about, known);
 async fn known(tx: &mut Tx) -> Told {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
-    tx.insert_identifier(&anna, &identifier(1)).await?;
-    tx.insert_identifier(&ben, &identifier(2)).await?;
+    tx.insert_identifier(&anna, &identifier(1), &[0; 32]).await?;
+    tx.insert_identifier(&ben, &identifier(2), &[0; 32]).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
     let (acme, other) = (Pairwise::new([7; 16]), Pairwise::new([8; 16]));
@@ -193,10 +213,7 @@ async fn known(tx: &mut Tx) -> Told {
         assert_eq!(found.iter().map(|one| one.subject).collect::<Vec<_>>(), [anna, ben]);
         assert_eq!(found[0].standing.grants, BTreeMap::from([(triple("acme"), grant(10, 100))]));
         assert!(found[1].standing.grants.is_empty());
-        assert_eq!(
-            (found[0].name.clone(), found[0].wrapped_key.clone()),
-            (vec![1; 32], [ANNA.as_slice(), b" key"].concat())
-        );
+        assert_eq!((found[0].name.clone(), found[0].wrapped_key.clone()), (vec![1; 32], key_of(ANNA)));
     }
     let pairwise = [acme.as_bytes().to_vec(), other.as_bytes().to_vec()];
     let found = tx.known(&pairwise, FoundBy::Pairwise, &triple("acme"), false).await?;

@@ -1,0 +1,105 @@
+//! Wrapping keys anew, and indexing identifiers and posts anew, when an epoch of keys ends.
+
+use super::people::subjects;
+use super::{IdentifierRow, StoreError, Tx, on, sql};
+use crate::ids::Subject;
+
+/// A person's key as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// The epoch whose key opens it.
+    pub epoch: i64,
+    /// The key, wrapped.
+    pub bytes: Vec<u8>,
+}
+
+/// A post that can be indexed anew: digest, source, id sealed.
+pub type SealedObject = ([u8; 32], String, Vec<u8>);
+
+sql! {
+    INSERT_KEY(3) = "INSERT INTO subject_key (subject, ring_epoch, wrapped) VALUES ($1, $2, $3)";
+    READ_KEY(1) = "SELECT ring_epoch, wrapped FROM subject_key WHERE subject = $1";
+    UPDATE_KEY(3) = "UPDATE subject_key SET ring_epoch = $2, wrapped = $3 WHERE subject = $1";
+    KEYS_BEFORE(3) = "SELECT subject FROM subject_key WHERE ring_epoch < $1 AND subject > $2 ORDER BY subject LIMIT $3";
+    MOVE_BLIND(3) = "UPDATE identifier SET blind = $3 WHERE subject = $1 AND id = $2";
+    CODES_IN_THE_WAY(2) = "DELETE FROM code WHERE blind = $1 AND what IN (SELECT n.what FROM code n WHERE n.blind = $2)";
+    MOVE_CODES(2) = "UPDATE code SET blind = $2 WHERE blind = $1";
+    MOVE_MAILS(2) = "UPDATE mail SET blind = $2 WHERE blind = $1";
+    SEALED_OBJECTS(1) = "SELECT digest, source, sealed FROM object WHERE owner = $1 AND sealed IS NOT NULL";
+    MOVE_OBJECT(3) = "UPDATE object SET digest = $3 WHERE owner = $1 AND digest = $2 AND NOT EXISTS (SELECT 1 FROM object n WHERE n.digest = $3)";
+}
+
+impl Tx {
+    /// Stores a person's key.
+    pub async fn insert_key(&mut self, subject: &Subject, key: &WrappedKey) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_KEY).bind(subject.as_bytes().as_slice()).bind(key.epoch)
+            .bind(key.bytes.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A person's key; nothing for an unknown person.
+    pub async fn key(&mut self, subject: &Subject) -> Result<Option<WrappedKey>, StoreError> {
+        let row: Option<(i64, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(READ_KEY).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
+        Ok(row.map(|(epoch, bytes)| WrappedKey { epoch, bytes }))
+    }
+
+    /// Stores a person's key as it is wrapped now.
+    pub async fn update_key(&mut self, subject: &Subject, key: &WrappedKey) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(UPDATE_KEY).bind(subject.as_bytes().as_slice()).bind(key.epoch)
+            .bind(key.bytes.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// People after one whose keys are of an earlier epoch, in the order of the rows.
+    pub async fn keys_before(
+        &mut self,
+        epoch: i64,
+        after: Option<&Subject>,
+        limit: i64,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let after = after.map_or(&[][..], |subject| subject.as_bytes().as_slice());
+        let rows: Vec<Vec<u8>> = on!(self, c =>
+            sqlx::query_scalar(KEYS_BEFORE).bind(epoch).bind(after).bind(limit).fetch_all(c).await)?;
+        subjects(rows)
+    }
+
+    /// Moves an identifier to another blind index, and the codes and mails that wait under it.
+    pub async fn move_blind(
+        &mut self,
+        subject: &Subject,
+        row: &IdentifierRow,
+        to: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        if row.blind == *to {
+            return Ok(());
+        }
+        on!(self, c => sqlx::query(MOVE_BLIND).bind(subject.as_bytes().as_slice()).bind(row.id.as_bytes().as_slice())
+            .bind(to.as_slice()).execute(c).await.map(drop))?;
+        for statement in [CODES_IN_THE_WAY, MOVE_CODES, MOVE_MAILS] {
+            on!(self, c => sqlx::query(statement).bind(row.blind.as_slice()).bind(to.as_slice())
+                .execute(c).await.map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// A person's posts that can be indexed anew.
+    pub async fn sealed_objects(&mut self, owner: &Subject) -> Result<Vec<SealedObject>, StoreError> {
+        let rows: Vec<(Vec<u8>, String, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(SEALED_OBJECTS).bind(owner.as_bytes().as_slice()).fetch_all(c).await)?;
+        let object = |(digest, source, sealed): (Vec<u8>, String, Vec<u8>)| {
+            Ok((digest.try_into().map_err(|_| StoreError::Corrupt("object"))?, source, sealed))
+        };
+        rows.into_iter().map(object).collect()
+    }
+
+    /// Moves a post to another digest.
+    pub async fn move_object(&mut self, owner: &Subject, from: &[u8; 32], to: &[u8; 32]) -> Result<(), StoreError> {
+        if from == to {
+            return Ok(());
+        }
+        on!(self, c => sqlx::query(MOVE_OBJECT).bind(owner.as_bytes().as_slice()).bind(from.as_slice())
+            .bind(to.as_slice()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+}
