@@ -5,7 +5,14 @@
 
 #![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot work says where, and ends")]
-#![allow(clippy::expect_used, dead_code, unreachable_pub, unused_macros, reason = "it borrows from the tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::string_slice,
+    dead_code,
+    unreachable_pub,
+    unused_macros,
+    reason = "it borrows from the tests"
+)]
 
 #[path = "../it/raw.rs"]
 mod raw;

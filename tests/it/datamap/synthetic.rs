@@ -129,7 +129,7 @@ async fn plant(raw: &Raw, table: &Table, owner: &Owner, (mine, other): (&mut Per
                 let about_owner = name.trim_end_matches("_lineage") == owner.column;
                 if about_owner { lineage_of(mine) } else { lineage_of(other) }
             }
-            ("sealed", None) if table.name == "object" => Cell::Nothing, // the service alone can seal it; see `rotating`
+            ("sealed", None) if table.name == "object" => continue, // the service alone can seal it; see `rotating`
             _ => mine.marker(column.kind),
         };
         row.insert(name, value);
