@@ -57,12 +57,12 @@ impl App {
     }
 }
 
-/// Fails at the first row that is still there.
+/// Fails when a row is still there.
 pub(super) async fn must_be_gone(tx: &mut Tx, counts: &[Count], owner: &[u8]) -> Result<(), ServiceError> {
-    for count in counts {
-        if tx.count(count, owner).await? != 0 {
-            return Err(StoreError::Corrupt("erasure: the read-back found a row").into());
-        }
+    let left = tx.count(counts, owner).await?;
+    if left.len() == counts.len() && left.iter().all(|rows| *rows == 0) {
+        Ok(())
+    } else {
+        Err(StoreError::Corrupt("erasure: the read-back found a row").into())
     }
-    Ok(())
 }

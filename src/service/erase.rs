@@ -1,6 +1,6 @@
 //! Erasure: fenced at once, then carried out step by step, taken up again after any crash, read back before it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -221,11 +221,10 @@ impl App {
                         *events.entry(kind).or_default() += times.unsigned_abs();
                     }
                     let blinds = app.blinds_of(tx, subject).await?;
-                    for removal in app.datamap.removals() {
-                        if removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table") {
-                            continue;
-                        }
-                        let rows = tx.remove(&removal, subject).await?;
+                    let mut removals = app.datamap.removals();
+                    removals.retain(|one| one.table != "topic_choice" || !crate::mutant::on("erasure_forgets_a_table"));
+                    let rows = tx.remove(&removals, subject).await?;
+                    for (removal, rows) in removals.into_iter().zip(rows) {
                         *removed.entry(removal.table).or_default() += rows;
                     }
                     for blind in &blinds {
@@ -283,8 +282,8 @@ impl App {
     }
 
     /// Every index under which something of a person may lie. An identifier that cannot be opened is looked for where it is.
-    async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<Vec<[u8; 32]>, ServiceError> {
-        let mut blinds: Vec<_> = tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect();
+    async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
+        let mut blinds: BTreeSet<_> = tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect();
         if let Ok(identifiers) = self.identifiers_of(tx, subject).await {
             blinds.extend(identifiers.iter().flat_map(|(_, identifier)| self.blinds(identifier)));
         }

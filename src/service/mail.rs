@@ -85,8 +85,11 @@ impl App {
     }
 
     /// Removes files of these addresses.
-    pub(super) fn remove_mail_files(&self, blinds: &[[u8; 32]]) -> Result<(), ServiceError> {
-        let starts: Vec<String> = blinds.iter().map(prefix).collect();
+    pub(super) fn remove_mail_files<'a>(
+        &self,
+        blinds: impl IntoIterator<Item = &'a [u8; 32]>,
+    ) -> Result<(), ServiceError> {
+        let starts: Vec<String> = blinds.into_iter().map(prefix).collect();
         remove_files(&self.config.data, |name, _| starts.iter().any(|start| name.starts_with(start)))
     }
 

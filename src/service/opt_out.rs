@@ -46,7 +46,7 @@ impl App {
                     let done = match owner {
                         Some(subject) => {
                             let mut person = app.person(tx, &subject).await?;
-                            app.tell(tx, &subject, *whom).await?;
+                            app.mail_to(tx, &subject, "Your sayso account is paused", text(*whom).into()).await?;
                             app.record(tx, head, &mut person, act).await?
                         }
                         None => app.record_unkept(tx, head, act).await?,
@@ -76,14 +76,20 @@ impl App {
         Ok(Some(subject).filter(|_| !already))
     }
 
-    async fn tell(&self, tx: &mut Tx, subject: &Subject, whom: Whom) -> Result<(), ServiceError> {
+    /// A mail to the address of a person, if they have one.
+    pub(super) async fn mail_to(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        title: &str,
+        text: String,
+    ) -> Result<(), ServiceError> {
         let identifiers = self.identifiers_of(tx, subject).await?;
         let address = |(row, identifier): &(IdentifierRow, Identifier)| {
             (identifier.kind() == IdentifierKind::Email).then(|| (row.blind, identifier.clone()))
         };
         let Some((blind, to)) = identifiers.iter().find_map(address) else { return Ok(()) };
-        let mail = Mail::new(&to, "Your sayso account is paused", text(whom).into());
-        self.queue_mail(tx, &blind, &mail).await
+        self.queue_mail(tx, &blind, &Mail::new(&to, title, text)).await
     }
 }
 
@@ -92,12 +98,12 @@ fn text(whom: Whom) -> &'static str {
         Whom::Oneself => {
             "Somebody opted this address, or a handle of yours, out of sayso without logging in. Everything about you is paused \
              from now on.\r\n\r\nIf it was not you: log in and lift the pause. If you do nothing, your account is erased after \
-             90 days.\r\n"
+             90 days. You are reminded of it two weeks and three days before.\r\n"
         }
         Whom::Child => {
             "Somebody said that this address, or a handle of yours, belongs to a child. Everything about you is paused from now \
              on.\r\n\r\nIf you are 18 or over: ask the operator to record a verified age signal. If nothing happens, the account \
-             is erased after 30 days.\r\n"
+             is erased after 30 days. You are reminded of it two weeks and three days before.\r\n"
         }
     }
 }

@@ -167,7 +167,7 @@ impl App {
             Confirmed::Wrong => Err(ServiceError::BadCredentials),
             Confirmed::Erasure { started, blind } => {
                 let _no_mail_meanwhile = self.outbox.lock().await;
-                if let Err(error) = self.remove_mail_files(blind.as_slice()) {
+                if let Err(error) = self.remove_mail_files(&blind) {
                     tracing::error!(%error, "a mail with a used code stays until it is a day old");
                 }
                 Ok(Answer::Erasure(started))

@@ -9,6 +9,8 @@ use crate::ids::Subject;
 use crate::store::{DueGrant, Tx};
 
 const BATCH: i64 = 200;
+/// So many days before an opt-out becomes an erasure its owner is reminded: the first time, the second time.
+const REMINDER_DAYS: [(i64, i64); 2] = [(1, 14), (2, 3)];
 
 impl App {
     /// One round. Safe to run at any time.
@@ -23,7 +25,53 @@ impl App {
         let expired = self.end_all(due, |ended| Act::Expired { ended }).await;
         let revoked = self.store.read_tx(&(), |tx, ()| Box::pin(tx.grants_to_disabled(BATCH))).await?;
         let revoked = self.end_all(revoked, |ended| Act::Revoked { ended }).await;
-        expired.and(revoked).and(self.erase_the_opted_out(now).await)
+        let reminded = self.remind(now).await;
+        expired.and(revoked).and(reminded).and(self.erase_the_opted_out(now).await)
+    }
+
+    /// A mail to those who are about to be erased because somebody opted them out. Nothing of it is in the log, where it would tell who
+    /// is a member.
+    async fn remind(&self, now: Micros) -> Result<(), ServiceError> {
+        let mut outcome = Ok(());
+        for (number, days) in REMINDER_DAYS {
+            let by = now.plus_days(days);
+            let due = self.store.read_tx(&by, |tx, by| Box::pin(tx.to_remind(*by, number, BATCH))).await?;
+            for (subject, due) in due {
+                let input = (self, subject, number, due);
+                let reminded = self
+                    .store
+                    .run_tx(&input, |tx, (app, subject, number, due)| {
+                        Box::pin(app.remind_one(tx, subject, (*number, *due)))
+                    })
+                    .await;
+                outcome = outcome.and(reminded);
+            }
+        }
+        self.hand_over().await;
+        outcome
+    }
+
+    async fn remind_one(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        (number, due): (i64, Micros),
+    ) -> Result<(), ServiceError> {
+        if !tx.reminded(subject, number, due).await? {
+            return Ok(());
+        }
+        let latched = tx.standing(subject).await?.is_some_and(|standing| standing.latched);
+        let what_to_do = if latched {
+            "If you are 18 or over: ask the operator to record a verified age signal."
+        } else {
+            "If you want to keep it: log in and lift the pause."
+        };
+        let text = format!(
+            "Somebody opted you out of sayso, and nobody lifted it. So your account is erased on {}, and cannot be brought back.\r\n\r\n\
+             {what_to_do} If that is what you want, do nothing.\r\n",
+            due.day().text()
+        );
+        self.mail_to(tx, subject, "Your sayso account is about to be erased", text).await
     }
 
     /// Each opt-out that is due becomes one erasure and leaves the same leaves, whoever it is about: a member, somebody whom

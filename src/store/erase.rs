@@ -62,16 +62,49 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes what a plan says of a person. Returns how many rows it touched.
-    pub async fn remove(&mut self, removal: &Removal, subject: &Subject) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(removal.sql.clone());
-        Ok(on!(self, c => sqlx::query(sql).bind(subject.as_bytes().as_slice()).execute(c).await
-            .map(|done| done.rows_affected()))?)
+    /// Removes what these plans say of a person, in their order. Returns how many rows each touched. On PostgreSQL it is one statement,
+    /// in which each part sees what was there before all of them; the foreign keys are checked when it is over.
+    pub async fn remove(&mut self, removals: &[Removal], subject: &Subject) -> Result<Vec<u64>, StoreError> {
+        let subject = subject.as_bytes().as_slice();
+        let mut touched = Vec::with_capacity(removals.len());
+        match self {
+            Self::Sqlite(t) => {
+                for removal in removals {
+                    let sql = AssertSqlSafe(removal.sql.clone());
+                    touched.push(sqlx::query(sql).bind(subject).execute(&mut **t).await?.rows_affected());
+                }
+            }
+            Self::Postgres(t) if !removals.is_empty() => {
+                let sql = AssertSqlSafe(together(removals));
+                let row = sqlx::query(sql).bind(subject).fetch_one(&mut **t).await?;
+                for place in 0..removals.len() {
+                    touched.push(row.try_get::<i64, _>(place)?.unsigned_abs());
+                }
+            }
+            Self::Postgres(_) => {}
+        }
+        Ok(touched)
     }
 
-    /// Counts what is left of an owner: the bytes of a subject or of a blind index, as the count says.
-    pub async fn count(&mut self, count: &Count, owner: &[u8]) -> Result<i64, StoreError> {
-        let sql = AssertSqlSafe(count.sql.clone());
-        Ok(on!(self, c => sqlx::query_scalar(sql).bind(owner).fetch_one(c).await)?)
+    /// Counts what is left of an owner: the bytes of a subject or of a blind index, as the counts say.
+    pub async fn count(&mut self, counts: &[Count], owner: &[u8]) -> Result<Vec<i64>, StoreError> {
+        let parts: Vec<String> = counts.iter().map(|count| format!("({})", count.sql)).collect();
+        let sql = AssertSqlSafe(format!("SELECT {}", parts.join(", ")));
+        let mut left = Vec::with_capacity(counts.len());
+        on!(self, c => {
+            let row = sqlx::query(sql).bind(owner).fetch_one(c).await?;
+            for place in 0..counts.len() {
+                left.push(row.try_get(place)?);
+            }
+        });
+        Ok(left)
     }
+}
+
+/// One statement of PostgreSQL that runs all of them and says what each touched.
+fn together(removals: &[Removal]) -> String {
+    let part = |(place, removal): (usize, &Removal)| format!("r{place} AS ({} RETURNING 1)", removal.sql);
+    let parts: Vec<String> = removals.iter().enumerate().map(part).collect();
+    let counts: Vec<String> = (0..removals.len()).map(|place| format!("(SELECT count(*) FROM r{place})")).collect();
+    format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "))
 }

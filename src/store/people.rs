@@ -8,9 +8,11 @@ use crate::ids::Subject;
 
 sql! {
     INSERT_STANDING(2) = "INSERT INTO standing (subject, epoch, erased, held, suppressed, latched, adult, assurance, regime, erase_due_us) VALUES ($1, 0, 0, 0, 0, 0, 'unknown', 'none', $2, NULL)";
-    UPDATE_STANDING(9) = "UPDATE standing SET epoch = $2, erased = $3, held = $4, suppressed = $5, latched = $6, adult = $7, assurance = $8, erase_due_us = $9 WHERE subject = $1";
+    UPDATE_STANDING(9) = "UPDATE standing SET epoch = $2, erased = $3, held = $4, suppressed = $5, latched = $6, adult = $7, assurance = $8, erase_due_us = $9, reminded = CASE WHEN erase_due_us = $9 THEN reminded ELSE 0 END WHERE subject = $1";
     READ_STANDING(1) = "SELECT epoch, erased, held, suppressed, latched, adult, assurance, erase_due_us FROM standing WHERE subject = $1";
     ERASE_DUE(2) = "SELECT subject FROM standing WHERE erase_due_us IS NOT NULL AND erase_due_us <= $1 AND erased = 0 ORDER BY erase_due_us LIMIT $2";
+    TO_REMIND(3) = "SELECT subject, erase_due_us FROM standing WHERE erase_due_us <= $1 AND reminded < $2 AND erased = 0 ORDER BY erase_due_us LIMIT $3";
+    REMINDED(3) = "UPDATE standing SET reminded = $2 WHERE subject = $1 AND reminded < $2 AND erased = 0 AND erase_due_us = $3";
     ALL_SUBJECTS(2) = "SELECT subject FROM standing WHERE subject > $1 ORDER BY subject LIMIT $2";
 }
 
@@ -90,6 +92,28 @@ impl Tx {
         let rows: Vec<Vec<u8>> = on!(self, c =>
             sqlx::query_scalar(ERASE_DUE).bind(now.0).bind(limit).fetch_all(c).await)?;
         subjects(rows)
+    }
+
+    /// People who are erased by then and got fewer reminders than so many, with the time of their erasure.
+    pub async fn to_remind(
+        &mut self,
+        by: Micros,
+        reminders: i64,
+        limit: i64,
+    ) -> Result<Vec<(Subject, Micros)>, StoreError> {
+        let rows: Vec<(Vec<u8>, i64)> = on!(self, c =>
+            sqlx::query_as(TO_REMIND).bind(by.0).bind(reminders).bind(limit).fetch_all(c).await)?;
+        let one = |(subject, due): (Vec<u8>, i64)| {
+            Ok((Subject::try_from(subject).map_err(|_| StoreError::Corrupt("standing"))?, Micros(due)))
+        };
+        rows.into_iter().map(one).collect()
+    }
+
+    /// Notes that a person got so many reminders of what is due then; false when it is no longer due, or was noted before.
+    pub async fn reminded(&mut self, subject: &Subject, reminders: i64, due: Micros) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(REMINDED).bind(subject.as_bytes().as_slice()).bind(reminders).bind(due.0)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
     }
 
     /// Everybody after a person, in the order of the rows; for verification and sums.

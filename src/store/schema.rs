@@ -46,6 +46,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0007_object_id.sql"),
         include_str!("../../migrations/postgres/0007_object_id.sql"),
     ),
+    (
+        8,
+        "reminded",
+        include_str!("../../migrations/sqlite/0008_reminded.sql"),
+        include_str!("../../migrations/postgres/0008_reminded.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -303,6 +303,36 @@ on_both!(a_verified_adult_keeps_the_longer_time_of_their_own_opt_out, |world| {
     assert!(dump(&world).await["subject_key"].is_empty());
 });
 
+on_both!(whoever_is_about_to_be_erased_is_reminded_twice_and_a_stranger_never, |world| {
+    let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
+    for who in [ann.email.as_str(), ben.email.as_str(), "stranger@example.org"] {
+        world.app.opt_out(&address(who), Whom::Oneself, None).await.unwrap();
+    }
+    letters(&world);
+    let mut reminders = Vec::new();
+    let size = log_size(&world).await;
+    for day in 1..90 {
+        world.pass_seconds(DAY);
+        world.app.sweep().await.unwrap();
+        let sent = letters(&world);
+        world.app.sweep().await.unwrap();
+        assert_eq!(letters(&world).len(), 0, "the same again");
+        for letter in sent {
+            assert!(letter.text.contains("2027-02-21") || day > 80, "{}", letter.text);
+            reminders.push((day, letter.to));
+        }
+        if day == 80 {
+            assert_eq!(kinds_after(&world, size).await, Vec::<String>::new(), "the log tells who is a member");
+            world.app.release(&ben.caller, None).await.unwrap();
+            world.app.opt_out(&ben.email, Whom::Child, None).await.unwrap();
+            letters(&world);
+        }
+    }
+    let (ann, ben) = (ann.email.as_str().to_owned(), ben.email.as_str().to_owned());
+    reminders.sort();
+    assert_eq!(reminders, [(76, ann.clone()), (76, ben), (87, ann)], "once each time, and anew for another opt-out");
+});
+
 on_both!(whoever_lifts_it_while_the_sweep_is_at_work_is_not_erased, |world| {
     let mut members = Vec::new();
     for number in 0..24 {

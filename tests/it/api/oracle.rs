@@ -204,6 +204,53 @@ async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantu
     }
 }
 
+/// The largest distance between the shares of two samples that lie below a time (Kolmogorov and Smirnov).
+fn distance(one: &[Duration], other: &[Duration]) -> f64 {
+    let share = |sample: &[Duration], at: Duration| {
+        sample.iter().filter(|time| **time <= at).count() as f64 / sample.len() as f64
+    };
+    one.iter().chain(other).map(|at| (share(one, *at) - share(other, *at)).abs()).fold(0.0, f64::max)
+}
+
+/// Beyond this two samples of `size` differ, but for one in a million pairs of the same kind (Smirnov's asymptotic bound).
+fn bound(size: usize) -> f64 {
+    (-(1e-6_f64 / 2.0).ln() / 2.0 * 2.0 / size as f64).sqrt()
+}
+
+#[test]
+fn the_statistic_tells_a_shift_from_noise() {
+    let sample =
+        |shift: u64| (0..60).map(|i| Duration::from_micros(1_000 + (i * 37) % 60 * 10 + shift)).collect::<Vec<_>>();
+    assert!(distance(&sample(0), &sample(20)) < bound(60));
+    assert!(distance(&sample(0), &sample(400)) > bound(60), "{}", distance(&sample(0), &sample(400)));
+}
+
+/// The times of answers about members and about strangers, asked in turns, are one distribution. Only their difference is looked at,
+/// so that a slow machine makes no difference.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_an_answer_takes_does_not_tell_members_from_strangers() {
+    const SAMPLES: usize = 60;
+    let api = Api::over(World::with(Db::Sqlite, |config| config.quantum_millis = 150).await);
+    for number in 0..SAMPLES {
+        crate::people::join(&api.world, &format!("member{number}@example.org")).await;
+    }
+    for (path, rest) in [("/v1/opt-out", json!({ "for": "self" })), ("/v1/requests", json!({ "what": "access" }))] {
+        let (mut members, mut strangers) = (Vec::new(), Vec::new());
+        for number in 0..SAMPLES {
+            for (who, times) in [("member", &mut members), ("nobody", &mut strangers)] {
+                let mut body = rest.clone();
+                body["kind"] = json!("email");
+                body["identifier"] = json!(format!("{who}{number}@example.org"));
+                let begun = sayso::clock::Mark::now();
+                api.post(path).json(&body).send().await.expect_status(202);
+                times.push(begun.elapsed());
+            }
+        }
+        let apart = distance(&members, &strangers);
+        assert!(apart < bound(SAMPLES), "{path}: {apart}\nmembers {members:?}\nstrangers {strangers:?}");
+    }
+}
+
 /// The moment from which the quantum counts is not the caller's to choose: it begins when the whole body is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_the_body_back_waits_a_whole_quantum_all_the_same() {

@@ -13,6 +13,26 @@ fn key_of(bytes: [u8; 16]) -> WrappedKey {
     WrappedKey { epoch: 1, bytes: [bytes.as_slice(), b" key"].concat() }
 }
 
+story!(who_is_to_be_reminded_is_reminded_once_of_each_opt_out, reminders);
+async fn reminders(tx: &mut Tx) -> Told {
+    let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
+    let due = |at| Standing { suppressed: true, erase_due: Some(Micros(at)), ..Standing::default() };
+    tx.update_standing(&anna, &due(50)).await?;
+    tx.update_standing(&ben, &due(90)).await?;
+    assert_eq!(tx.to_remind(Micros(60), 1, 10).await?, [(anna, Micros(50))]);
+    assert!(!tx.reminded(&anna, 1, Micros(49)).await?, "it was another opt-out");
+    assert!(tx.reminded(&anna, 1, Micros(50)).await?);
+    assert!(!tx.reminded(&anna, 1, Micros(50)).await?, "twice");
+    assert!(tx.to_remind(Micros(60), 1, 10).await?.is_empty());
+    tx.update_standing(&anna, &Standing { held: true, ..due(50) }).await?;
+    assert!(tx.to_remind(Micros(60), 1, 10).await?.is_empty(), "another change forgot it");
+    assert_eq!(tx.to_remind(Micros(60), 2, 10).await?, [(anna, Micros(50))]);
+    tx.update_standing(&anna, &Standing::default()).await?;
+    tx.update_standing(&anna, &due(55)).await?;
+    assert_eq!(tx.to_remind(Micros(100), 1, 10).await?, [(anna, Micros(55)), (ben, Micros(90))]);
+    Ok(())
+}
+
 story!(keys_of_an_earlier_epoch_are_found_and_replaced, keys);
 async fn keys(tx: &mut Tx) -> Told {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
@@ -241,17 +261,15 @@ async fn removal(tx: &mut Tx) -> Told {
     assert_eq!(names, ["accepted", "subject", "topic"]);
     assert_eq!(exported, [vec![Cell::Int(1), Cell::Bytes(ANNA.to_vec()), Cell::Text("music".into())]]);
     let mut removed = BTreeMap::new();
-    for removal in map.removals() {
-        removed.insert(removal.table.clone(), tx.remove(&removal, &anna).await?);
+    let removals = map.removals();
+    let touched = tx.remove(&removals, &anna).await?;
+    for (removal, rows) in removals.into_iter().zip(touched) {
+        *removed.entry(removal.table).or_insert(0) += rows;
     }
+    assert!(tx.remove(&[], &anna).await?.is_empty());
     assert_eq!((removed["topic_choice"], removed["standing"], removed["session"]), (1, 1, 0));
-    for count in map.counts() {
-        assert_eq!(tx.count(&count, anna.as_bytes()).await?, 0, "{}", count.table);
-    }
-    let left: i64 = {
-        let count = map.counts().into_iter().find(|count| count.table == "standing").unwrap();
-        tx.count(&count, ben.as_bytes()).await?
-    };
-    assert_eq!(left, 1);
+    assert!(tx.count(&map.counts(), anna.as_bytes()).await?.iter().all(|rows| *rows == 0));
+    let standing: Vec<_> = map.counts().into_iter().filter(|count| count.table == "standing").collect();
+    assert_eq!(tx.count(&standing, ben.as_bytes()).await?, [1]);
     Ok(())
 }

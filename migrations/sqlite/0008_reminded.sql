@@ -1,0 +1,2 @@
+-- How many of the reminders were mailed to somebody whose opt-out becomes an erasure unless they lift it.
+ALTER TABLE standing ADD COLUMN reminded INTEGER NOT NULL DEFAULT 0;
