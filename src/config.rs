@@ -33,6 +33,8 @@ pub struct Config {
     pub controller_phone: String,
     /// Answers that could tell who is a member leave at multiples of this, in milliseconds.
     pub quantum_millis: u64,
+    /// The file that declares score stores (`policies/score-stores.example.toml` shows how); empty: there are none.
+    pub score_stores: PathBuf,
     /// `text` or `json`.
     pub log_format: LogFormat,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             controller_email: String::new(),
             controller_phone: String::new(),
             quantum_millis: 400,
+            score_stores: PathBuf::new(),
             log_format: LogFormat::Text,
         }
     }

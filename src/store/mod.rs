@@ -16,9 +16,11 @@ mod jobs;
 mod known;
 mod log;
 mod open;
+pub mod outside;
 mod people;
 mod retention;
 mod schema;
+mod score_stores;
 pub mod tamper;
 mod tx;
 
@@ -35,6 +37,7 @@ pub use known::{FoundBy, Known};
 pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
+pub use score_stores::StoreErasureRow;
 pub use tx::{BoxFuture, Tx};
 
 /// Runs one expression on the open connection of either database.
@@ -76,6 +79,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         log::STATEMENTS,
         people::STATEMENTS,
         retention::STATEMENTS,
+        score_stores::STATEMENTS,
     ];
     files.into_iter().flatten().copied().collect()
 }

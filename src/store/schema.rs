@@ -40,6 +40,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0005_retention.sql"),
         include_str!("../../migrations/postgres/0005_retention.sql"),
     ),
+    (
+        6,
+        "score_store",
+        include_str!("../../migrations/sqlite/0006_score_store.sql"),
+        include_str!("../../migrations/postgres/0006_score_store.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \
