@@ -36,6 +36,8 @@ pub struct Config {
     /// Every so many days the keys change. A copy of the database can be read for at least this long, and nothing of an erased person
     /// after twice that; a copy of the key ring must be made at least this often.
     pub key_days: i64,
+    /// The file that declares score stores (`policies/score-stores.example.toml` shows how); empty: there are none.
+    pub score_stores: PathBuf,
     /// `text` or `json`.
     pub log_format: LogFormat,
 }
@@ -66,6 +68,7 @@ impl Default for Config {
             controller_phone: String::new(),
             quantum_millis: 400,
             key_days: 7,
+            score_stores: PathBuf::new(),
             log_format: LogFormat::Text,
         }
     }

@@ -8,6 +8,7 @@ mod output;
 mod scan;
 mod score;
 mod serve;
+mod stores;
 mod verify;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Command {
     Datamap(datamap::DataMap),
     /// Look for a text in every byte of the data folder.
     Scan(scan::Scan),
+    /// Whether the score stores of others are what was declared.
+    Stores(stores::Stores),
     /// How many people have a score. No person and no value is shown.
     Score(score::Score),
 }
@@ -120,6 +123,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Consent(consent) => consent.run().await,
         Command::Datamap(datamap) => datamap.run().await,
         Command::Scan(scan) => scan.run(),
+        Command::Stores(stores) => stores.run().await,
         Command::Score(score) => score.run().await,
     }
 }
@@ -138,7 +142,10 @@ impl Place {
 
     /// Opens the service of this place without listening.
     async fn open(&self, access: Access) -> Result<App, CliError> {
-        let config = self.config()?;
+        Self::open_with(self.config()?, access).await
+    }
+
+    async fn open_with(config: Config, access: Access) -> Result<App, CliError> {
         telemetry::start(config.log_format);
         let Boot { app, operator_secret } = App::open(config, Clock::system(), Entropy::system(), access).await?;
         if let Some(secret) = operator_secret {

@@ -42,6 +42,10 @@ impl Blind<'_> {
     pub fn webhook(self, algorithm: &str, recipient: &str) -> [u8; 32] {
         self.digest("webhook", &[algorithm, recipient])
     }
+    /// The id of the row that proves the declaration of a score store.
+    pub fn canary(self, store: &str) -> [u8; 32] {
+        self.digest("canary", &[store])
+    }
     /// Another person, in one export, under the key of that export.
     pub fn somebody(self, other: &[u8]) -> [u8; 32] {
         self.digest("somebody", &[&hex::encode(other)])

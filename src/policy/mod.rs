@@ -1,7 +1,9 @@
-//! The registry: which purposes and sources exist, and the first notice of each purpose.
+//! The registry: which purposes and sources exist, and the first notice of each purpose; and the declaration of score stores.
 //!
 //! The files under `policies/` are part of the program, so that a binary and its rules cannot drift apart. House rules
 //! (Cedar) will be read here as well.
+
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{Purpose, Source, prohibited};
 use crate::gate::Rules;
+
+pub use stores::{BadStores, DeclaredStore, DeclaredTable, IdForm, Literal, ScoreStores};
 
 /// What the registry file says.
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::gate::Tallies;
+use super::proving::{ScoreStores, StoresError};
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -45,6 +46,7 @@ pub struct App {
     pub(super) datamap: DataMap,
     pub(super) topics: Topics,
     pub(super) egress: Egress,
+    pub(super) score_stores: ScoreStores,
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
@@ -97,6 +99,9 @@ pub enum BootError {
     /// The database is older than what was signed, or was rewritten.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
+    /// Score stores of others.
+    #[error(transparent)]
+    ScoreStores(#[from] StoresError),
     /// The first acts failed.
     #[error("the first start failed: {0}")]
     First(#[from] ServiceError),
@@ -118,6 +123,7 @@ impl App {
         let app = Self {
             slow: Slow::new(),
             tokens: Tokens::new(&ring.token),
+            score_stores: ScoreStores::load(&config)?,
             egress: Egress::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
@@ -136,6 +142,9 @@ impl App {
             topics,
             origin,
         };
+        if access == Access::Serve {
+            app.prove_stores().await?;
+        }
         let operator_secret = if access == Access::Serve { app.come_up(fresh).await? } else { None };
         Ok(Boot { app, operator_secret })
     }

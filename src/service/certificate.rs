@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::{App, ServiceError};
 use crate::datamap::Count;
 use crate::domain::{Act, Micros};
-use crate::ids::Subject;
 use crate::store::{JobRow, StoreError, Tx};
 
-/// Every table was looked at after the removal, and nothing was found. Only [`App::read_back`] makes one.
+/// Every table, of the service and of the score stores concerned, was looked at after the removal, and nothing was found. Only
+/// [`App::read_back`] makes one.
 #[derive(Debug)]
 pub(super) struct ReadBack(BTreeMap<String, u64>);
 
@@ -43,17 +43,17 @@ impl Certificate {
 
 impl App {
     /// Fails while anything is left, so that the job stays open. Of somebody who was nobody there is nothing to look for.
-    pub(super) async fn read_back(&self, subject: Option<&Subject>) -> Result<ReadBack, ServiceError> {
-        let Some(subject) = subject else { return Ok(ReadBack(BTreeMap::new())) };
+    pub(super) async fn read_back(&self, job: &JobRow) -> Result<ReadBack, ServiceError> {
+        let Some(subject) = job.subject else { return Ok(ReadBack(BTreeMap::new())) };
+        let mut left = self.read_stores_back(job).await?;
+        let counts = self.datamap.counts();
         self.store
-            .read_tx(&(self, subject), |tx, (app, subject)| {
-                Box::pin(async move {
-                    let counts = app.datamap.counts();
-                    must_be_gone(tx, &counts, subject.as_bytes()).await?;
-                    Ok(ReadBack(counts.into_iter().map(|count| (count.table, 0)).collect()))
-                })
+            .read_tx(&(&counts, subject), |tx, (counts, subject)| {
+                Box::pin(must_be_gone(tx, counts, subject.as_bytes()))
             })
-            .await
+            .await?;
+        left.extend(counts.into_iter().map(|count| (count.table, 0)));
+        Ok(ReadBack(left))
     }
 }
 

@@ -129,7 +129,7 @@ impl App {
         Ok(None)
     }
 
-    fn fits(&self, row: &CodeRow, code: &str) -> bool {
+    pub(super) fn fits(&self, row: &CodeRow, code: &str) -> bool {
         let counts = row.tries < limits::CODE_TRIES_MAX && self.now() < row.expires;
         let same = self.code_hash(&row.reference, &row.what, code).ct_eq(&row.code_hash);
         (counts && bool::from(same)) || crate::mutant::on("any_code_fits")

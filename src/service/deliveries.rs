@@ -223,7 +223,7 @@ impl App {
     /// What a try leads to.
     fn after(&self, row: DeliveryRow, status: Option<u16>) -> DeliveryRow {
         let (now, tries) = (self.now(), row.tries.saturating_add(1));
-        let next = now.plus_seconds(wait_seconds(tries));
+        let next = now.plus_seconds(wait_seconds(tries, WAIT_SECONDS_MAX));
         let state = match status {
             Some(200..=299) => DeliveryState::Told,
             Some(GONE) => DeliveryState::Gone,
@@ -307,9 +307,9 @@ impl App {
     }
 }
 
-/// How long to wait after so many tries.
-fn wait_seconds(tries: i64) -> i64 {
-    let longer = |wait: i64, _| wait.saturating_mul(4).min(WAIT_SECONDS_MAX);
+/// How long to wait after so many tries, in seconds.
+pub(super) fn wait_seconds(tries: i64, longest: i64) -> i64 {
+    let longer = |wait: i64, _| wait.saturating_mul(4).min(longest);
     (1..tries).fold(FIRST_WAIT_SECONDS, longer)
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::certificate::{Certificate, ReadBack, must_be_gone};
 use super::deliveries::{DeliveryView, told_of};
+use super::stores::{StoreView, all_removed, stores_of};
 use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
@@ -40,6 +41,8 @@ pub struct ErasureView {
     pub kept: BTreeMap<String, String>,
     /// Everyone who had a name for the person, and whether they were told.
     pub told: Vec<DeliveryView>,
+    /// Score stores of others that it concerns. There is no certificate while one waits.
+    pub stores: Vec<StoreView>,
     /// Once it is done: when nothing of the person can be read any more in any older copy of the database.
     pub unreadable_after_us: Option<Micros>,
     /// Once it is done: the receipt of the leaf that says so (C2SP tlog-proof); `sayso verify certificate` checks it.
@@ -101,6 +104,7 @@ impl App {
         let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
         tx.delete_sessions(subject).await?;
         self.announce_to_all(tx, subject, Some(reference), DeliveryKind::PersonErased).await?;
+        self.queue_stores(tx, subject, reference).await?;
         tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
         crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
@@ -168,15 +172,21 @@ impl App {
         crash("erasure_swept");
         let mut outcome = Ok(());
         for job in removed {
-            outcome = outcome.and(self.finish(job).await);
+            outcome = outcome.and(self.finish_without_stores(job).await);
         }
         crash("erasure_done");
         self.store.empty_write_ahead_log().await?;
         outcome
     }
 
-    async fn finish(&self, job: JobRow) -> Result<(), ServiceError> {
-        let read_back = self.read_back(job.subject.as_ref()).await?;
+    /// What concerns score stores is certified when they are cleared: [`App::certify_cleared`].
+    async fn finish_without_stores(&self, job: JobRow) -> Result<(), ServiceError> {
+        let stores = self.store.read_tx(&job.reference, |tx, job| Box::pin(stores_of(tx, job))).await?;
+        if stores.is_empty() { self.finish(job).await } else { Ok(()) }
+    }
+
+    pub(super) async fn finish(&self, job: JobRow) -> Result<(), ServiceError> {
+        let read_back = self.read_back(&job).await?;
         crash("erasure_read_back");
         self.store
             .run_tx(&(self, job, read_back), |tx, (app, job, read_back)| Box::pin(app.certify(tx, job, read_back)))
@@ -190,6 +200,11 @@ impl App {
             return Err(ServiceError::Conflict("certificate of this erasure"));
         }
         let finished = Some(head.recorded);
+        let stores = stores_of(tx, &job.reference).await?;
+        if stores.iter().any(|store| store.cleared.is_none()) {
+            return Err(ServiceError::Conflict("wait for a score store"));
+        }
+        let job = &JobRow { removed: all_removed(&job.removed, &stores)?, ..job.clone() };
         let told = told_of(tx, &job.reference).await?;
         let unreadable_after = self.epochs().destroyed(head.recorded, self.config.key_days);
         let certificate = Certificate::new(job, read_back, told, self.kept(), unreadable_after)?;
@@ -197,12 +212,13 @@ impl App {
         let certificate = Some(String::from(done.receipt));
         let done = JobRow { subject: None, step: JobStep::Done, finished, certificate, ..job.clone() };
         tx.update_job(&done).await?;
+        tx.let_go_of_store_names(&job.reference).await?;
         crash("erasure_certifying");
         Ok(())
     }
 
     /// Also after a round that had removed them: its read-back may have found a row that came later.
-    async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
+    pub(super) async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
         let Some(subject) = job.subject else { return Ok(job) };
         let blinds =
             self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.blinds_of(tx, subject))).await?;
@@ -268,6 +284,7 @@ impl App {
 
     async fn erasure_view(&self, tx: &mut Tx, job: &JobRow) -> Result<ErasureView, ServiceError> {
         let told = tx.deliveries_of_job(&job.reference).await?;
+        let stores = tx.stores_of_job(&job.reference).await?;
         Ok(ErasureView {
             reference: job.reference,
             step: job.step.as_str(),
@@ -276,6 +293,7 @@ impl App {
             removed: serde_json::from_str(&job.removed)?,
             kept: self.kept(),
             told: told.into_iter().map(DeliveryView::from).collect(),
+            stores: stores.into_iter().map(StoreView::from).collect(),
             unreadable_after_us: job.certificate.as_deref().map(unreadable_after).transpose()?.flatten(),
             certificate: job.certificate.clone(),
         })

@@ -1,6 +1,7 @@
 //! What an act can answer instead of success. Two texts: this one is for the caller and holds nothing personal; the
 //! cause is carried once, for the operator's log.
 
+use super::proving::StoreFailure;
 use crate::crypto::{SealError, SlowError, TokenError};
 use crate::egress::EgressError;
 use crate::gate::Denial;
@@ -80,6 +81,9 @@ pub enum ServiceError {
     /// Too much at once.
     #[error("too much at once: try again in a moment")]
     Busy,
+    /// A score store cannot be read, or not to its end.
+    #[error("a score store that is part of this does not answer, so nothing was given out: ask again later")]
+    ScoreStore(#[from] StoreFailure),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

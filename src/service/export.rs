@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::epochs::open_object;
 use super::identifiers::open_identifier;
+use super::outside_rows::OutsideRows;
 use super::record::open_event;
 use super::spool::Writing;
 use super::{App, PersonCaller, ServiceError, Spool};
@@ -18,7 +19,7 @@ use crate::ids::{IdentifierId, Subject};
 use crate::secret::Key;
 use crate::store::{Cell, StoreError, Tx};
 
-/// Everything about a person, as JSON: `{"tables": {table: [row, ..]}, "manifest": ..}`.
+/// Everything about a person, as JSON: `{"tables": {table: [row, ..]}, "stores": {store: {table: [row, ..]}}, "manifest": ..}`.
 #[derive(Debug)]
 pub struct Export {
     /// What is in it.
@@ -34,7 +35,7 @@ pub struct Manifest {
     pub made_us: Micros,
     /// The event of the log that says so.
     pub seq: Seq,
-    /// Each table.
+    /// Each table; those of score stores as `store/table`.
     pub tables: Vec<TableManifest>,
 }
 
@@ -57,20 +58,36 @@ impl App {
     /// Everything about a person. The log says that it was handed out; if that cannot be written there is no export (N22).
     ///
     /// # Errors
-    /// Only for the database.
+    /// For the database, and [`ServiceError::ScoreStore`].
     pub async fn export(&self, caller: &PersonCaller) -> Result<Export, ServiceError> {
+        let outside = self.outside_rows(&caller.subject).await?;
         let done = self.simple(caller.subject, Act::Exported {}, None).await?;
-        self.export_subject(&caller.subject, done.seq).await
+        self.export_subject(&caller.subject, done.seq, outside).await
     }
 
-    pub(super) async fn export_subject(&self, subject: &Subject, seq: Seq) -> Result<Export, ServiceError> {
-        self.store
-            .read_tx(&(self, subject, seq), |tx, (app, subject, seq)| Box::pin(app.read_export(tx, subject, *seq)))
-            .await
+    pub(super) async fn export_subject(
+        &self,
+        subject: &Subject,
+        seq: Seq,
+        mut outside: OutsideRows,
+    ) -> Result<Export, ServiceError> {
+        let input = (self, subject);
+        let read = self.store.read_tx(&input, |tx, (app, subject)| Box::pin(app.read_export(tx, subject))).await;
+        let (mut writing, mut tables) = read?;
+        writing.write(b"},\"stores\":")?;
+        while let Some(piece) = outside.content.piece()? {
+            writing.write(&piece)?;
+        }
+        tables.extend(outside.tables);
+        let manifest = Manifest { made_us: self.now(), seq, tables };
+        writing.write(b",\"manifest\":")?;
+        writing.write(&serde_json::to_vec(&manifest)?)?;
+        writing.write(b"}")?;
+        Ok(Export { manifest, content: writing.end()? })
     }
 
     /// One snapshot, one row in memory at a time.
-    async fn read_export(&self, tx: &mut Tx, subject: &Subject, seq: Seq) -> Result<Export, ServiceError> {
+    async fn read_export(&self, tx: &mut Tx, subject: &Subject) -> Result<(Writing, Vec<TableManifest>), ServiceError> {
         let (key, tokens) = (self.key_of(tx, subject).await?, Key::new(self.entropy.bytes()?));
         let mut writing = Writing::new(&self.config.data, &self.entropy)?;
         let (plans, mut tables) = (self.datamap.exports(), Vec::new());
@@ -83,26 +100,30 @@ impl App {
                 let mut sink = |cells: &[Cell]| array.push(&mut writing, |text| opening.row(cells, text));
                 tx.export_rows(plan, subject, &mut sink).await?;
             }
-            tables.push(array.end(&mut writing, table)?);
+            tables.push(array.end(&mut writing, described(table))?);
         }
-        let manifest = Manifest { made_us: self.now(), seq, tables };
-        writing.write(b"},\"manifest\":")?;
-        writing.write(&serde_json::to_vec(&manifest)?)?;
-        writing.write(b"}")?;
-        Ok(Export { manifest, content: writing.end()? })
+        Ok((writing, tables))
     }
+}
+
+/// The name of a table, for how long it is kept, and what is left out of it.
+type Described = (String, String, BTreeMap<String, String>);
+
+fn described(table: &datamap::Table) -> Described {
+    let left_out = table.columns.iter().filter_map(|(name, column)| Some((name.clone(), column.why.clone()?)));
+    (table.name.clone(), table.kept.clone(), left_out.collect())
 }
 
 /// The rows of one table on their way, counted and digested.
 #[derive(Default)]
-struct Array {
+pub(super) struct Array {
     rows: usize,
     digest: Sha256,
     text: Vec<u8>,
 }
 
 impl Array {
-    fn push(
+    pub(super) fn push(
         &mut self,
         writing: &mut Writing,
         row: impl FnOnce(&mut Vec<u8>) -> Result<(), ServiceError>,
@@ -115,18 +136,15 @@ impl Array {
         writing.write(&self.text)
     }
 
-    fn end(mut self, writing: &mut Writing, table: &datamap::Table) -> Result<TableManifest, ServiceError> {
+    pub(super) fn end(
+        mut self,
+        writing: &mut Writing,
+        (table, kept, left_out): Described,
+    ) -> Result<TableManifest, ServiceError> {
         let end: &[u8] = if self.rows == 0 { b"[]" } else { b"]" };
         self.digest.update(end);
         writing.write(end)?;
-        let left_out = table.columns.iter().filter_map(|(name, column)| Some((name.clone(), column.why.clone()?)));
-        Ok(TableManifest {
-            table: table.name.clone(),
-            rows: self.rows,
-            sha256: hex::encode(self.digest.finalize()),
-            kept: table.kept.clone(),
-            left_out: left_out.collect(),
-        })
+        Ok(TableManifest { table, rows: self.rows, sha256: hex::encode(self.digest.finalize()), kept, left_out })
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send};
+use super::outside_rows::OutsideRows;
 use super::{App, ErasureStarted, ErasureView, Export, ServiceError};
 use crate::crypto::Blind;
 use crate::domain::{Act, Adult, Seq};
@@ -156,6 +157,47 @@ impl App {
         code: &SecretText,
         idempotency: Option<&Idempotency>,
     ) -> Result<Answer, ServiceError> {
+        let outside = self.outside_rows_for(reference, code).await?;
+        self.confirm_with(reference, code, idempotency, outside).await
+    }
+
+    /// What score stores hold of whoever this code gives access to, read before the code is used up: a store that does not answer must
+    /// not cost them the code. Nothing is read, and no guess is counted here, for a code that does not fit.
+    async fn outside_rows_for(
+        &self,
+        reference: &Reference,
+        code: &SecretText,
+    ) -> Result<Option<OutsideRows>, ServiceError> {
+        if self.score_stores.is_empty() {
+            return Ok(None);
+        }
+        let input = (self, self.kept_reference(reference), code);
+        let subject = self
+            .store
+            .read_tx(&input, |tx, (app, kept, code)| {
+                Box::pin(async move {
+                    let row = tx.code_by_reference(kept).await?;
+                    let row = row.filter(|row| row.what == CodeFor::Access.as_str() && app.fits(row, code.expose()));
+                    match row {
+                        Some(row) => app.living(tx, &[row.blind; 2]).await,
+                        None => Ok(None),
+                    }
+                })
+            })
+            .await?;
+        match subject {
+            Some(subject) => self.outside_rows(&subject).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn confirm_with(
+        &self,
+        reference: &Reference,
+        code: &SecretText,
+        idempotency: Option<&Idempotency>,
+        outside: Option<OutsideRows>,
+    ) -> Result<Answer, ServiceError> {
         let confirmed = self
             .store
             .run_tx(&(self, reference, code, idempotency), |tx, (app, reference, code, idempotency)| {
@@ -174,7 +216,13 @@ impl App {
             }
             Confirmed::Access { found, opted_out } => {
                 let export = match found {
-                    Some((subject, seq)) => Some(self.export_subject(&subject, seq).await?),
+                    Some((subject, seq)) => {
+                        let outside = match outside {
+                            Some(outside) => outside,
+                            None => self.outside_rows(&subject).await?,
+                        };
+                        Some(self.export_subject(&subject, seq, outside).await?)
+                    }
                     None => None,
                 };
                 Ok(Answer::Access { member: export.is_some(), opted_out, export })
@@ -203,10 +251,14 @@ impl App {
         if !(1..=CONFIRMATIONS_MAX).contains(&confirmations.len()) {
             return Err(ServiceError::invalid("confirmations", "1 to 20, each with `reference` and `code`"));
         }
+        let mut outside = Vec::with_capacity(confirmations.len());
+        for Confirmation { reference, code } in confirmations {
+            outside.push(self.outside_rows_for(reference, code).await?);
+        }
         let mut all = Vec::with_capacity(confirmations.len());
-        for (number, Confirmation { reference, code }) in confirmations.iter().enumerate() {
+        for (number, (Confirmation { reference, code }, outside)) in confirmations.iter().zip(outside).enumerate() {
             let part = idempotency.map(|idempotency| idempotency.part(number));
-            let answer = match self.confirm(reference, code, part.as_ref()).await {
+            let answer = match self.confirm_with(reference, code, part.as_ref(), outside).await {
                 Err(ServiceError::BadCredentials) => None,
                 other => Some(other?),
             };

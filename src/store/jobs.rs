@@ -54,14 +54,15 @@ sql! {
     UPDATE_JOB(7) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
     JOB_OF(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE subject = $1";
-    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL ORDER BY started_us LIMIT $1";
+    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) ORDER BY started_us LIMIT $1";
     ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
     JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE digest = $1 ORDER BY started_us";
 }
 
-type JobColumns = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String, String, Option<String>);
+pub(super) type JobColumns =
+    (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String, String, Option<String>);
 
-fn job(row: JobColumns) -> Result<JobRow, StoreError> {
+pub(super) fn job(row: JobColumns) -> Result<JobRow, StoreError> {
     let (reference, subject, digest, step, started, finished, removed, events, certificate) = row;
     let bad = || StoreError::Corrupt("erasure_job");
     let all = [JobStep::Fenced, JobStep::Removed, JobStep::Done];
@@ -111,7 +112,7 @@ impl Tx {
         row.map(job).transpose()
     }
 
-    /// Jobs that are not done.
+    /// Jobs that are not done, without those whose rows are gone and that concern score stores: see [`Tx::cleared_jobs`].
     pub async fn open_jobs(&mut self, limit: i64) -> Result<Vec<JobRow>, StoreError> {
         let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(OPEN_JOBS).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(job).collect()

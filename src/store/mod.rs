@@ -16,10 +16,12 @@ mod jobs;
 mod known;
 mod log;
 mod open;
+pub mod outside;
 mod people;
 mod retention;
 mod rotation;
 mod schema;
+mod score_stores;
 pub mod tamper;
 mod tx;
 
@@ -37,6 +39,7 @@ pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
 pub use rotation::{SealedObject, WrappedKey};
+pub use score_stores::StoreErasureRow;
 pub use tx::{BoxFuture, Tx};
 
 /// Runs one expression on the open connection of either database.
@@ -79,6 +82,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         people::STATEMENTS,
         retention::STATEMENTS,
         rotation::STATEMENTS,
+        score_stores::STATEMENTS,
     ];
     files.into_iter().flatten().copied().collect()
 }

@@ -41,6 +41,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0005_retention.sql"),
     ),
     (
+        6,
+        "score_store",
+        include_str!("../../migrations/sqlite/0006_score_store.sql"),
+        include_str!("../../migrations/postgres/0006_score_store.sql"),
+    ),
+    (
         7,
         "object_id",
         include_str!("../../migrations/sqlite/0007_object_id.sql"),

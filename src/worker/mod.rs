@@ -1,4 +1,4 @@
-//! What happens without a caller: mails, erasures, what time does, counts of decisions. A failure is logged and tried again.
+//! What happens without a caller: mails, erasures, score stores of others, what time does, counts of decisions. A failure is logged and tried again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,12 +13,14 @@ use crate::service::{App, ServiceError};
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const KEYS_EVERY: Duration = Duration::from_mins(1);
 const WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
+const STORES_EVERY: Duration = Duration::from_secs(1);
 
 /// Works until told to stop; then writes what waits.
 pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
     tokio::join!(
         carry_on(Arc::clone(&app), stopped.clone()),
         keep_keys(Arc::clone(&app), stopped.clone()),
+        keep_stores(Arc::clone(&app), stopped.clone()),
         send_webhooks(app, stopped),
     );
 }
@@ -77,6 +79,50 @@ async fn send_webhooks(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             }
         }
     }
+}
+
+/// Clears score stores of others, each in a task of its own, and certifies what waits for none any more: whenever one was worked on,
+/// and with every sweep, in case a certificate failed.
+async fn keep_stores(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut look = tokio::time::interval(STORES_EVERY);
+    let mut certify = tokio::time::interval(SWEEP_EVERY);
+    let (mut at_work, mut busy) = (JoinSet::new(), BTreeSet::new());
+    let mut certifying = JoinSet::new();
+    loop {
+        let mut cleared = false;
+        tokio::select! {
+            () = told(&mut stopped) => break,
+            Some(tended) = at_work.join_next() => {
+                drop(tended.map(|store: String| busy.remove(&store)));
+                cleared = true;
+            }
+            Some(_) = certifying.join_next() => {}
+            _ = certify.tick() => cleared = true,
+            _ = look.tick() => {
+                for store in stores_due(&app).await {
+                    if busy.insert(store.clone()) {
+                        at_work.spawn(tend(Arc::clone(&app), store));
+                    }
+                }
+            }
+        }
+        if cleared && certifying.is_empty() {
+            let app = Arc::clone(&app);
+            certifying.spawn(async move { report("certificates", app.certify_cleared().await) });
+        }
+    }
+}
+
+async fn stores_due(app: &App) -> BTreeSet<String> {
+    app.stores_due().await.unwrap_or_else(|error| {
+        report("score stores", Err(error));
+        BTreeSet::new()
+    })
+}
+
+async fn tend(app: Arc<App>, store: String) -> String {
+    report("score stores", app.tend_store(&store).await);
+    store
 }
 
 async fn due(app: &App) -> Vec<String> {

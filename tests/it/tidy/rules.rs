@@ -28,7 +28,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("crypto", &[PURE, WORLD]),
     ("egress", &[PURE, WORLD]),
     ("ident", &[PURE]),
-    ("store", &[PURE, WORLD, &["log", "datamap", "crypto"]]), // their plain types only
+    ("store", &[PURE, WORLD, &["log", "datamap", "crypto", "policy"]]), // their plain types only
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
     ("http", &[PURE, WORLD, &["service", "worker"]]), // the worker runs beside the listener
