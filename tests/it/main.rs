@@ -41,6 +41,7 @@ mod real_data;
 mod score;
 mod scores;
 mod store;
+mod stores;
 mod strangers;
 mod tidy;
 mod world;
