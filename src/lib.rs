@@ -33,6 +33,8 @@
 //! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
 //! - The last checkpoint stands beside the database, not in it: an older copy of the database is refused at the start.
 //! - A certificate of an erasure is a receipt: of the leaf that says what went, written from the counts of the read-back.
+//! - Databases of others that keep scores ([`store::outside`]) are proved by a row that is nobody's before anything is read or deleted
+//!   there, and no erasure that concerns one is certified before it was read back.
 //! - A score that is told to a recipient is an event of the person, on disk before the recipient has its answer.
 
 pub mod cli;

@@ -174,7 +174,7 @@ impl App {
         let input = (self, self.kept_reference(reference), code);
         let subject = self
             .store
-            .read_tx(&input, |tx, (app, kept, code)| {
+            .run_tx(&input, |tx, (app, kept, code)| {
                 Box::pin(async move {
                     let row = tx.code_by_reference(kept).await?;
                     let row = row.filter(|row| row.what == CodeFor::Access.as_str() && app.fits(row, code.expose()));

@@ -13,6 +13,7 @@ mod program;
 mod roles;
 mod secrets;
 mod shared;
+mod store_crashes;
 mod surface;
 mod tables;
 mod verifying;

@@ -42,6 +42,7 @@ mod rotating;
 mod score;
 mod scores;
 mod store;
+mod stores;
 mod strangers;
 mod tidy;
 mod world;

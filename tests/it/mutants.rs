@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 const PAIRS: &[(&str, &str)] = &[
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
+    (
+        "certificate_ignores_stores",
+        "stores::waiting::a_store_that_is_down_keeps_the_erasure_open_while_another_is_cleared",
+    ),
     ("edges_read_without_lineage", "store::conformance::graph::an_edge_is_seen_while_both_ends_are_allowed::sqlite"),
     (
         "erasure_forgets_a_table",
@@ -39,6 +43,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
     ("told_after_the_wait", "disclosing::an_answer_that_had_to_wait_is_decided_once_more::sqlite"),
     ("told_from_every_source", "disclosing::a_value_is_made_from_the_one_source_that_the_grant_names::sqlite"),
+    ("store_read_back_skipped", "stores::waiting::a_row_that_comes_back_before_the_certificate_is_found_and_goes_too"),
     ("token_never_expires", "people::tokens::an_access_token_counts_for_ten_minutes::sqlite"),
     ("withdrawal_keeps_grant", "consent::ending::withdrawing_one_disclosure_touches_nothing_else::sqlite"),
 ];

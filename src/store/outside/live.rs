@@ -37,20 +37,21 @@ impl Live {
     }
 }
 
+/// Name, kind, column, its type, number, number of the root.
+type Columns = (String, String, String, String, i64, i64);
+
 /// Every relation, the small ones first where the database knows.
 pub(super) async fn tables(link: &mut Link) -> Result<Vec<Live>, OutsideError> {
     let sql = if matches!(link, Link::Sqlite(_)) { SQLITE } else { POSTGRES };
-    type Columns = (String, String, String, String, i64, i64);
     let rows: Result<Vec<Columns>, _> = each!(link, c => sqlx::query_as(sql).fetch_all(c).await);
     let mut tables: Vec<Live> = Vec::new();
     for (name, kind, column, kind_of_column, id, root) in rows.map_err(|e| told(&e, "the catalogue"))? {
         let column = (column, kind_of_column);
-        match tables.last_mut().filter(|last| last.id == id) {
-            Some(last) => last.columns.push(column),
-            None => {
-                let (is_table, is_view) = (kind == "table", kind == "view");
-                tables.push(Live { name, is_table, is_view, columns: vec![column], id, root });
-            }
+        if let Some(last) = tables.last_mut().filter(|last| last.id == id) {
+            last.columns.push(column);
+        } else {
+            let (is_table, is_view) = (kind == "table", kind == "view");
+            tables.push(Live { name, is_table, is_view, columns: vec![column], id, root });
         }
     }
     Ok(tables)

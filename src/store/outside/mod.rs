@@ -163,9 +163,9 @@ impl OutsideStore {
     async fn reading(&self, table: &DeclaredTable) -> Result<(Link, Vec<String>, String), OutsideError> {
         let mut link = self.connect().await?;
         let there = live::tables(&mut link).await?;
-        let columns = self.live(&there, table)?.columns.iter().map(|(name, _)| name.clone());
-        let names: Vec<String> = columns.filter(|name| !table.leaves_out(name)).collect();
-        let texts: Vec<String> = names.iter().map(|name| link.as_text(name)).collect();
+        let columns = self.live(&there, table)?.columns.iter().filter(|(name, _)| !table.leaves_out(name));
+        let (names, texts): (Vec<_>, Vec<_>) =
+            columns.map(|(name, kind)| (name.clone(), link.as_text(name, kind))).unzip();
         let list = if texts.is_empty() { "NULL".into() } else { texts.join(", ") };
         let sql = format!("SELECT {list} FROM {} WHERE {} = $1", quoted(&table.name), quoted(&table.id));
         Ok((link, names, sql))
@@ -213,12 +213,13 @@ impl Link {
         each!(self, c => sqlx::query(sql).execute(c).await.map(drop)).map_err(|e| told(&e, "a transaction"))
     }
 
-    fn as_text(&self, column: &str) -> String {
-        let column = quoted(column);
+    fn as_text(&self, column: &str, kind: &str) -> String {
+        let column = quoted_whole(column);
         match self {
             Self::Sqlite(_) => {
                 format!("CASE typeof({column}) WHEN 'blob' THEN lower(hex({column})) ELSE CAST({column} AS TEXT) END")
             }
+            Self::Postgres(_) if kind == "bytea" => format!("encode({column}, 'hex')"),
             Self::Postgres(_) => format!("CAST({column} AS TEXT)"),
         }
     }
@@ -256,7 +257,7 @@ fn refused(error: &sqlx::Error, table: &DeclaredTable) -> OutsideError {
 
 /// By its code alone: what a database says in words may hold a row.
 fn told(error: &sqlx::Error, place: &str) -> OutsideError {
-    let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default();
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     match error {
         sqlx::Error::Database(_) if gone(error) || passes(&code) => {
             OutsideError::Down(format!("the database was in the way with code {code}"))

@@ -139,8 +139,9 @@ impl OutsideStore {
 
     async fn remove_copy(&self, live: &Live, column: &str, canary: &Pairwise) -> Result<(), OutsideError> {
         let mut link = self.connect().await?;
-        let text = format!("lower({})", link.as_text(column));
-        let sql = format!("DELETE FROM {} WHERE {text} IN ($1, $2, '\\x' || $1)", quoted(&live.name));
+        let kind = live.columns.iter().find(|(name, _)| name == column).map_or("", |(_, kind)| kind);
+        let text = link.as_text(column, kind);
+        let sql = format!("DELETE FROM {} WHERE lower({text}) IN ($1, $2)", quoted(&live.name));
         let sql = AssertSqlSafe(sql);
         let (hex, uuid) = forms(canary);
         let done = each!(&mut link, c => sqlx::query(sql).bind(hex).bind(uuid).execute(c).await.map(drop));

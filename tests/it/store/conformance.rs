@@ -6,6 +6,7 @@ mod deliveries;
 mod graph;
 mod log;
 mod people;
+mod stores;
 mod waiting;
 
 use std::collections::BTreeSet;

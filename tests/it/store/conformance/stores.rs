@@ -1,0 +1,70 @@
+//! Score stores of others, in an erasure.
+
+use sayso::domain::Micros;
+use sayso::ids::{Pairwise, Reference, Subject};
+use sayso::store::{JobRow, JobStep, StoreErasureRow, Tx};
+
+use super::{ANNA, Told, person, story};
+
+fn row(job: Reference, store: &str, subject: Subject) -> StoreErasureRow {
+    StoreErasureRow {
+        job,
+        store: store.into(),
+        subject: Some(subject),
+        pairwise: Some(Pairwise::new([4; 16])),
+        found: "{}".into(),
+        removed: "{}".into(),
+        tries: 0,
+        next: Some(Micros(10)),
+        cleared: None,
+    }
+}
+
+story!(an_erasure_waits_for_its_stores_and_then_lets_go, stores);
+async fn stores(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    let reference = Reference::new([9; 16]);
+    let job = JobRow {
+        reference,
+        subject: Some(anna),
+        digest: None,
+        step: JobStep::Fenced,
+        started: Micros(1),
+        finished: None,
+        removed: "{}".into(),
+        events: "{}".into(),
+        certificate: None,
+    };
+    tx.insert_job(&job).await?;
+    let (engine, archive) = (row(reference, "engine", anna), row(reference, "archive", anna));
+    tx.insert_store_erasure(&engine).await?;
+    tx.insert_store_erasure(&archive).await?;
+    assert_eq!(tx.stores_of_job(&reference).await?, [archive.clone(), engine.clone()]);
+    assert_eq!(tx.open_jobs(9).await?.len(), 1, "its own rows are still there");
+    tx.update_job(&JobRow { step: JobStep::Removed, ..job.clone() }).await?;
+    assert!(tx.open_jobs(9).await?.is_empty(), "what waits for a store is in nobody's way");
+
+    assert_eq!(tx.due_stores(Micros(9)).await?, [""; 0]);
+    assert_eq!(tx.due_stores(Micros(10)).await?, ["archive", "engine"]);
+    assert_eq!(tx.due_in_store("engine", Micros(10), 9).await?, std::slice::from_ref(&engine));
+    tx.postpone_store("engine", Micros(10), Micros(20)).await?;
+    assert!(tx.due_in_store("engine", Micros(19), 9).await?.is_empty());
+    let later = StoreErasureRow { tries: 1, next: Some(Micros(20)), ..engine.clone() };
+    assert_eq!(tx.due_in_store("engine", Micros(20), 9).await?, [later]);
+
+    let done = |row: &StoreErasureRow| StoreErasureRow {
+        removed: "{\"scores\":2}".into(),
+        next: None,
+        cleared: Some(Micros(30)),
+        ..row.clone()
+    };
+    tx.update_store_erasure(&done(&archive)).await?;
+    assert!(tx.cleared_jobs(9).await?.is_empty(), "one waits");
+    tx.update_store_erasure(&done(&engine)).await?;
+    assert_eq!(tx.cleared_jobs(9).await?.iter().map(|job| job.reference).collect::<Vec<_>>(), [reference]);
+    assert!(tx.due_stores(Micros(99)).await?.is_empty());
+    tx.let_go_of_store_names(&reference).await?;
+    let let_go = |row: &StoreErasureRow| StoreErasureRow { subject: None, pairwise: None, ..done(row) };
+    assert_eq!(tx.stores_of_job(&reference).await?, [let_go(&archive), let_go(&engine)]);
+    Ok(())
+}

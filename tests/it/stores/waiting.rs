@@ -1,0 +1,159 @@
+//! A store that is down, hangs, or has a row again: the erasure waits, nothing else does.
+
+use std::net::Ipv4Addr;
+
+use sayso::service::ServiceError;
+
+use super::outside::{Outside, engine};
+use super::{names, shown, state, work, world};
+use crate::people::{join, triple};
+use crate::world::Db;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_down_keeps_the_erasure_open_while_another_is_cleared() {
+    for (db, down, up) in [(Db::Sqlite, Db::Postgres, Db::Sqlite), (Db::Postgres, Db::Sqlite, Db::Postgres)] {
+        let (engine_db, archive_db) = (Outside::with_tables(down).await, Outside::with_tables(up).await);
+        let world = world(db, &(engine("engine", &engine_db) + &engine("archive", &archive_db))).await;
+        let (ann, id) = shown(&world).await;
+        engine_db.score(&id, "trains", 1).await;
+        archive_db.score(&id, "trains", 2).await;
+        engine_db.stop().await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        let half = ("removed", names(&[("archive", "cleared"), ("engine", "waiting")]));
+        let mut tries = 0;
+        for _ in 0..3 {
+            work(&world.app).await;
+            assert_eq!(state(&world.app, &started).await, half, "{db:?}");
+            let view = world.app.erasure(&started.reference).await.unwrap();
+            let waits = &view.stores[1];
+            assert!(waits.tries > tries && waits.next_us.unwrap() > world.app.clock.now(), "{waits:?}");
+            tries = waits.tries;
+            work(&world.app).await;
+            assert_eq!(
+                world.app.erasure(&started.reference).await.unwrap().stores[1].tries,
+                tries,
+                "not before its time"
+            );
+            world.app.clock.not_before(waits.next_us.unwrap());
+        }
+        assert_eq!(archive_db.rows_of(&id).await, 0);
+        // Whoever has nothing there is done meanwhile.
+        let ben = join(&world, "ben@example.org").await;
+        let other = world.app.erase(&ben.caller, None).await.unwrap();
+        world.app.run_erasures().await.unwrap();
+        assert_eq!(state(&world.app, &other).await, ("done", names(&[])));
+
+        engine_db.start().await;
+        work(&world.app).await;
+        assert_eq!(
+            state(&world.app, &started).await,
+            ("done", names(&[("archive", "cleared"), ("engine", "cleared")]))
+        );
+        assert_eq!(engine_db.rows_of(&id).await, 0);
+        let view = world.app.erasure(&started.reference).await.unwrap();
+        assert_eq!((view.removed["archive/scores"], view.removed["engine/scores"]), (1, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_holds_up_no_other() {
+    let silent = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let archive_db = Outside::with_tables(Db::Sqlite).await;
+    let url = format!("postgres://nobody@{}/x?sslmode=disable", silent.local_addr().unwrap());
+    let hanging = engine("engine", &archive_db).replace(&archive_db.url, &url);
+    let world = world(Db::Sqlite, &(hanging + &engine("archive", &archive_db))).await;
+    world.pass_seconds(5);
+    let (ann, id) = shown(&world).await;
+    archive_db.score(&id, "trains", 1).await;
+    let started = world.app.erase(&ann.caller, None).await.unwrap();
+    let begun = sayso::clock::Mark::now();
+    let app = world.app.clone();
+    let hangs = tokio::spawn(async move { app.tend_store("engine").await });
+    world.app.tend_store("archive").await.unwrap();
+    assert!(begun.elapsed().as_secs() < 4 && !hangs.is_finished());
+    assert_eq!(archive_db.rows_of(&id).await, 0);
+    hangs.await.unwrap().unwrap();
+    assert!(begun.elapsed().as_secs() < 15, "it is given up for now");
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(state(&world.app, &started).await, ("removed", names(&[("archive", "cleared"), ("engine", "waiting")])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_comes_back_before_the_certificate_is_found_and_goes_too() {
+    for (db, kind) in [(Db::Sqlite, Db::Sqlite), (Db::Postgres, Db::Postgres)] {
+        let outside = Outside::with_tables(kind).await;
+        let world = world(db, &engine("engine", &outside)).await;
+        let (ann, id) = shown(&world).await;
+        outside.score(&id, "trains", 1).await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        world.app.run_erasures().await.unwrap();
+        world.app.tend_store("engine").await.unwrap();
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "cleared")])));
+        outside.score(&id, "ships", 2).await;
+        let refused = world.app.certify_cleared().await;
+        assert!(matches!(refused, Err(ServiceError::ScoreStore(_))), "{refused:?}");
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+        world.pass_seconds(5);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])));
+        assert_eq!(outside.rows_of(&id).await, 0);
+        assert_eq!(
+            world.app.erasure(&started.reference).await.unwrap().removed["engine/scores"],
+            2,
+            "every row counts once"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_written_again_whenever_it_is_deleted_is_never_certified_as_gone() {
+    for kind in [Db::Sqlite, Db::Postgres] {
+        let outside = Outside::with_tables(kind).await;
+        let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+        let (ann, id) = shown(&world).await;
+        outside.score(&id, "trains", 1).await;
+        // After it was proved.
+        super::lying::write_again(&outside).await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        for _ in 0..3 {
+            work(&world.app).await;
+            assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+            world.pass_seconds(4_000);
+        }
+        super::lying::give_way(&outside, "people").await;
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await.0, "done");
+        assert_eq!(world.app.erasure(&started.reference).await.unwrap().removed["engine/people"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_down_at_the_start_stops_no_withdrawal_and_is_proved_later() {
+    for (db, kind) in [(Db::Sqlite, Db::Postgres), (Db::Postgres, Db::Sqlite)] {
+        let outside = Outside::with_tables(kind).await;
+        outside.stop().await;
+        let world = world(db, &engine("engine", &outside)).await;
+        let (ann, id) = shown(&world).await;
+        let grants = world.app.consents(&ann.caller).await.unwrap();
+        let grant =
+            grants.live.iter().find(|one| one.triple == triple("public_profile", "activitypub", "acme")).unwrap();
+        world.app.withdraw(&ann.caller, grant.consent_id, None).await.unwrap();
+        assert!(matches!(world.app.export(&ann.caller).await, Err(ServiceError::ScoreStore(_))));
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+
+        // It comes up, and is not what was declared: nothing is deleted in it.
+        outside.start().await;
+        outside.score(&id, "trains", 1).await;
+        outside.run("CREATE TABLE history (person TEXT)").await;
+        world.pass_seconds(3_600);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+        assert_eq!(outside.rows_of(&id).await, 2, "nothing is deleted in a store that was not proved");
+        outside.run("DROP TABLE history").await;
+        world.pass_seconds(3_600);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])));
+    }
+}
