@@ -96,6 +96,9 @@ pub enum BootError {
         "the key ring does not belong to this database: its checkpoint was signed by another key or under another `log_origin`"
     )]
     ForeignRing,
+    /// The keys are older than the database.
+    #[error("the key ring is older than the database: people's keys are of an epoch that it does not have. Restore the newest copy of the ring")]
+    OldRing,
     /// The database is older than what was signed, or was rewritten.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
@@ -226,6 +229,7 @@ impl App {
         self.clock.not_before(head.recorded);
         let key = parse_vkey(&self.log_vkey()).map_err(BootError::Origin)?;
         let checkpoint = verify(&head.checkpoint, &key).map_err(|_| BootError::ForeignRing)?;
+        self.follow_the_keys().await?;
         let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
         if size != head.seq.0 {
             return Err(StoreError::Corrupt("log_head").into());
@@ -234,6 +238,21 @@ impl App {
         let old =
             "it was made by a version before the first release: begin anew, with an empty data folder and database";
         if unread == 0 { Ok(()) } else { Err(StoreError::Schema(old.into()).into()) }
+    }
+}
+
+impl App {
+    /// A ring that was copied before the newest keys were made would leave people unreadable: the service does not start on it. And an
+    /// epoch that people are in has begun, whatever the clock of the machine says since.
+    async fn follow_the_keys(&self) -> Result<(), BootError> {
+        let newest = self.store.read_tx(&(), |tx, ()| Box::pin(tx.newest_key_epoch())).await?;
+        let Some(newest) = newest else { return Ok(()) };
+        let epochs = self.epochs();
+        if epochs.oldest() <= newest {
+            let epoch = epochs.of(newest).ok_or(BootError::OldRing)?;
+            self.clock.not_before(epoch.from);
+        }
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ sql! {
     READ_KEY(1) = "SELECT ring_epoch, wrapped FROM subject_key WHERE subject = $1";
     UPDATE_KEY(3) = "UPDATE subject_key SET ring_epoch = $2, wrapped = $3 WHERE subject = $1";
     KEYS_BEFORE(3) = "SELECT subject FROM subject_key WHERE ring_epoch < $1 AND subject > $2 ORDER BY subject LIMIT $3";
+    NEWEST_KEY_EPOCH(0) = "SELECT max(ring_epoch) FROM subject_key";
     MOVE_BLIND(3) = "UPDATE identifier SET blind = $3 WHERE subject = $1 AND id = $2";
     CODES_IN_THE_WAY(2) = "DELETE FROM code WHERE blind = $1 AND what IN (SELECT n.what FROM code n WHERE n.blind = $2)";
     MOVE_CODES(2) = "UPDATE code SET blind = $2 WHERE blind = $1";
@@ -49,6 +50,11 @@ impl Tx {
         on!(self, c => sqlx::query(UPDATE_KEY).bind(subject.as_bytes().as_slice()).bind(key.epoch)
             .bind(key.bytes.as_slice()).execute(c).await.map(drop))?;
         Ok(())
+    }
+
+    /// The newest epoch that anybody's key is of.
+    pub async fn newest_key_epoch(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(NEWEST_KEY_EPOCH).fetch_one(c).await)?)
     }
 
     /// People after one whose keys are of an earlier epoch, in the order of the rows.

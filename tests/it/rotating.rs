@@ -207,6 +207,27 @@ on_both!(a_change_of_keys_that_was_cut_off_goes_on, |world| {
     }
 });
 
+on_both!(a_ring_that_is_older_than_the_database_is_refused_and_a_clock_that_was_ahead_loses_nobody, |world| {
+    let ann = join(&world, "ann@example.org").await;
+    let path = world.path().join("keys/ring.json");
+    let first = std::fs::read(&path).unwrap();
+    world.app.keep_keys().await.unwrap();
+    world.pass_seconds(world.app.config.key_days * DAY_SECONDS + 120);
+    world.app.keep_keys().await.unwrap();
+    let World { app, db, operator_secret, database, data } = world;
+    drop(app);
+    let newest = std::fs::read(&path).unwrap();
+    let config = || Config { data: data.path().into(), database: database.clone(), quantum_millis: 0, ..Config::default() };
+    std::fs::write(&path, first).unwrap();
+    let refused = App::open(config(), Clock::fixed(NOON), Entropy::seeded(98), Access::Serve).await.unwrap_err();
+    assert!(refused.to_string().contains("older than the database"), "{refused}");
+    std::fs::write(&path, newest).unwrap();
+    // The machine's clock is back where it was when everybody had the first keys.
+    let boot = App::open(config(), Clock::fixed(NOON), Entropy::seeded(99), Access::Serve).await.unwrap();
+    let world = World { app: boot.app.into(), db, operator_secret, database, data };
+    logs_in(&world, &ann).await;
+});
+
 on_both!(a_key_that_does_not_open_holds_up_nobody, |world| {
     let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
     let raw = Raw::of(&world).await;

@@ -39,6 +39,7 @@ async fn keys(tx: &mut Tx) -> Told {
     let new = WrappedKey { epoch: 2, bytes: b"new".to_vec() };
     tx.update_key(&anna, &new).await?;
     assert_eq!((tx.key(&anna).await?, tx.key(&ben).await?), (Some(new), Some(key_of(BEN))));
+    assert_eq!(tx.newest_key_epoch().await?, Some(2));
     assert_eq!(tx.keys_before(2, None, 10).await?, [ben]);
     assert_eq!(tx.keys_before(3, None, 10).await?.len(), 2);
     assert!(!tx.keys_before(3, Some(&ben), 10).await?.contains(&ben));
