@@ -202,7 +202,7 @@ impl App {
         let finished = Some(head.recorded);
         let stores = stores_of(tx, &job.reference).await?;
         if stores.iter().any(|store| store.cleared.is_none()) {
-            return Err(ServiceError::Conflict("wait for a score store"));
+            return Err(ServiceError::Conflict("erasure waits for a score store and"));
         }
         let job = &JobRow { removed: all_removed(&job.removed, &stores)?, ..job.clone() };
         let told = told_of(tx, &job.reference).await?;

@@ -20,7 +20,7 @@ use super::proving::{ScoreStore, StoreFailure};
 use super::{App, ServiceError};
 use crate::domain::Micros;
 use crate::ids::{Pairwise, Reference, Subject};
-use crate::mutant::{crash, on};
+use crate::mutant::{self, crash};
 use crate::store::outside::{Counts, OutsideError};
 use crate::store::{JobRow, StoreErasureRow, StoreError, Tx};
 
@@ -221,7 +221,7 @@ impl App {
 
 /// The stores of an erasure, as everybody asks for them who decides whether it may be certified.
 pub(super) async fn stores_of(tx: &mut Tx, job: &Reference) -> Result<Vec<StoreErasureRow>, StoreError> {
-    if on("certificate_ignores_stores") {
+    if mutant::on("certificate_ignores_stores") {
         return Ok(Vec::new());
     }
     tx.stores_of_job(job).await
@@ -238,7 +238,7 @@ pub(super) fn all_removed(removed: &str, stores: &[StoreErasureRow]) -> Result<S
 }
 
 async fn must_be_empty(store: &ScoreStore, id: &Pairwise) -> Result<(), ServiceError> {
-    if on("store_read_back_skipped") {
+    if mutant::on("store_read_back_skipped") {
         return Ok(());
     }
     let counts = store.outside.count(id).await.map_err(|why| StoreFailure::new(store.name(), why))?;
