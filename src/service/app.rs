@@ -97,7 +97,9 @@ pub enum BootError {
     )]
     ForeignRing,
     /// The keys are older than the database.
-    #[error("the key ring is older than the database: people's keys are of an epoch that it does not have. Restore the newest copy of the ring")]
+    #[error(
+        "the key ring is older than the database: people's keys are of an epoch that it does not have. Restore the newest copy of the ring"
+    )]
     OldRing,
     /// The database is older than what was signed, or was rewritten.
     #[error(transparent)]

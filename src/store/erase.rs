@@ -62,28 +62,30 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes what these plans say of a person, in their order. Returns how many rows each touched. On PostgreSQL it is one statement,
-    /// in which each part sees what was there before all of them; the foreign keys are checked when it is over.
+    /// Removes what these plans say of a person, in their order. Returns how many rows each touched. PostgreSQL gets all of them in one
+    /// message, and answers once.
     pub async fn remove(&mut self, removals: &[Removal], subject: &Subject) -> Result<Vec<u64>, StoreError> {
-        let subject = subject.as_bytes().as_slice();
         let mut touched = Vec::with_capacity(removals.len());
         match self {
             Self::Sqlite(t) => {
                 for removal in removals {
                     let sql = AssertSqlSafe(removal.sql.clone());
-                    touched.push(sqlx::query(sql).bind(subject).execute(&mut **t).await?.rows_affected());
+                    let done = sqlx::query(sql).bind(subject.as_bytes().as_slice()).execute(&mut **t).await?;
+                    touched.push(done.rows_affected());
                 }
             }
-            Self::Postgres(t) if !removals.is_empty() => {
-                let sql = AssertSqlSafe(together(removals));
-                let row = sqlx::query(sql).bind(subject).fetch_one(&mut **t).await?;
-                for place in 0..removals.len() {
-                    touched.push(row.try_get::<i64, _>(place)?.unsigned_abs());
+            Self::Postgres(t) => {
+                let mut done = sqlx::raw_sql(AssertSqlSafe(together(removals, subject))).execute_many(&mut **t);
+                while let Some(done) = done.try_next().await? {
+                    touched.push(done.rows_affected());
                 }
             }
-            Self::Postgres(_) => {}
         }
-        Ok(touched)
+        if touched.len() == removals.len() {
+            Ok(touched)
+        } else {
+            Err(StoreError::Corrupt("erasure: a removal had no answer"))
+        }
     }
 
     /// Counts what is left of an owner: the bytes of a subject or of a blind index, as the counts say.
@@ -101,10 +103,9 @@ impl Tx {
     }
 }
 
-/// One statement of PostgreSQL that runs all of them and says what each touched.
-fn together(removals: &[Removal]) -> String {
-    let part = |(place, removal): (usize, &Removal)| format!("r{place} AS ({} RETURNING 1)", removal.sql);
-    let parts: Vec<String> = removals.iter().enumerate().map(part).collect();
-    let counts: Vec<String> = (0..removals.len()).map(|place| format!("(SELECT count(*) FROM r{place})")).collect();
-    format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "))
+/// The statements in one text, with the person as a literal: a text of several statements takes no parameters.
+fn together(removals: &[Removal], subject: &Subject) -> String {
+    let literal = format!("'\\x{}'", hex::encode(subject.as_bytes()));
+    let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &literal)).collect();
+    texts.join("; ")
 }

@@ -217,7 +217,8 @@ on_both!(a_ring_that_is_older_than_the_database_is_refused_and_a_clock_that_was_
     let World { app, db, operator_secret, database, data } = world;
     drop(app);
     let newest = std::fs::read(&path).unwrap();
-    let config = || Config { data: data.path().into(), database: database.clone(), quantum_millis: 0, ..Config::default() };
+    let config =
+        || Config { data: data.path().into(), database: database.clone(), quantum_millis: 0, ..Config::default() };
     std::fs::write(&path, first).unwrap();
     let refused = App::open(config(), Clock::fixed(NOON), Entropy::seeded(98), Access::Serve).await.unwrap_err();
     assert!(refused.to_string().contains("older than the database"), "{refused}");

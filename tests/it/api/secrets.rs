@@ -101,7 +101,10 @@ fn holding(folder: &Path, texts: &[String], skip: &[&str]) -> Vec<String> {
             found.extend(holding(&path, texts, skip));
             continue;
         }
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue, // a ring was written meanwhile
+            bytes => bytes.unwrap(),
+        };
         for (place, text) in texts.iter().enumerate() {
             for form in [text.clone().into_bytes(), hex::encode(text).into_bytes(), text.to_uppercase().into_bytes()] {
                 if bytes.windows(form.len()).any(|window| window == form) {

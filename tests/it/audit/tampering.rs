@@ -251,7 +251,7 @@ on_both!(a_changed_or_inserted_grant_is_found, |world| {
 on_both!(a_person_without_events_is_found, |world| {
     community(&world, 2).await;
     let stray = literal(&world, &[9; 16]);
-    tamper(&world, &format!("INSERT INTO standing SELECT {stray}, epoch, erased, held, suppressed, latched, adult, assurance, regime, erase_due_us FROM standing LIMIT 1")).await;
+    tamper(&world, &format!("INSERT INTO standing SELECT {stray}, epoch, erased, held, suppressed, latched, adult, assurance, regime, erase_due_us, reminded FROM standing LIMIT 1")).await;
     assert_ne!(findings(&world).await, []);
 });
 
