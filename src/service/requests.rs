@@ -253,7 +253,13 @@ impl App {
         }
         let mut outside = Vec::with_capacity(confirmations.len());
         for Confirmation { reference, code } in confirmations {
-            outside.push(self.outside_rows_for(reference, code).await?);
+            match self.outside_rows_for(reference, code).await {
+                Err(failure @ ServiceError::ScoreStore(_)) => {
+                    self.count_guesses(confirmations).await?;
+                    return Err(failure);
+                }
+                rows => outside.push(rows?),
+            }
         }
         let mut all = Vec::with_capacity(confirmations.len());
         for (number, (Confirmation { reference, code }, outside)) in confirmations.iter().zip(outside).enumerate() {
@@ -265,6 +271,22 @@ impl App {
             all.push(ConfirmedOne { reference: *reference, answer });
         }
         Ok(all)
+    }
+
+    /// Nothing is carried out; codes that do not fit are counted all the same, or a store that is down would make guessing free.
+    async fn count_guesses(&self, confirmations: &[Confirmation]) -> Result<(), ServiceError> {
+        for Confirmation { reference, code } in confirmations {
+            let input = (self, self.kept_reference(reference), code);
+            self.store
+                .run_tx(&input, |tx, (app, kept, code)| {
+                    Box::pin(async move {
+                        let rows = tx.code_by_reference(kept).await?.into_iter().collect();
+                        app.fitting(tx, rows, code.expose()).await.map(drop)
+                    })
+                })
+                .await?;
+        }
+        Ok(())
     }
 
     /// An erasure has no second code, so its answer is kept; access and status are simply asked for anew.

@@ -7,10 +7,10 @@ mod waiting;
 use std::sync::Arc;
 
 use sayso::domain::Whom;
-use sayso::service::{App, ErasureStarted, ServiceError, What};
+use sayso::service::{App, Confirmation, ErasureStarted, ServiceError, What};
 use serde_json::Value;
 
-use crate::people::{Member, allow, code_for, dump, join, recipient, secret, triple};
+use crate::people::{Member, allow, another_code, code_for, dump, join, recipient, secret, triple};
 use crate::world::{Db, World, read};
 use outside::{Outside, engine};
 
@@ -151,4 +151,27 @@ async fn who_has_no_name_there_needs_no_answer_of_the_store() {
     world.app.run_erasures().await.unwrap();
     assert_eq!(state(&world.app, &started).await, ("done", names(&[])));
     world.app.opt_out(&ben.email, Whom::Oneself, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_beside_a_code_whose_store_is_down_is_counted() {
+    let outside = Outside::with_tables(Db::Sqlite).await;
+    let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+    let (ann, _) = shown(&world).await;
+    let ben = join(&world, "ben@example.org").await;
+    let own = world.app.request(&ann.email, What::Access, None).await.unwrap().reference;
+    let own_code = code_for(&world, &ann.email);
+    let other = world.app.request(&ben.email, What::Access, None).await.unwrap().reference;
+    let code = code_for(&world, &ben.email);
+    outside.stop().await;
+    for _ in 0..5 {
+        let guess = Confirmation { reference: other, code: secret(&another_code(&code)) };
+        let all = [guess, Confirmation { reference: own, code: secret(&own_code) }];
+        let refused = world.app.confirm_all(&all, None).await;
+        assert!(matches!(refused, Err(ServiceError::ScoreStore(_))), "{refused:?}");
+    }
+    let used_up = world.app.confirm(&other, &secret(&code), None).await;
+    assert!(matches!(used_up, Err(ServiceError::BadCredentials)), "{used_up:?}");
+    outside.start().await;
+    world.app.confirm(&own, &secret(&own_code), None).await.unwrap();
 }
