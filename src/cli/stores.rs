@@ -4,7 +4,7 @@
 use clap::{Args, Subcommand};
 
 use super::{CliError, Place, output};
-use crate::service::Access;
+use crate::service::{Access, ServiceError};
 
 #[derive(Debug, Args)]
 pub(super) struct Stores {
@@ -35,7 +35,8 @@ impl Stores {
         let What::Check(check) = self.what;
         let mut config = check.place.config()?;
         config.score_stores = check.score_stores.unwrap_or(config.score_stores);
-        let checks = Place::open_with(config, Access::Inspect).await?.check_stores().await;
+        let checks =
+            Place::open_with(config, Access::Inspect).await?.check_stores().await.map_err(ServiceError::from)?;
         if check.json {
             output::json(&checks)?;
         }

@@ -65,7 +65,7 @@ impl App {
         writing: &mut Writing,
         array: &mut Array,
     ) -> Result<(), ServiceError> {
-        let store = self.score_store(name).await?;
+        let store = self.score_store(name)?;
         let mut sink = |row: TextRow<'_>| array.push(writing, |text| object(row, text)).map_err(Stopped::Sink);
         let read = store.outside.rows(table, id, &mut sink).await;
         read.map_err(|stopped| match stopped {

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::App;
+use super::{App, ServiceError};
 use crate::config::Config;
-use crate::crypto::Blind;
+use crate::crypto::{Blind, Role};
 use crate::domain::Micros;
 use crate::ids::Pairwise;
 use crate::policy::{BadStores, DeclaredStore, ScoreStores as Declaration};
-use crate::store::Store;
 use crate::store::outside::{OutsideError, OutsideStore};
+use crate::store::{Store, StoreError};
 
 /// The longest wait between two proofs of a store that was down, in seconds.
 const WAIT_SECONDS_MAX: i64 = 60;
@@ -51,8 +51,13 @@ pub enum StoresError {
     #[error("score store `{0}` is the service's own database: declare only databases of others")]
     Own(String),
     /// A store is not what it says.
-    #[error("{0}; nothing in that store was changed: mend the declaration or the store, then see `sayso stores check`")]
+    #[error(
+        "{0}; no row about anybody was touched, and what may be left of the proof goes with the next one: mend the declaration or the store, then see `sayso stores check`"
+    )]
     Lies(StoreFailure),
+    /// The service's own database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a score store did not do.
@@ -72,6 +77,10 @@ impl StoreFailure {
 
     pub(super) fn is_down(&self) -> bool {
         matches!(self.why, OutsideError::Down(_))
+    }
+
+    fn is_lie(&self) -> bool {
+        matches!(self.why, OutsideError::Lies(_))
     }
 }
 
@@ -133,6 +142,15 @@ impl ScoreStore {
         names.iter().find(|(name, _)| name == recipient).map(|(_, pairwise)| *pairwise)
     }
 
+    /// With a recipient that is not there nobody has a name in this store: nothing would ever be found in it, and erasures would be
+    /// certified all the same. Before the first recipient there is nothing to compare with, and no id that a row could have.
+    fn unknown_recipient(&self, recipients: &BTreeSet<String>) -> Option<OutsideError> {
+        let recipient = self.outside.declared().recipient.as_str();
+        let unknown = !recipients.is_empty() && !recipients.contains(recipient);
+        let what = || format!("the recipient `{recipient}` is not registered: register it first, or mend its name");
+        unknown.then(|| OutsideError::Lies(what()))
+    }
+
     pub(super) fn is_proved(&self) -> bool {
         self.proved.load(Ordering::SeqCst)
     }
@@ -142,8 +160,16 @@ impl ScoreStore {
     }
 
     /// Returns the tables that were not searched.
-    async fn prove(&self, canary: &Pairwise, now: Micros) -> Result<Vec<String>, StoreFailure> {
-        let proof = self.outside.prove(canary).await;
+    async fn prove(
+        &self,
+        recipients: &BTreeSet<String>,
+        canary: &Pairwise,
+        now: Micros,
+    ) -> Result<Vec<String>, StoreFailure> {
+        let proof = match self.unknown_recipient(recipients) {
+            Some(lie) => Err(lie),
+            None => self.outside.prove(canary).await,
+        };
         self.proved.store(proof.is_ok(), Ordering::SeqCst);
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         tried.0 = if proof.is_ok() { 0 } else { tried.0 + 1 };
@@ -153,28 +179,46 @@ impl ScoreStore {
 }
 
 impl App {
-    /// A store whose declaration was proved; proves it if that is due.
-    pub(super) async fn score_store(&self, name: &str) -> Result<Arc<ScoreStore>, StoreFailure> {
-        let lost = || OutsideError::Down("it is no longer declared; what waits for it waits until it is again".into());
-        let store = self.score_stores.0.get(name).ok_or_else(|| StoreFailure::new(name, lost()))?;
+    /// A store whose declaration was proved. Whoever asks here never proves: two proofs at once would find each other's row, and one that
+    /// ends with the request it began in would leave its row behind.
+    pub(super) fn score_store(&self, name: &str) -> Result<Arc<ScoreStore>, StoreFailure> {
+        let store = self.declared_store(name)?;
         if store.is_proved() {
             return Ok(Arc::clone(store));
         }
-        let now = self.now();
-        if now < store.tried().1 {
-            return Err(StoreFailure::new(name, OutsideError::Down("its declaration is not proved yet".into())));
+        Err(StoreFailure::new(name, OutsideError::Down("its declaration is not proved yet".into())))
+    }
+
+    /// The same, for whoever works on this store alone: proves it if that is due.
+    pub(super) async fn score_store_to_prove(&self, name: &str) -> Result<Arc<ScoreStore>, ServiceError> {
+        let (store, now) = (self.declared_store(name)?, self.now());
+        if store.is_proved() || now < store.tried().1 {
+            return Ok(self.score_store(name)?);
         }
-        say_what_was_not_searched(name, &store.prove(&self.canary(name), now).await?);
+        let recipients = self.recipients().await?;
+        say_what_was_not_searched(name, &store.prove(&recipients, &self.canary(name), now).await?);
         tracing::info!(store = name, "the declaration of a score store is proved");
         Ok(Arc::clone(store))
     }
 
+    fn declared_store(&self, name: &str) -> Result<&Arc<ScoreStore>, StoreFailure> {
+        let lost = || OutsideError::Down("it is no longer declared; what waits for it waits until it is again".into());
+        self.score_stores.0.get(name).ok_or_else(|| StoreFailure::new(name, lost()))
+    }
+
+    /// Every registered recipient, also those that were switched off: their ids stay in databases.
+    async fn recipients(&self) -> Result<BTreeSet<String>, StoreError> {
+        let clients = self.store.read_tx(&(), |tx, ()| Box::pin(tx.clients())).await?;
+        let recipients = clients.into_iter().filter(|client| client.role == Role::Recipient.as_str());
+        Ok(recipients.map(|client| client.id).collect())
+    }
+
     /// Proves every declaration. One that is false stops the start; a store that is down does not: the worker goes on.
     pub(super) async fn prove_stores(&self) -> Result<(), StoresError> {
-        for (store, proof) in self.proofs().await {
+        for (store, proof) in self.proofs().await? {
             match proof {
                 Ok(unsearched) => say_what_was_not_searched(&store, &unsearched),
-                Err(failure) if failure.is_down() => {
+                Err(failure) if !failure.is_lie() => {
                     tracing::warn!(%failure, "erasures and exports that concern this score store wait for it");
                 }
                 Err(failure) => return Err(StoresError::Lies(failure)),
@@ -184,28 +228,32 @@ impl App {
     }
 
     /// Proves every declaration now, and says how each store does.
-    pub async fn check_stores(&self) -> Vec<StoreCheck> {
+    ///
+    /// # Errors
+    /// Only for the database of the service.
+    pub async fn check_stores(&self) -> Result<Vec<StoreCheck>, StoreError> {
         let check = |(store, proof): (String, Result<Vec<String>, StoreFailure>)| match proof {
             Ok(not_searched) => StoreCheck { store, state: "proved", why: None, not_searched },
             Err(failure) => {
-                let state = if failure.is_down() { "down" } else { "false" };
+                let state = if failure.is_lie() { "false" } else { "down" };
                 StoreCheck { store, state, why: Some(failure.why.to_string()), not_searched: Vec::new() }
             }
         };
-        self.proofs().await.into_iter().map(check).collect()
+        Ok(self.proofs().await?.into_iter().map(check).collect())
     }
 
-    async fn proofs(&self) -> BTreeMap<String, Result<Vec<String>, StoreFailure>> {
+    async fn proofs(&self) -> Result<BTreeMap<String, Result<Vec<String>, StoreFailure>>, StoreError> {
         let (mut proving, now) = (JoinSet::new(), self.now());
+        let recipients = Arc::new(self.recipients().await?);
         for store in self.score_stores.all() {
-            let (store, canary) = (Arc::clone(store), self.canary(store.name()));
-            proving.spawn(async move { (store.name().to_owned(), store.prove(&canary, now).await) });
+            let (store, canary, recipients) = (Arc::clone(store), self.canary(store.name()), Arc::clone(&recipients));
+            proving.spawn(async move { (store.name().to_owned(), store.prove(&recipients, &canary, now).await) });
         }
         let mut proofs = BTreeMap::new();
         while let Some(done) = proving.join_next().await {
             proofs.extend(done);
         }
-        proofs
+        Ok(proofs)
     }
 
     /// An id that is nobody's, the same at every start, and nobody guesses it.

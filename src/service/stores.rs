@@ -109,16 +109,16 @@ impl App {
         let now = self.now();
         let due =
             self.store.read_tx(&(name, now), |tx, (name, now)| Box::pin(tx.due_in_store(name, *now, BATCH))).await?;
-        let store = match self.score_store(name).await {
-            Ok(store) => store,
-            Err(failure) => return self.postpone(&failure, &due, now).await,
+        let store = match self.score_store_to_prove(name).await {
+            Err(ServiceError::ScoreStore(failure)) => return self.postpone(&failure, &due, now).await,
+            other => other?,
         };
         for row in due {
             match self.clear(&store, row.clone()).await {
                 Err(ServiceError::ScoreStore(failure)) if failure.is_down() => {
                     return self.postpone(&failure, &[row], now).await;
                 }
-                Err(ServiceError::ScoreStore(failure)) => self.wait_again(&failure, row).await?,
+                Err(ServiceError::ScoreStore(failure)) => self.wait_again(&failure, &row).await?,
                 other => other?,
             }
         }
@@ -134,12 +134,12 @@ impl App {
         Ok(self.store.run_tx(&input, |tx, (store, now, next)| Box::pin(tx.postpone_store(store, *now, *next))).await?)
     }
 
-    /// One erasure waits for the store, also one that had been cleared.
-    async fn wait_again(&self, failure: &StoreFailure, row: StoreErasureRow) -> Result<(), ServiceError> {
+    /// One erasure waits for the store, also one that had been cleared. What was written down since `row` was read stays.
+    async fn wait_again(&self, failure: &StoreFailure, row: &StoreErasureRow) -> Result<(), ServiceError> {
         tracing::warn!(%failure, "an erasure waits for a score store; it is tried again");
-        let tries = row.tries + 1;
-        let next = Some(self.now().plus_seconds(super::deliveries::wait_seconds(tries, WAIT_SECONDS_MAX)));
-        self.keep_store_row(&StoreErasureRow { tries, next, cleared: None, ..row }).await
+        let next = self.now().plus_seconds(super::deliveries::wait_seconds(row.tries + 1, WAIT_SECONDS_MAX));
+        let input = (&row.job, &row.store, next);
+        Ok(self.store.run_tx(&input, |tx, (job, store, next)| Box::pin(tx.wait_for_store(job, store, *next))).await?)
     }
 
     async fn keep_store_row(&self, row: &StoreErasureRow) -> Result<(), ServiceError> {
@@ -201,7 +201,7 @@ impl App {
             match self.read_store_back(&row).await {
                 Ok(counts) => left.extend(counts),
                 Err(ServiceError::ScoreStore(failure)) => {
-                    self.wait_again(&failure, row).await?;
+                    self.wait_again(&failure, &row).await?;
                     return Err(failure.into());
                 }
                 Err(error) => return Err(error),
@@ -212,7 +212,7 @@ impl App {
     }
 
     async fn read_store_back(&self, row: &StoreErasureRow) -> Result<Counts, ServiceError> {
-        let store = self.score_store(&row.store).await?;
+        let store = self.score_store(&row.store)?;
         must_be_empty(&store, row.pairwise.as_ref().ok_or(StoreError::Corrupt("store_erasure"))?).await?;
         let tables = &store.outside.declared().table;
         Ok(tables.iter().map(|table| (format!("{}/{}", row.store, table.name), 0)).collect())

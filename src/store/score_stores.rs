@@ -35,6 +35,7 @@ sql! {
     DUE_STORES(1) = "SELECT DISTINCT store FROM store_erasure WHERE next_us <= $1 ORDER BY store";
     DUE_IN_STORE(3) = "SELECT job, store, subject, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE store = $1 AND next_us <= $2 ORDER BY next_us, job LIMIT $3";
     POSTPONE_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3 WHERE store = $1 AND next_us <= $2";
+    WAIT_FOR_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3, cleared_us = NULL WHERE job = $1 AND store = $2";
     CLEARED_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) ORDER BY started_us LIMIT $1";
     LET_GO(1) = "UPDATE store_erasure SET subject = NULL, pairwise = NULL WHERE job = $1";
 }
@@ -103,6 +104,13 @@ impl Tx {
     /// Everything that is due in a score store was tried in vain, and is tried again then.
     pub async fn postpone_store(&mut self, store: &str, now: Micros, next: Micros) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(POSTPONE_STORE).bind(store).bind(now.0).bind(next.0).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// One erasure was tried in vain in a score store, or found a row after it was cleared, and is tried again then. What was counted stays.
+    pub async fn wait_for_store(&mut self, job: &Reference, store: &str, next: Micros) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(WAIT_FOR_STORE).bind(job.as_bytes().as_slice()).bind(store).bind(next.0)
+            .execute(c).await.map(drop))?;
         Ok(())
     }
 

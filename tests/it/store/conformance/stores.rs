@@ -50,7 +50,13 @@ async fn stores(tx: &mut Tx) -> Told {
     tx.postpone_store("engine", Micros(10), Micros(20)).await?;
     assert!(tx.due_in_store("engine", Micros(19), 9).await?.is_empty());
     let later = StoreErasureRow { tries: 1, next: Some(Micros(20)), ..engine.clone() };
-    assert_eq!(tx.due_in_store("engine", Micros(20), 9).await?, [later]);
+    assert_eq!(tx.due_in_store("engine", Micros(20), 9).await?, std::slice::from_ref(&later));
+
+    let counted = StoreErasureRow { found: "{\"scores\":3}".into(), ..later };
+    tx.update_store_erasure(&counted).await?;
+    tx.wait_for_store(&reference, "engine", Micros(25)).await?;
+    let waits = StoreErasureRow { tries: 2, next: Some(Micros(25)), ..counted };
+    assert_eq!(tx.stores_of_job(&reference).await?, [archive.clone(), waits.clone()], "what was counted stays");
 
     let done = |row: &StoreErasureRow| StoreErasureRow {
         removed: "{\"scores\":2}".into(),
