@@ -4,7 +4,7 @@ use super::{Link, OutsideError, OutsideStore, each, fits, told};
 use crate::policy::DeclaredTable;
 
 /// Names are as the declaration would have them: a schema stands before those that are not in the current one.
-const POSTGRES: &str = "SELECT CASE WHEN n.nspname = current_schema() THEN c.relname ELSE n.nspname || '.' || c.relname END, \
+const POSTGRES: &str = "SELECT CASE WHEN n.nspname = current_schema() THEN c.relname ELSE n.nspname || '.' || c.relname END, n.nspname || '.' || c.relname, \
     CASE WHEN c.relkind IN ('r', 'p') THEN 'table' WHEN c.relkind = 'v' THEN 'view' ELSE 'copy' END, \
     CAST(a.attname AS TEXT), format_type(a.atttypid, NULL), \
     CAST(c.oid AS BIGINT), CAST(COALESCE(pg_partition_root(c.oid), c.oid) AS BIGINT) \
@@ -12,14 +12,17 @@ const POSTGRES: &str = "SELECT CASE WHEN n.nspname = current_schema() THEN c.rel
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped \
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_t%' \
     ORDER BY c.relpages, n.nspname, c.relname, a.attnum";
-const SQLITE: &str = "SELECT m.name, CASE WHEN m.type = 'view' THEN 'view' WHEN m.sql LIKE 'CREATE VIRTUAL%' THEN 'copy' ELSE 'table' END, \
-    p.name, p.type, m.rowid, m.rowid FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p \
-    WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND p.hidden <> 1 ORDER BY m.name, p.cid";
+/// A view is not looked into: one that is broken would end the whole statement.
+const SQLITE: &str = "SELECT m.name, m.name, CASE WHEN m.type = 'view' THEN 'view' WHEN m.sql LIKE 'CREATE VIRTUAL%' THEN 'copy' ELSE 'table' END, \
+    COALESCE(p.name, ''), COALESCE(p.type, ''), m.rowid, m.rowid FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(CASE m.type WHEN 'table' THEN m.name END) p \
+    WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND COALESCE(p.hidden, 0) <> 1 ORDER BY m.name, p.cid";
 
 /// A relation of the live database.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) name: String,
+    /// The same with its schema before it, wherever it is.
+    whole_name: String,
     /// Holds rows of its own that can be deleted.
     pub(super) is_table: bool,
     /// Shows what others hold, and nothing else.
@@ -37,21 +40,21 @@ impl Live {
     }
 }
 
-/// Name, kind, column, its type, number, number of the root.
-type Columns = (String, String, String, String, i64, i64);
+/// Name, name with its schema, kind, column, its type, number, number of the root.
+type Columns = (String, String, String, String, String, i64, i64);
 
 /// Every relation, the small ones first where the database knows.
 pub(super) async fn tables(link: &mut Link) -> Result<Vec<Live>, OutsideError> {
     let sql = if matches!(link, Link::Sqlite(_)) { SQLITE } else { POSTGRES };
     let rows: Result<Vec<Columns>, _> = each!(link, c => sqlx::query_as(sql).fetch_all(c).await);
     let mut tables: Vec<Live> = Vec::new();
-    for (name, kind, column, kind_of_column, id, root) in rows.map_err(|e| told(&e, "the catalogue"))? {
+    for (name, whole_name, kind, column, kind_of_column, id, root) in rows.map_err(|e| told(&e, "the catalogue"))? {
         let column = (column, kind_of_column);
         if let Some(last) = tables.last_mut().filter(|last| last.id == id) {
             last.columns.push(column);
         } else {
             let (is_table, is_view) = (kind == "table", kind == "view");
-            tables.push(Live { name, is_table, is_view, columns: vec![column], id, root });
+            tables.push(Live { name, whole_name, is_table, is_view, columns: vec![column], id, root });
         }
     }
     Ok(tables)
@@ -69,8 +72,17 @@ impl OutsideStore {
 
     /// The live table of a declared one.
     pub(super) fn live<'a>(&self, there: &'a [Live], table: &DeclaredTable) -> Result<&'a Live, OutsideError> {
-        let found = there.iter().find(|live| self.same(&live.name, &table.name));
+        let found = there.iter().find(|live| self.is_named(live, &table.name));
         found.ok_or_else(|| lie(table, "is not in the database; name the schema if it is not in the user's first one"))
+    }
+
+    fn is_named(&self, live: &Live, declared: &str) -> bool {
+        self.same(&live.name, declared) || self.same(&live.whole_name, declared)
+    }
+
+    fn is_column(&self, live: &Live, column: &str, declared: &str) -> bool {
+        let names = [full(live, column), format!("{}.{column}", live.whole_name)];
+        names.iter().any(|name| self.same(name, declared))
     }
 
     /// SQLite knows no case in names.
@@ -98,7 +110,7 @@ impl OutsideStore {
 
     fn exceptions_are_there(&self, there: &[Live]) -> Result<(), OutsideError> {
         let exists = |name: &str| {
-            let of = |live: &Live| live.columns.iter().any(|(column, _)| self.same(&full(live, column), name));
+            let of = |live: &Live| live.columns.iter().any(|(column, _)| self.is_column(live, column, name));
             there.iter().any(of)
         };
         match self.declared.not_by_person.iter().find(|name| !exists(name)) {
@@ -127,10 +139,10 @@ impl OutsideStore {
     }
 
     fn is_declared(&self, there: &[Live], live: &Live, column: &str) -> bool {
-        let excepted = self.declared.not_by_person.iter().any(|name| self.same(&full(live, column), name));
+        let excepted = self.declared.not_by_person.iter().any(|name| self.is_column(live, column, name));
         let root = there.iter().find(|other| other.id == live.root).unwrap_or(live);
         let declares = |table: &DeclaredTable| {
-            (self.same(&live.name, &table.name) || self.same(&root.name, &table.name)) && self.same(column, &table.id)
+            (self.is_named(live, &table.name) || self.is_named(root, &table.name)) && self.same(column, &table.id)
         };
         excepted || self.declared.table.iter().any(declares)
     }

@@ -46,6 +46,9 @@ pub enum OutsideError {
     /// It may pass: nobody answers, or not in time.
     #[error("it does not answer: {0}")]
     Down(String),
+    /// It may pass, and concerns these rows alone: somebody else holds them.
+    #[error("somebody else is at these rows: {0}")]
+    Busy(String),
     /// The store is not what was declared.
     #[error("{0}")]
     Lies(String),
@@ -174,6 +177,9 @@ impl OutsideStore {
     async fn connect(&self) -> Result<Link, OutsideError> {
         match tokio::time::timeout(CONNECT, self.connection()).await {
             Ok(Ok(link)) => Ok(link),
+            Ok(Err(sqlx::Error::Configuration(_))) => {
+                Err(OutsideError::Lies("`url` is not one: write `postgres://user@host:5432/database`".into()))
+            }
             Ok(Err(error)) => Err(OutsideError::Down(error.to_string())),
             Err(_) => Err(OutsideError::Down("no connection in time".into())),
         }
@@ -259,6 +265,7 @@ fn refused(error: &sqlx::Error, table: &DeclaredTable) -> OutsideError {
 fn told(error: &sqlx::Error, place: &str) -> OutsideError {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     match error {
+        sqlx::Error::Database(_) if HELD.contains(&code.as_ref()) => OutsideError::Busy(format!("code {code}")),
         sqlx::Error::Database(_) if gone(error) || passes(&code) => {
             OutsideError::Down(format!("the database was in the way with code {code}"))
         }
@@ -272,9 +279,12 @@ fn told(error: &sqlx::Error, place: &str) -> OutsideError {
     }
 }
 
-/// Busy, locked, interrupted, full; PostgreSQL's time-outs, conflicts and lack of resources.
+/// PostgreSQL: a statement or a lock took too long, or another transaction was at the same rows.
+const HELD: [&str; 4] = ["57014", "55P03", "40001", "40P01"];
+
+/// SQLite, which locks whole files: busy, locked, interrupted, full. PostgreSQL: a transaction took too long, resources are short.
 fn passes(code: &str) -> bool {
-    let ones = ["5", "6", "9", "13", "261", "517", "57014", "55P03", "40001", "40P01", "25P03"];
+    let ones = ["5", "6", "9", "13", "261", "517", "25P03"];
     ones.contains(&code) || (code.len() == 5 && code.starts_with("53"))
 }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use super::live::{Live, full, lie, tables};
-use super::{Link, OutsideError, OutsideStore, each, in_time, keyed, quoted, quoted_whole, told};
+use super::{Link, OutsideError, OutsideStore, each, in_time, keyed, quoted, quoted_whole, refused, told};
 use crate::clock::Mark;
 use crate::ids::Pairwise;
-use crate::policy::{DeclaredTable, Literal};
+use crate::policy::{DeclaredTable, IdForm, Literal};
 
 const SEARCH: Duration = Duration::from_secs(10);
 
@@ -27,6 +27,7 @@ impl OutsideStore {
         let there = in_time(async { tables(&mut self.connect().await?).await }).await?;
         self.check(&there)?;
         self.remove(canary).await?;
+        in_time(self.ids_have_their_form()).await?;
         let planted = self.plant_all(canary).await;
         let found = match planted {
             Ok(()) => self.found(canary).await,
@@ -37,6 +38,27 @@ impl OutsideStore {
         let unsearched = self.search(&there, canary).await?;
         self.is_gone(canary).await?;
         Ok(unsearched)
+    }
+
+    /// The row that proves a declaration is written as declared, so it says nothing about how the others are. When none of the first
+    /// thousand ids has the declared form, nobody would ever be found in that table.
+    async fn ids_have_their_form(&self) -> Result<(), OutsideError> {
+        let mut link = self.connect().await?;
+        for table in &self.declared.table {
+            let sql = AssertSqlSafe(link.forms_of(table));
+            let seen: Result<(i64, i64), _> = each!(&mut link, c => sqlx::query_as(sql).fetch_one(c).await);
+            let (ids, fitting) = seen.map_err(|e| refused(&e, table))?;
+            if ids > 0 && fitting == 0 {
+                let what = format!(
+                    "holds no id in its column `{}` that is {}: store the ids as the API gives them, or mend `id` and `id_form`",
+                    table.id,
+                    said(table.id_form)
+                );
+                return Err(lie(table, &what));
+            }
+        }
+        link.close().await;
+        Ok(())
     }
 
     /// What points at another table is deleted before it, and written after it.
@@ -63,7 +85,7 @@ impl OutsideStore {
                 let why = error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default();
                 lie(table, &format!("does not take the row that proves it ({why}): give it what it needs in `canary`"))
             }
-            down @ OutsideError::Down(_) => down,
+            passes => passes,
         })
     }
 
@@ -147,6 +169,28 @@ impl OutsideStore {
         let done = each!(&mut link, c => sqlx::query(sql).bind(hex).bind(uuid).execute(c).await.map(drop));
         link.close().await;
         done.map_err(|e| told(&e, "a copy"))
+    }
+}
+
+impl Link {
+    /// Of the first ids of a table: how many there are, and how many have the declared form.
+    fn forms_of(&self, table: &DeclaredTable) -> String {
+        let fits = match (self, table.id_form) {
+            (Self::Postgres(_), IdForm::Text) => "CAST(id AS TEXT) ~ '^[0-9a-f]{32}$'",
+            (Self::Postgres(_), IdForm::Bytes) => "octet_length(id) = 16",
+            (Self::Sqlite(_), IdForm::Text) => "typeof(id) = 'text' AND length(id) = 32 AND id NOT GLOB '*[^0-9a-f]*'",
+            (Self::Sqlite(_), IdForm::Bytes) => "typeof(id) = 'blob' AND length(id) = 16",
+        };
+        let (id, name) = (quoted(&table.id), quoted(&table.name));
+        let first = format!("SELECT {id} AS id FROM {name} WHERE {id} IS NOT NULL LIMIT 1000");
+        format!("SELECT count(*), COALESCE(SUM(CASE WHEN {fits} THEN 1 ELSE 0 END), 0) FROM ({first}) AS ids")
+    }
+}
+
+fn said(form: IdForm) -> &'static str {
+    match form {
+        IdForm::Text => "32 hexadecimal digits in lower case",
+        IdForm::Bytes => "16 bytes",
     }
 }
 

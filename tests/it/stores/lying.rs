@@ -113,6 +113,7 @@ async fn a_table_that_deletes_nothing_is_refused() {
             .await;
         let why = refusal(&engine("engine", &outside)).await;
         assert!(why.contains("`scores`") || why.contains("`people`"), "{kind:?}: {why}");
+        assert!(why.contains("what may be left of the proof"), "{why}");
         // What the proof left there the next one takes away, once that is possible.
         let of = if kind == Db::Sqlite { "TRIGGER keep" } else { "RULE keep ON scores" };
         outside.run(&format!("DROP {of}")).await;
@@ -225,4 +226,63 @@ fn hostile_names_are_refused() {
     assert!(ScoreStores::parse(&format!("{GOOD}{GOOD}")).unwrap_err().to_string().contains("declared twice"));
     let twice = format!("{GOOD}[[store.table]]\nname = \"SCORES\"\nid = \"x\"\n");
     assert!(ScoreStores::parse(&twice).unwrap_err().to_string().contains("declared twice"));
+}
+
+/// What `sayso stores check` says of the only store.
+async fn checked(world: &World) -> (&'static str, String) {
+    let check = world.app.check_stores().await.unwrap().remove(0);
+    (check.state, check.why.unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recipient_that_is_not_registered_is_refused_by_name() {
+    let outside = Outside::with_tables(Db::Sqlite).await;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("stores.toml");
+    std::fs::write(&path, engine("engine", &outside).replace("\"acme\"", "\"acmee\"")).unwrap();
+    let world = World::with(Db::Sqlite, |config| config.score_stores = path).await;
+    assert_eq!(checked(&world).await.0, "proved", "before the first recipient there is nothing to compare with");
+    super::shown(&world).await;
+    let (state, why) = checked(&world).await;
+    assert!(state == "false" && why.contains("the recipient `acmee` is not registered"), "{why}");
+    let World { app, data, .. } = world;
+    let config = app.config.clone();
+    drop(app);
+    let again = App::open(config, Clock::fixed(NOON), Entropy::seeded(8), Access::Serve).await;
+    assert!(matches!(&again, Err(BootError::ScoreStores(error)) if error.to_string().contains("`acmee`")), "{again:?}");
+    drop(data);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_whose_ids_all_have_another_form_is_refused() {
+    for kind in [Db::Sqlite, Db::Postgres] {
+        let outside = Outside::with_tables(kind).await;
+        let world = super::world(Db::Sqlite, &engine("engine", &outside)).await;
+        let (_, id) = super::shown(&world).await;
+        outside.score(&id.to_uppercase(), "trains", 1).await;
+        let (state, why) = checked(&world).await;
+        assert!(state == "false" && why.contains("holds no id in its column `person` that is 32"), "{kind:?}: {why}");
+        assert_eq!(outside.rows_of(&id.to_uppercase()).await, 2);
+        outside.score(&id, "trains", 1).await;
+        assert_eq!(checked(&world).await.0, "proved", "others may be there beside them");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_none_is_refused_and_is_not_taken_for_a_store_that_is_down() {
+    let outside = Outside::with_tables(Db::Sqlite).await;
+    let why = refusal(&engine("engine", &outside).replace(&outside.url, "postgres://u:secret@host:no/x")).await;
+    assert!(why.contains("`url` is not one") && !why.contains("secret"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_may_be_named_and_a_broken_view_is_nobodys_business() {
+    let postgres = Outside::with_tables(Db::Postgres).await;
+    postgres.run("CREATE TABLE shift (person TEXT)").await;
+    let named = engine("engine", &postgres).replace("name = \"scores\"", "name = \"public.scores\"");
+    let named = named.replacen("recipient", "not_by_person = [\"public.shift.person\"]\nrecipient", 1);
+    drop(super::world(Db::Sqlite, &named).await);
+    let sqlite = Outside::with_tables(Db::Sqlite).await;
+    sqlite.run("CREATE VIEW broken AS SELECT x FROM gone").await;
+    drop(super::world(Db::Sqlite, &engine("engine", &sqlite)).await);
 }

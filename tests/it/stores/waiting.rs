@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use sayso::service::ServiceError;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::outside::{Outside, engine};
 use super::{names, shown, state, work, world};
-use crate::people::{join, triple};
+use crate::people::{allow, join, triple};
 use crate::world::Db;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,5 +156,92 @@ async fn a_store_that_is_down_at_the_start_stops_no_withdrawal_and_is_proved_lat
         world.pass_seconds(3_600);
         work(&world.app).await;
         assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_went_before_another_table_resisted_is_in_the_certificate() {
+    for (db, kind) in [(Db::Sqlite, Db::Sqlite), (Db::Postgres, Db::Postgres)] {
+        let outside = Outside::with_tables(kind).await;
+        let world = world(db, &engine("engine", &outside)).await;
+        let (ann, id) = shown(&world).await;
+        for topic in ["trains", "ships", "planes"] {
+            outside.score(&id, topic, 1).await;
+        }
+        super::lying::write_again(&outside).await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        work(&world.app).await;
+        assert_eq!(outside.number("SELECT count(*) FROM scores").await, 0);
+        super::lying::give_way(&outside, "people").await;
+        world.pass_seconds(4_000);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])));
+        let removed = world.app.erasure(&started.reference).await.unwrap().removed;
+        assert_eq!((removed["engine/scores"], removed["engine/people"]), (3, 1), "{db:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_somebody_else_holds_hold_up_nobody_else() {
+    let outside = Outside::with_tables(Db::Postgres).await;
+    let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+    let (ann, id) = shown(&world).await;
+    let mut erasures = vec![(world.app.erase(&ann.caller, None).await.unwrap(), id)];
+    for number in 0..3 {
+        let other = join(&world, &format!("other{number}@example.org")).await;
+        let grant = allow(&world, &other, &triple("public_profile", "activitypub", "acme")).await;
+        let started = world.app.erase(&other.caller, None).await.unwrap();
+        erasures.push((started, grant.pairwise.unwrap().to_string()));
+    }
+    for (_, id) in &erasures {
+        outside.score(id, "trains", 1).await;
+    }
+    // They are worked on in the order of their references, so that the first one's rows are in everybody's way.
+    erasures.sort_by_key(|(started, _)| started.reference.to_string());
+    let (held, others) = erasures.split_first().unwrap();
+    let mut holder = PgConnection::connect(&outside.url).await.unwrap();
+    let hold = format!("BEGIN; SELECT * FROM scores WHERE person = '{}' FOR UPDATE", held.1);
+    sqlx::raw_sql(AssertSqlSafe(hold)).execute(&mut holder).await.unwrap();
+    work(&world.app).await;
+    assert_eq!(state(&world.app, &held.0).await, ("removed", names(&[("engine", "waiting")])));
+    for (other, _) in others {
+        assert_eq!(state(&world.app, other).await, ("done", names(&[("engine", "cleared")])));
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    world.pass_seconds(5);
+    work(&world.app).await;
+    assert_eq!(state(&world.app, &held.0).await.0, "done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_while_a_store_comes_back_leave_its_proof_alone() {
+    for kind in [Db::Sqlite, Db::Postgres] {
+        let outside = Outside::with_tables(kind).await;
+        outside.stop().await;
+        let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+        let (ann, _) = shown(&world).await;
+        outside.start().await;
+        world.pass_seconds(60);
+        for _ in 0..4 {
+            let refused = world.app.export(&ann.caller).await;
+            assert!(
+                matches!(&refused, Err(ServiceError::ScoreStore(failure)) if failure.to_string().contains("not proved"))
+            );
+        }
+        let proving = tokio::spawn({
+            let app = world.app.clone();
+            async move { app.tend_store("engine").await }
+        });
+        while !proving.is_finished() {
+            match world.app.export(&ann.caller).await {
+                Ok(_) => {}
+                Err(ServiceError::ScoreStore(failure)) => {
+                    assert!(failure.to_string().contains("not proved"), "{failure}")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        proving.await.unwrap().unwrap();
+        world.app.export(&ann.caller).await.unwrap();
     }
 }
