@@ -10,6 +10,12 @@ use std::sync::Arc;
 use crate::domain::Micros;
 use crate::secret::{Entropy, Key, NoEntropy};
 
+/// So long after an epoch began everybody is moved to it: no act that looked somebody up under the keys of before is under way then (see
+/// [`crate::limits::REQUEST_SECONDS_MAX`]).
+const SETTLED_SECONDS: i64 = 60;
+/// How much later than due a service that runs has destroyed keys at the latest.
+const SLACK_SECONDS: i64 = 3_600;
+
 /// The keys of one epoch.
 #[derive(Debug)]
 pub struct Epoch {
@@ -83,6 +89,11 @@ impl Epochs {
         self.all().rev().find(|epoch| epoch.from <= now).unwrap_or(&self.first)
     }
 
+    /// The one that everybody can be moved to.
+    pub fn settled(&self, now: Micros) -> &Arc<Epoch> {
+        self.current(now.plus_seconds(-SETTLED_SECONDS))
+    }
+
     /// The one that is used, and the one before it, whose keys some rows may still be under; the same twice when there is none. Always
     /// two, so that looking under both is the same work for everybody.
     pub fn both(&self, now: Micros) -> [&Arc<Epoch>; 2] {
@@ -104,12 +115,12 @@ impl Epochs {
     pub fn destroyed(&self, now: Micros, days: i64) -> Micros {
         let current = self.current(now);
         let next = self.of(current.number + 1).map_or_else(|| current.from.plus_days(days).max(now), |next| next.from);
-        next.plus_days(days)
+        next.plus_days(days).plus_seconds(SLACK_SECONDS)
     }
 
-    /// What is to be done now, with a new epoch every `days`.
+    /// What is to be done now, with a new epoch every `days`. Nothing is destroyed before everybody can be moved.
     pub fn due(&self, now: Micros, days: i64) -> Due {
-        if self.rest.first().is_some_and(|second| second.from.plus_days(days) <= now) {
+        if self.rest.first().is_some_and(|second| settled_at(second, days) <= now) {
             return Due::Destroy(self.first.number);
         }
         let current = self.current(now);
@@ -133,4 +144,9 @@ impl Epochs {
         let mut rest = self.rest.iter().cloned();
         rest.next().map_or_else(|| self.clone(), |first| Self { first, rest: rest.collect() })
     }
+}
+
+/// When the epoch before one can be destroyed.
+fn settled_at(second: &Epoch, days: i64) -> Micros {
+    second.from.plus_days(days).plus_seconds(SETTLED_SECONDS)
 }

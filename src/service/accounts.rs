@@ -202,7 +202,7 @@ impl App {
         let key = SubjectKey::generate(&self.entropy)?;
         let regime: Regime = "gdpr".parse().map_err(|_| ServiceError::NotFound("regime"))?;
         tx.insert_standing(&subject, &regime).await?;
-        tx.insert_key(&subject, &self.wrap_key(&subject, &key)?).await?;
+        tx.insert_key(&subject, &self.wrap_new(&subject, &key)?).await?;
         let id = IdentifierId::new(self.entropy.bytes()?);
         let sealed = self.seal_proved(&key, &id, (identifier, digest))?;
         let row = IdentifierRow {

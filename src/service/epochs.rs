@@ -11,9 +11,6 @@ use crate::ident::Identifier;
 use crate::ids::Subject;
 use crate::store::{StoreError, Tx, WrappedKey};
 
-/// So long after an epoch began everybody is moved to it: no act that still has the keys of the one before is under way then (see
-/// [`crate::limits::REQUEST_SECONDS_MAX`]).
-const SETTLED_SECONDS: i64 = 60;
 /// People in one round of wrapping anew.
 const BATCH: i64 = 500;
 
@@ -51,10 +48,13 @@ impl App {
         Ok(SubjectKey::unwrap(&epoch.wrapping, subject, &wrapped.bytes)?)
     }
 
-    pub(super) fn wrap_key(&self, subject: &Subject, key: &SubjectKey) -> Result<WrappedKey, ServiceError> {
-        let epochs = self.epochs();
-        let current = epochs.current(self.now());
-        Ok(WrappedKey { epoch: current.number, bytes: key.wrap(&current.wrapping, subject, &self.entropy)? })
+    fn wrap_key(&self, subject: &Subject, key: &SubjectKey, epoch: &Epoch) -> Result<WrappedKey, ServiceError> {
+        Ok(WrappedKey { epoch: epoch.number, bytes: key.wrap(&epoch.wrapping, subject, &self.entropy)? })
+    }
+
+    /// A new person's key, under the keys of now.
+    pub(super) fn wrap_new(&self, subject: &Subject, key: &SubjectKey) -> Result<WrappedKey, ServiceError> {
+        self.wrap_key(subject, key, self.epochs().current(self.now()))
     }
 
     /// Seals what stays for a day at most.
@@ -89,12 +89,11 @@ impl App {
                 }
             }
         }
-        let (epochs, begun) = (self.epochs(), now.plus_seconds(-SETTLED_SECONDS));
-        let current = epochs.current(begun).number;
-        if self.wrapped.load(Ordering::SeqCst) < current {
-            self.wrap_anew(Some(current)).await?;
-            self.wrapped.store(current, Ordering::SeqCst);
+        let settled = self.epochs().settled(now).number;
+        if self.wrapped.load(Ordering::SeqCst) < settled {
+            self.wrap_anew(Some(settled)).await?;
             self.say_destroyed().await?;
+            self.wrapped.store(settled, Ordering::SeqCst);
         }
         Ok(())
     }
@@ -154,20 +153,24 @@ impl App {
     async fn wrap_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
         let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
         let key = self.unwrap_key(subject, &wrapped)?;
-        if wrapped.epoch < self.epochs().current(self.now()).number {
-            tx.update_key(subject, &self.wrap_key(subject, &key)?).await?;
+        let epochs = self.epochs();
+        let epoch = epochs.settled(self.now());
+        if wrapped.epoch < epoch.number {
+            tx.update_key(subject, &self.wrap_key(subject, &key, epoch)?).await?;
         }
         for row in tx.identifiers(subject).await? {
             match open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed) {
-                Ok(identifier) => tx.move_blind(subject, &row, &self.blind(&identifier)).await?,
+                Ok(identifier) => {
+                    let blind = Blind(&epoch.pepper).identifier(identifier.kind().as_str(), identifier.as_str());
+                    tx.move_blind(subject, &row, &blind).await?;
+                }
                 Err(error) => tracing::error!(%error, "an identifier cannot be indexed anew"),
             }
         }
         for (digest, source, sealed) in tx.sealed_objects(subject).await? {
             match open_object(&key, subject, &sealed) {
                 Ok(id) => {
-                    let [current, _] = self.object_digests(&source, &id);
-                    tx.move_object(subject, &digest, &current).await?;
+                    tx.move_object(subject, &digest, &Blind(&epoch.pepper).object(&source, &id)).await?;
                 }
                 Err(error) => tracing::error!(%error, "a post cannot be indexed anew"),
             }

@@ -111,7 +111,7 @@ on_both!(a_certificate_says_what_went_and_holds_offline, |world| {
     else {
         panic!("another act");
     };
-    let within = opened.event.at.plus_days(2 * world.app.config.key_days);
+    let within = opened.event.at.plus_days(2 * world.app.config.key_days).plus_seconds(3600);
     assert!(unreadable_after.is_some_and(|at| opened.event.at < at && at <= within), "{unreadable_after:?}");
     assert_eq!(reference, started.reference.to_string());
     assert_eq!((removed["standing"], removed["subject_key"]), (1, 1));
