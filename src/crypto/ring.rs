@@ -117,6 +117,8 @@ impl KeyRing {
         self.write(data, epochs, |partial, path| {
             let mut old = fs::OpenOptions::new().write(true).open(path)?;
             fs::rename(partial, path)?;
+            // Only when the new file has the name for good: a power cut must not leave the name with the overwritten one.
+            fs::File::open(path.parent().unwrap_or(path))?.sync_all()?;
             let bytes = old.metadata()?.len();
             std::io::copy(&mut std::io::repeat(0).take(bytes), &mut old)?;
             old.sync_all()

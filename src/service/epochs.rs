@@ -141,8 +141,8 @@ impl App {
             after = Some(*last);
             for subject in page {
                 match self.store.run_tx(&(self, subject), |tx, (app, one)| Box::pin(app.wrap_one_anew(tx, one))).await {
-                    Err(ServiceError::Broken(error)) => {
-                        tracing::error!(%error, "a person's key cannot be wrapped anew");
+                    Err(error @ (ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)))) => {
+                        tracing::error!(%error, "what is a person's cannot be moved to the new keys");
                     }
                     other => other?,
                 }

@@ -17,6 +17,7 @@ const READ: Duration = Duration::from_secs(20);
 /// `{store: {table: [row, ..]}}`, and what is in it.
 #[derive(Debug)]
 pub(super) struct OutsideRows {
+    pub(super) subject: Subject,
     pub(super) content: Spool,
     pub(super) tables: Vec<TableManifest>,
 }
@@ -29,11 +30,11 @@ impl App {
     pub(super) async fn outside_rows(&self, subject: &Subject) -> Result<OutsideRows, ServiceError> {
         let names = self.store.read_tx(subject, |tx, subject| Box::pin(tx.names_of(subject))).await?;
         let late = || OutsideError::Down("an export was not read in time".into());
-        let read = tokio::time::timeout(READ, self.read_outside(&names)).await;
+        let read = tokio::time::timeout(READ, self.read_outside(subject, &names)).await;
         read.unwrap_or_else(|_| Err(StoreFailure::new("any", late()).into()))
     }
 
-    async fn read_outside(&self, names: &[(String, Pairwise)]) -> Result<OutsideRows, ServiceError> {
+    async fn read_outside(&self, subject: &Subject, names: &[(String, Pairwise)]) -> Result<OutsideRows, ServiceError> {
         let mut writing = Writing::new(&self.config.data, &self.entropy)?;
         let mut tables = Vec::new();
         writing.write(b"{")?;
@@ -55,7 +56,7 @@ impl App {
             writing.write(b"}")?;
         }
         writing.write(b"}")?;
-        Ok(OutsideRows { content: writing.end()?, tables })
+        Ok(OutsideRows { subject: *subject, content: writing.end()?, tables })
     }
 
     async fn read_table(

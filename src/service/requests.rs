@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
-use super::codes::{CodeFor, Send};
+use super::codes::{CodeFor, Send, digest_place};
 use super::outside_rows::OutsideRows;
 use super::{App, ErasureStarted, ErasureView, Export, ServiceError};
 use crate::crypto::Blind;
@@ -11,7 +11,7 @@ use crate::domain::{Act, Adult, Seq};
 use crate::ident::Identifier;
 use crate::ids::{Reference, Subject};
 use crate::secret::SecretText;
-use crate::store::{CodeRow, Tx};
+use crate::store::{CodeRow, StoreError, Tx};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,7 +217,8 @@ impl App {
             Confirmed::Access { found, opted_out } => {
                 let export = match found {
                     Some((subject, seq)) => {
-                        let outside = match outside {
+                        // The address may have changed hands since.
+                        let outside = match outside.filter(|outside| outside.subject == subject) {
                             Some(outside) => outside,
                             None => self.outside_rows(&subject).await?,
                         };
@@ -317,7 +318,9 @@ impl App {
         let kept = self.kept_reference(reference);
         let rows: Vec<CodeRow> = tx.code_by_reference(&kept).await?.into_iter().collect();
         let Some(row) = self.fitting(tx, rows, code.expose()).await? else { return Ok(Confirmed::Wrong) };
-        let Some(digest) = row.digest else { return Ok(Confirmed::Wrong) };
+        let Some(sealed) = &row.digest else { return Ok(Confirmed::Wrong) };
+        let digest = self.open_transit(&digest_place(&row.reference), sealed)?;
+        let digest: [u8; 16] = digest.try_into().map_err(|_| StoreError::Corrupt("code"))?;
         tx.delete_code(&row.blind, &row.what).await?;
         match row.what.as_str() {
             "status" => Ok(Confirmed::Status(digest)),

@@ -16,8 +16,8 @@ pub struct CodeRow {
     pub reference: Reference,
     /// Keyed digest of the code.
     pub code_hash: [u8; 32],
-    /// Slow digest of the address, for a request without an account.
-    pub digest: Option<[u8; 16]>,
+    /// Slow digest of the address, sealed, for a request without an account.
+    pub digest: Option<Vec<u8>>,
     /// What a registration said about age.
     pub adult: Adult,
     /// Wrong guesses so far.
@@ -81,7 +81,7 @@ fn code(row: CodeColumns) -> Result<CodeRow, StoreError> {
         what,
         reference: reference.try_into().map_err(|_| bad())?,
         code_hash: code_hash.try_into().map_err(|_| bad())?,
-        digest: digest.map(<[u8; 16]>::try_from).transpose().map_err(|_| bad())?,
+        digest,
         adult: adult_from(&adult)?,
         tries,
         sent,
@@ -110,7 +110,7 @@ impl Tx {
     pub async fn upsert_code(&mut self, row: &CodeRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(UPSERT_CODE).bind(row.blind.as_slice()).bind(row.what.as_str())
             .bind(row.reference.as_bytes().as_slice()).bind(row.code_hash.as_slice())
-            .bind(row.digest.as_ref().map(<[u8; 16]>::as_slice)).bind(adult_name(row.adult))
+            .bind(row.digest.as_deref()).bind(adult_name(row.adult))
             .bind(row.tries).bind(row.sent).bind(row.hour_from.0).bind(row.expires.0).execute(c).await.map(drop))?;
         Ok(())
     }

@@ -112,7 +112,8 @@ impl Tx {
         on!(self, c => sqlx::query(INSERT_IDENTIFIER).bind(subject.as_bytes().as_slice())
             .bind(row.id.as_bytes().as_slice()).bind(row.kind.as_str()).bind(row.blind.as_slice())
             .bind(row.sealed.as_slice()).bind(row.proof.as_str()).execute(c).await.map(drop))?;
-        Ok(())
+        // A code that waits leads to its owner by the index.
+        self.move_waiting(earlier, &row.blind).await
     }
 
     /// Who proved an identifier, by its index or its earlier one; nobody whose erasure has begun.

@@ -22,7 +22,7 @@ sql! {
     UPDATE_KEY(3) = "UPDATE subject_key SET ring_epoch = $2, wrapped = $3 WHERE subject = $1";
     KEYS_BEFORE(3) = "SELECT subject FROM subject_key WHERE ring_epoch < $1 AND subject > $2 ORDER BY subject LIMIT $3";
     NEWEST_KEY_EPOCH(0) = "SELECT max(ring_epoch) FROM subject_key";
-    MOVE_BLIND(3) = "UPDATE identifier SET blind = $3 WHERE subject = $1 AND id = $2";
+    MOVE_BLIND(3) = "UPDATE identifier SET blind = $3 WHERE subject = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM identifier n WHERE n.blind = $3)";
     CODES_IN_THE_WAY(2) = "DELETE FROM code WHERE blind = $1 AND what IN (SELECT n.what FROM code n WHERE n.blind = $2)";
     MOVE_CODES(2) = "UPDATE code SET blind = $2 WHERE blind = $1";
     MOVE_MAILS(2) = "UPDATE mail SET blind = $2 WHERE blind = $1";
@@ -70,7 +70,8 @@ impl Tx {
         subjects(rows)
     }
 
-    /// Moves an identifier to another blind index, and the codes and mails that wait under it.
+    /// Moves an identifier to another blind index, unless somebody proved it since under that one, and the codes and mails that wait
+    /// under it.
     pub async fn move_blind(
         &mut self,
         subject: &Subject,
@@ -82,8 +83,16 @@ impl Tx {
         }
         on!(self, c => sqlx::query(MOVE_BLIND).bind(subject.as_bytes().as_slice()).bind(row.id.as_bytes().as_slice())
             .bind(to.as_slice()).execute(c).await.map(drop))?;
+        self.move_waiting(&row.blind, to).await
+    }
+
+    /// Moves codes and mails that wait under one index to another.
+    pub(super) async fn move_waiting(&mut self, from: &[u8; 32], to: &[u8; 32]) -> Result<(), StoreError> {
+        if from == to {
+            return Ok(());
+        }
         for statement in [CODES_IN_THE_WAY, MOVE_CODES, MOVE_MAILS] {
-            on!(self, c => sqlx::query(statement).bind(row.blind.as_slice()).bind(to.as_slice())
+            on!(self, c => sqlx::query(statement).bind(from.as_slice()).bind(to.as_slice())
                 .execute(c).await.map(drop))?;
         }
         Ok(())

@@ -12,7 +12,7 @@ fn code(byte: u8, what: &str) -> CodeRow {
         what: what.into(),
         reference: Reference::new([byte; 16]),
         code_hash: [byte; 32],
-        digest: Some([byte; 16]),
+        digest: Some(vec![byte; 56]),
         adult: Adult::Yes,
         tries: 0,
         sent: 1,
