@@ -115,7 +115,10 @@ fn walk(folder: &Path, forms: &Forms, scanned: &mut Scanned) -> Result<(), CliEr
             walk(&path, forms, scanned)?;
             continue;
         }
-        let hits = look(&path, forms, scanned).map_err(failed(&path))?;
+        let hits = match look(&path, forms, scanned) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue, // it is gone, with whatever it held
+            hits => hits.map_err(failed(&path))?,
+        };
         scanned.files += 1;
         scanned.hits += hits;
         if hits > 0 {

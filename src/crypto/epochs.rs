@@ -133,9 +133,10 @@ impl Epochs {
 
     /// With one more behind.
     #[must_use]
-    pub fn with(mut self, next: Epoch) -> Self {
-        self.rest.push(Arc::new(next));
-        self
+    pub fn with(&self, next: Epoch) -> Self {
+        let mut longer = self.clone();
+        longer.rest.push(Arc::new(next));
+        longer
     }
 
     /// Without the oldest; the last one stays.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -36,7 +36,7 @@ pub struct App {
     /// Its time.
     pub clock: Clock,
     pub(super) ring: KeyRing,
-    pub(super) epochs: RwLock<Epochs>,
+    pub(super) epochs: RwLock<Arc<Epochs>>,
     /// The epoch under which everybody's keys are known to be.
     pub(super) wrapped: AtomicI64,
     pub(super) slow: Slow,
@@ -139,7 +139,7 @@ impl App {
             store,
             clock,
             ring,
-            epochs: RwLock::new(epochs),
+            epochs: RwLock::new(Arc::new(epochs)),
             wrapped: AtomicI64::new(0),
             entropy,
             registry,

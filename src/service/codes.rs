@@ -80,9 +80,6 @@ impl App {
         let earlier = tx.code(&blinds, send.what.as_str()).await?;
         // A code leads to its owner by the index: it lies where their identifier lies.
         let blind = tx.indexed_as(&blinds).await?.unwrap_or(current);
-        if let Some(moved) = earlier.as_ref().filter(|row| row.blind != blind) {
-            tx.delete_code(&moved.blind, &moved.what).await?;
-        }
         let in_hour = earlier.as_ref().filter(|row| now < row.hour_from.plus_seconds(3600));
         let (already, hour_from) = in_hour.map_or((0, now), |row| (row.sent, row.hour_from));
         let open = earlier.as_ref().filter(|row| row.tries < limits::CODE_TRIES_MAX && now < row.expires);
@@ -92,6 +89,9 @@ impl App {
         let share = if open.is_some() { limits::CODES_PER_HOUR_MAX } else { limits::CODES_PER_HOUR_AT_MOST };
         if already >= share {
             return Ok(reference);
+        }
+        if let Some(moved) = earlier.as_ref().filter(|row| row.blind != blind) {
+            tx.delete_code(&moved.blind, &moved.what).await?;
         }
         let code = self.new_code()?;
         let row = CodeRow {

@@ -1,7 +1,7 @@
 //! The keys of now: looking people up, opening what is theirs, and moving everybody on when an epoch ends (see [`crate::crypto::Epochs`]).
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::identifiers::open_identifier;
 use super::{App, ServiceError};
@@ -18,8 +18,8 @@ const BATCH: i64 = 500;
 pub(super) type Digests = [[u8; 32]; 2];
 
 impl App {
-    pub(super) fn epochs(&self) -> Epochs {
-        self.epochs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn epochs(&self) -> Arc<Epochs> {
+        Arc::clone(&self.epochs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn digests(&self, digest: impl Fn(Blind<'_>) -> [u8; 32]) -> Digests {
@@ -72,7 +72,7 @@ impl App {
     /// time; what stopped in the middle goes on.
     ///
     /// # Errors
-    /// When the database or the folder of the ring fails. Then nothing was destroyed.
+    /// When the database or the folder of the ring fails, or somebody could not be moved. Then nothing was destroyed.
     pub async fn keep_keys(&self) -> Result<(), ServiceError> {
         let (epochs, now) = (self.epochs(), self.now());
         match epochs.due(now, self.config.key_days) {
@@ -84,6 +84,7 @@ impl App {
             Due::Destroy(_) => {
                 // Everybody, and everything of theirs: an act that began under the old keys may have stored something since.
                 self.wrap_anew(None).await?;
+                self.nobody_is_left(epochs.settled(now).number).await?;
                 if !crate::mutant::on("old_keys_stay") {
                     self.put_epochs(epochs.without_oldest())?;
                 }
@@ -100,7 +101,7 @@ impl App {
 
     fn put_epochs(&self, epochs: Epochs) -> Result<(), ServiceError> {
         self.ring.replace(&self.config.data, &epochs).map_err(|error| ServiceError::Broken(error.into()))?;
-        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(epochs);
         Ok(())
     }
 
@@ -122,32 +123,57 @@ impl App {
             .await
     }
 
-    /// Everybody, or those whose key is of an epoch before this. What does not open under any key is lost already and holds up nobody.
+    /// Everybody, or those whose key is of an epoch before this. Their key comes first, by itself: an identifier or a post that cannot be
+    /// indexed anew must not cost them everything else. What does not open under any key is lost already and holds up nobody.
     async fn wrap_anew(&self, before: Option<i64>) -> Result<(), ServiceError> {
         let mut after = None;
         loop {
-            let page = self
-                .store
-                .read_tx(&(after, before), |tx, (after, before)| {
-                    Box::pin(async move {
-                        match before {
-                            Some(epoch) => tx.keys_before(*epoch, after.as_ref(), BATCH).await,
-                            None => tx.subjects_after(after.as_ref(), BATCH).await,
-                        }
-                    })
-                })
-                .await?;
+            let page = self.people_after(after, before).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(*last);
             for subject in page {
-                match self.store.run_tx(&(self, subject), |tx, (app, one)| Box::pin(app.wrap_one_anew(tx, one))).await {
-                    Err(error @ (ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)))) => {
-                        tracing::error!(%error, "what is a person's cannot be moved to the new keys");
-                    }
-                    other => other?,
+                let input = (self, subject);
+                let key = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.wrap_one_anew(tx, one))).await;
+                skip_the_damaged(key)?;
+                let index = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.index_one_anew(tx, one))).await;
+                skip_the_damaged(index)?;
+            }
+        }
+    }
+
+    async fn people_after(&self, after: Option<Subject>, before: Option<i64>) -> Result<Vec<Subject>, ServiceError> {
+        self.store
+            .read_tx(&(after, before), |tx, (after, before)| {
+                Box::pin(async move {
+                    Ok(match before {
+                        Some(epoch) => tx.keys_before(*epoch, after.as_ref(), BATCH).await?,
+                        None => tx.subjects_after(after.as_ref(), BATCH).await?,
+                    })
+                })
+            })
+            .await
+    }
+
+    /// Fails while the key of anybody still opens under an epoch before this one: with its keys they would be lost.
+    async fn nobody_is_left(&self, epoch: i64) -> Result<(), ServiceError> {
+        let mut after = None;
+        loop {
+            let page = self.people_after(after, Some(epoch)).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(*last);
+            for subject in page {
+                let opens =
+                    self.store.read_tx(&(self, subject), |tx, (app, one)| Box::pin(app.key_opens(tx, one))).await?;
+                if opens {
+                    return Err(StoreError::Corrupt("subject_key: somebody could not be moved to the new keys").into());
                 }
             }
         }
+    }
+
+    async fn key_opens(&self, tx: &mut Tx, subject: &Subject) -> Result<bool, ServiceError> {
+        let key = tx.key(subject).await?;
+        Ok(key.is_some_and(|wrapped| self.unwrap_key(subject, &wrapped).is_ok()))
     }
 
     async fn wrap_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
@@ -158,6 +184,14 @@ impl App {
         if wrapped.epoch < epoch.number {
             tx.update_key(subject, &self.wrap_key(subject, &key, epoch)?).await?;
         }
+        Ok(())
+    }
+
+    async fn index_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
+        let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
+        let key = self.unwrap_key(subject, &wrapped)?;
+        let epochs = self.epochs();
+        let epoch = epochs.settled(self.now());
         for row in tx.identifiers(subject).await? {
             match open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed) {
                 Ok(identifier) => {
@@ -181,6 +215,17 @@ impl App {
     /// The id of a member's own post, which is needed only to index it anew.
     pub(super) fn seal_object(&self, key: &SubjectKey, owner: &Subject, id: &str) -> Result<Vec<u8>, ServiceError> {
         Ok(seal(&key.sealing, &object_place(owner), id.as_bytes(), &self.entropy)?)
+    }
+}
+
+/// What is damaged is said and holds up nobody; what the database did not do is tried again.
+fn skip_the_damaged(moved: Result<(), ServiceError>) -> Result<(), ServiceError> {
+    match moved {
+        Err(error @ (ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)))) => {
+            tracing::error!(%error, "what is a person's cannot be moved to the new keys");
+            Ok(())
+        }
+        other => other,
     }
 }
 

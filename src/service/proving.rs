@@ -52,7 +52,7 @@ pub enum StoresError {
     Own(String),
     /// A store is not what it says.
     #[error(
-        "{0}; no row about anybody was touched, and what may be left of the proof goes with the next one: mend the declaration or the store, then see `sayso stores check`"
+        "{0}; no row about anybody was touched, and what may be left of the proof in a declared table goes with the next one: mend the declaration or the store, then see `sayso stores check`"
     )]
     Lies(StoreFailure),
     /// The service's own database.

@@ -17,7 +17,7 @@ use crate::people::{
     verify,
 };
 use crate::raw::Raw;
-use crate::world::{NOON, World, read};
+use crate::world::{Db, NOON, World, read};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -185,11 +185,18 @@ on_both!(a_change_of_keys_that_was_cut_off_goes_on, |world| {
     let people = [join(&world, "ann@example.org").await, join(&world, "ben@example.org").await];
     world.app.keep_keys().await.unwrap();
     world.pass_seconds(world.app.config.key_days * DAY_SECONDS + 3600);
-    // Only Ann was moved when the process ended.
     let raw = Raw::of(&world).await;
-    world.app.keep_keys().await.unwrap();
     let ben = [Cell::Bytes(people[1].caller.subject.as_bytes().to_vec())];
+    let two = [ColumnType::Bytes, ColumnType::Bytes];
+    let sql =
+        "SELECT k.wrapped, i.blind FROM subject_key k JOIN identifier i ON i.subject = k.subject WHERE k.subject = $1";
+    let before = raw.rows(sql, &ben, &two).await.remove(0);
+    world.app.keep_keys().await.unwrap();
     assert_eq!(raw.number("SELECT min(ring_epoch) FROM subject_key", &[]).await, 2);
+    // Only Ann was moved when the process ended: Ben is put back.
+    let back = [ben[0].clone(), before[0].clone()];
+    raw.run("UPDATE subject_key SET ring_epoch = 1, wrapped = $2 WHERE subject = $1", &back).await;
+    raw.run("UPDATE identifier SET blind = $2 WHERE subject = $1", &[ben[0].clone(), before[1].clone()]).await;
     raw.close().await;
     let World { app, db, operator_secret, database, data } = world;
     let now = app.clock.now();
@@ -198,6 +205,13 @@ on_both!(a_change_of_keys_that_was_cut_off_goes_on, |world| {
     config.quantum_millis = 0;
     let boot = App::open(config, Clock::fixed(now), Entropy::seeded(99), Access::Serve).await.unwrap();
     let world = World { app: boot.app.into(), db, operator_secret, database, data };
+    for person in &people {
+        logs_in(&world, person).await;
+    }
+    world.app.keep_keys().await.unwrap();
+    let raw = Raw::of(&world).await;
+    assert_eq!(raw.number("SELECT min(ring_epoch) FROM subject_key", &[]).await, 2, "it did not go on");
+    raw.close().await;
     days_pass(&world, 20).await;
     let raw = Raw::of(&world).await;
     assert!(raw.number("SELECT ring_epoch FROM subject_key WHERE subject = $1", &ben).await > 2);
@@ -240,6 +254,80 @@ on_both!(a_key_that_does_not_open_holds_up_nobody, |world| {
     let (_, epochs) = KeyRing::load(world.path()).unwrap();
     assert!(epochs.oldest() > 1, "the old keys are still there");
     logs_in(&world, &ann).await;
+});
+
+on_both!(an_address_that_cannot_be_indexed_costs_nobody_anything_else, |world| {
+    let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
+    let raw = Raw::of(&world).await;
+    let ben_id = Cell::Bytes(ben.caller.subject.as_bytes().to_vec());
+    let damaged = "UPDATE identifier SET blind = $2 WHERE subject = $1";
+    raw.run(damaged, &[ben_id, Cell::Bytes(vec![1; 31])]).await;
+    raw.close().await;
+    world.app.keep_keys().await.unwrap();
+    days_pass(&world, 20).await;
+    let (_, epochs) = KeyRing::load(world.path()).unwrap();
+    assert!(epochs.oldest() > 1, "the old keys are still there");
+    logs_in(&world, &ann).await;
+    let history = world.app.consents(&ben.caller).await.unwrap().history;
+    assert_eq!(history.len(), 1, "what was sealed under his key can be read");
+});
+
+on_both!(keys_are_not_destroyed_while_anybody_would_be_lost_with_them, |world| {
+    let ann = join(&world, "ann@example.org").await;
+    world.app.keep_keys().await.unwrap();
+    let raw = Raw::of(&world).await;
+    // A database that takes every update of a key, and does not do it.
+    match world.db {
+        Db::Sqlite => {
+            let ignore = "CREATE TRIGGER stays BEFORE UPDATE ON subject_key BEGIN SELECT RAISE(IGNORE); END";
+            raw.run(ignore, &[]).await;
+        }
+        Db::Postgres => {
+            raw.run("CREATE FUNCTION stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$", &[])
+                .await;
+            raw.run("CREATE TRIGGER stays BEFORE UPDATE ON subject_key FOR EACH ROW EXECUTE FUNCTION stays()", &[])
+                .await;
+        }
+    }
+    for _ in 0..30 {
+        world.pass_seconds(DAY_SECONDS / 2);
+        drop(world.app.keep_keys().await);
+    }
+    assert!(world.app.keep_keys().await.is_err(), "nobody is told that it does not go on");
+    let (_, epochs) = KeyRing::load(world.path()).unwrap();
+    assert_eq!(epochs.oldest(), 1, "her key was destroyed");
+    assert_eq!(world.app.consents(&ann.caller).await.unwrap().history.len(), 1);
+    let of = if world.db == Db::Sqlite { "" } else { " ON subject_key" };
+    raw.run(&format!("DROP TRIGGER stays{of}"), &[]).await;
+    raw.close().await;
+    days_pass(&world, 2).await;
+    assert!(KeyRing::load(world.path()).unwrap().1.oldest() > 1, "it does not go on when it could");
+    logs_in(&world, &ann).await;
+});
+
+on_both!(a_change_of_keys_gives_nobody_more_codes, |world| {
+    world.app.keep_keys().await.unwrap();
+    let (_, epochs) = KeyRing::load(world.path()).unwrap();
+    let begins = epochs.all().next_back().unwrap().from;
+    world.app.clock.not_before(begins.plus_seconds(-30));
+    letters(&world);
+    let who = address("stranger@example.org");
+    let mut requested = None;
+    for _ in 0..10 {
+        requested = Some(world.app.request(&who, What::Access, None).await.unwrap());
+    }
+    let sent = letters(&world);
+    assert_eq!(sent.len(), 6);
+    world.app.clock.not_before(begins.plus_seconds(30));
+    for _ in 0..3 {
+        world.app.request(&who, What::Access, None).await.unwrap();
+    }
+    assert_eq!(letters(&world).len(), 0, "the hour began anew");
+    let mut fits = false;
+    for code in sent.iter().filter_map(crate::people::code_in) {
+        fits |= world.app.confirm(&requested.as_ref().unwrap().reference, &secret(&code), None).await.is_ok();
+    }
+    assert!(fits, "the code that was mailed no longer counts");
 });
 
 on_both!(the_old_keys_are_in_no_file_any_more, |world| {

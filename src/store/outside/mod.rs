@@ -92,13 +92,15 @@ impl OutsideStore {
         &self.declared
     }
 
-    /// How many rows each declared table holds under an id.
+    /// How many rows each declared table holds under an id, after a look whether the tables are still as declared: SQLite would take a
+    /// column that is gone for a text, and find nothing.
     ///
     /// # Errors
     /// When it does not answer, or is not as declared.
     pub async fn count(&self, id: &Pairwise) -> Result<Counts, OutsideError> {
         in_time(async {
             let mut link = self.connect().await?;
+            self.check(&live::tables(&mut link).await?)?;
             let mut counts = Counts::new();
             for table in &self.declared.table {
                 counts.insert(table.name.clone(), count(&mut link, table, id).await?);

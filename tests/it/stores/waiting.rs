@@ -107,6 +107,29 @@ async fn a_row_that_comes_back_before_the_certificate_is_found_and_goes_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_went_before_the_certificate_is_not_taken_for_rows_that_went() {
+    for kind in [Db::Sqlite, Db::Postgres] {
+        let outside = Outside::with_tables(kind).await;
+        let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+        let (ann, id) = shown(&world).await;
+        outside.score(&id, "trains", 1).await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        world.app.run_erasures().await.unwrap();
+        world.app.tend_store("engine").await.unwrap();
+        outside.score(&id, "ships", 2).await;
+        outside.run("ALTER TABLE scores RENAME COLUMN person TO human").await;
+        let refused = world.app.certify_cleared().await;
+        assert!(matches!(refused, Err(ServiceError::ScoreStore(_))), "{kind:?}: {refused:?}");
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+        outside.run("ALTER TABLE scores RENAME COLUMN human TO person").await;
+        world.pass_seconds(5);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await.0, "done");
+        assert_eq!(outside.rows_of(&id).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_is_written_again_whenever_it_is_deleted_is_never_certified_as_gone() {
     for kind in [Db::Sqlite, Db::Postgres] {
         let outside = Outside::with_tables(kind).await;
