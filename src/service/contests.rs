@@ -55,7 +55,8 @@ impl App {
                     return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
                 }
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                app.announce_to_all(tx, subject, None, DeliveryKind::ScoreContested).await?;
+                let names = tx.names_of(subject).await?;
+                app.announce_to_all(tx, &names, (subject, None), DeliveryKind::ScoreContested).await?;
                 Ok((done, Some(*subject)))
             })
         })
@@ -118,7 +119,8 @@ impl App {
                     return Err(unknown());
                 }
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                app.announce_to_all(tx, &subject, None, DeliveryKind::ScoreContested).await?;
+                let names = tx.names_of(&subject).await?;
+                app.announce_to_all(tx, &names, (&subject, None), DeliveryKind::ScoreContested).await?;
                 Ok((done, None))
             })
         })

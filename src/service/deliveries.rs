@@ -104,12 +104,12 @@ impl App {
     pub(super) async fn announce_to_all(
         &self,
         tx: &mut Tx,
-        subject: &Subject,
-        job: Option<Reference>,
+        names: &[(String, Pairwise)],
+        about: (&Subject, Option<Reference>),
         kind: DeliveryKind,
     ) -> Result<(), ServiceError> {
-        for (recipient, pairwise) in tx.names_of(subject).await? {
-            self.queue(tx, (subject, job), (&recipient, pairwise), kind).await?;
+        for (recipient, pairwise) in names {
+            self.queue(tx, about, (recipient, *pairwise), kind).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::certificate::{Certificate, ReadBack, must_be_gone};
 use super::deliveries::{DeliveryView, told_of};
+use super::identifiers::open_identifier;
 use super::stores::{StoreView, all_removed, stores_of};
 use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
@@ -96,15 +97,16 @@ impl App {
         digest: Option<[u8; 16]>,
     ) -> Result<ErasureStarted, ServiceError> {
         let head = self.head(tx).await?;
-        if tx.job_of(subject).await?.is_some() {
+        let mut person = self.person(tx, subject).await?;
+        if person.history.standing.erased {
             return Err(ServiceError::Conflict("erasure is under way and"));
         }
-        let mut person = self.person(tx, subject).await?;
         let reference = Reference::new(self.entropy.bytes()?);
         let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
         tx.delete_sessions(subject).await?;
-        self.announce_to_all(tx, subject, Some(reference), DeliveryKind::PersonErased).await?;
-        self.queue_stores(tx, subject, reference).await?;
+        let names = tx.names_of(subject).await?;
+        self.announce_to_all(tx, &names, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
+        self.queue_stores(tx, &names, (subject, reference)).await?;
         tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
         crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
@@ -220,12 +222,8 @@ impl App {
     /// Also after a round that had removed them: its read-back may have found a row that came later.
     pub(super) async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
         let Some(subject) = job.subject else { return Ok(job) };
-        let blinds =
-            self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.blinds_of(tx, subject))).await?;
         let _no_mail_meanwhile = self.outbox.lock().await;
-        self.remove_mail_files(&blinds)?;
-        crash("erasure_mails_removed");
-        let job = self
+        let (job, blinds) = self
             .store
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
@@ -237,6 +235,8 @@ impl App {
                         *events.entry(kind).or_default() += times.unsigned_abs();
                     }
                     let blinds = app.blinds_of(tx, subject).await?;
+                    app.remove_mail_files(&blinds)?; // now: once the identifiers are gone nothing says whose they are
+                    crash("erasure_mails_removed");
                     let mut removals = app.datamap.removals();
                     removals.retain(|one| one.table != "topic_choice" || !crate::mutant::on("erasure_forgets_a_table"));
                     let rows = tx.remove(&removals, subject).await?;
@@ -250,7 +250,7 @@ impl App {
                     let job = JobRow { step: JobStep::Removed, removed, events, ..job.clone() };
                     tx.update_job(&job).await?;
                     crash("erasure_removing");
-                    Ok::<_, ServiceError>(job)
+                    Ok::<_, ServiceError>((job, blinds))
                 })
             })
             .await?;
@@ -301,10 +301,12 @@ impl App {
 
     /// Every index under which something of a person may lie. An identifier that cannot be opened is looked for where it is.
     async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
-        let mut blinds: BTreeSet<_> = tx.identifiers(subject).await?.into_iter().map(|row| row.blind).collect();
-        if let Ok(identifiers) = self.identifiers_of(tx, subject).await {
-            blinds.extend(identifiers.iter().flat_map(|(_, identifier)| self.blinds(identifier)));
-        }
+        let rows = tx.identifiers(subject).await?;
+        let mut blinds: BTreeSet<_> = rows.iter().map(|row| row.blind).collect();
+        let Ok(key) = self.key_of(tx, subject).await else { return Ok(blinds) };
+        let opened =
+            rows.iter().filter_map(|row| open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed).ok());
+        blinds.extend(opened.flat_map(|identifier| self.blinds(&identifier)));
         Ok(blinds)
     }
 

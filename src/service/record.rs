@@ -7,7 +7,7 @@ use super::{App, ServiceError};
 use crate::crypto::{Place, SubjectKey, open, seal};
 use crate::domain::{Act, Event, History, Micros, Seq, Standing};
 use crate::ids::Subject;
-use crate::log::{Frontier, Leaf, Receipt, commitment, sign};
+use crate::log::{Frontier, Leaf, Node, Receipt, commitment, sign};
 use crate::secret::Key;
 use crate::store::{EventRow, Head, NodeRow, StoreError, Tx};
 
@@ -158,10 +158,12 @@ impl App {
         let nodes = frontier.push(leaf.hash());
         let checkpoint = sign(&self.origin, frontier.size(), &frontier.root(), &self.log_key);
         tx.insert_event(&row).await?;
-        for node in nodes {
+        let node = |node: Node| {
             let place = i64::try_from(node.index).map_err(|_| StoreError::Corrupt("log_head"))?;
-            tx.insert_node(&NodeRow { level: i64::from(node.level), place, hash: node.hash }).await?;
-        }
+            Ok(NodeRow { level: i64::from(node.level), place, hash: node.hash })
+        };
+        let nodes: Vec<NodeRow> = nodes.into_iter().map(node).collect::<Result<_, StoreError>>()?;
+        tx.insert_nodes(&nodes).await?;
         tx.advance_head(&frontier.encode(), &checkpoint).await?;
         Ok(Done { seq: row.seq, receipt: Receipt { index, leaf, nonce, body, path, checkpoint } })
     }

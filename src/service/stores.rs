@@ -54,12 +54,11 @@ impl App {
     pub(super) async fn queue_stores(
         &self,
         tx: &mut Tx,
-        subject: &Subject,
-        job: Reference,
+        names: &[(String, Pairwise)],
+        (subject, job): (&Subject, Reference),
     ) -> Result<(), ServiceError> {
-        let names = tx.names_of(subject).await?;
         for store in self.score_stores.all() {
-            let Some(pairwise) = store.name_for(&names) else { continue };
+            let Some(pairwise) = store.name_for(names) else { continue };
             let row = StoreErasureRow {
                 job,
                 store: store.name().into(),

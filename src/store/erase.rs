@@ -62,25 +62,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes what these plans say of a person, in their order. Returns how many rows each touched. PostgreSQL gets all of them in one
-    /// message, and answers once.
+    /// Removes what these plans say of a person, in their order and in one message to the database. Returns how many rows each touched.
     pub async fn remove(&mut self, removals: &[Removal], subject: &Subject) -> Result<Vec<u64>, StoreError> {
+        let id = hex::encode(subject.as_bytes());
+        let literal = match self {
+            Self::Sqlite(_) => format!("X'{id}'"),
+            Self::Postgres(_) => format!("'\\x{id}'"),
+        };
+        // With the person as a literal: a text of several statements takes no parameters.
+        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &literal)).collect();
+        let sql = AssertSqlSafe(texts.join("; "));
         let mut touched = Vec::with_capacity(removals.len());
-        match self {
-            Self::Sqlite(t) => {
-                for removal in removals {
-                    let sql = AssertSqlSafe(removal.sql.clone());
-                    let done = sqlx::query(sql).bind(subject.as_bytes().as_slice()).execute(&mut **t).await?;
-                    touched.push(done.rows_affected());
-                }
+        on!(self, c => {
+            let mut done = sqlx::raw_sql(sql).execute_many(c);
+            while let Some(done) = done.try_next().await? {
+                touched.push(done.rows_affected());
             }
-            Self::Postgres(t) => {
-                let mut done = sqlx::raw_sql(AssertSqlSafe(together(removals, subject))).execute_many(&mut **t);
-                while let Some(done) = done.try_next().await? {
-                    touched.push(done.rows_affected());
-                }
-            }
-        }
+        });
         if touched.len() == removals.len() {
             Ok(touched)
         } else {
@@ -101,11 +99,4 @@ impl Tx {
         });
         Ok(left)
     }
-}
-
-/// The statements in one text, with the person as a literal: a text of several statements takes no parameters.
-fn together(removals: &[Removal], subject: &Subject) -> String {
-    let literal = format!("'\\x{}'", hex::encode(subject.as_bytes()));
-    let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &literal)).collect();
-    texts.join("; ")
 }

@@ -53,7 +53,6 @@ sql! {
     INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, '{}')";
     UPDATE_JOB(7) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
-    JOB_OF(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE subject = $1";
     OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) ORDER BY started_us LIMIT $1";
     ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
     JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE digest = $1 ORDER BY started_us";
@@ -102,13 +101,6 @@ impl Tx {
     pub async fn job(&mut self, reference: &Reference) -> Result<Option<JobRow>, StoreError> {
         let row: Option<JobColumns> = on!(self, c =>
             sqlx::query_as(READ_JOB).bind(reference.as_bytes().as_slice()).fetch_optional(c).await)?;
-        row.map(job).transpose()
-    }
-
-    /// The job of a person.
-    pub async fn job_of(&mut self, subject: &Subject) -> Result<Option<JobRow>, StoreError> {
-        let row: Option<JobColumns> = on!(self, c =>
-            sqlx::query_as(JOB_OF).bind(subject.as_bytes().as_slice()).fetch_optional(c).await)?;
         row.map(job).transpose()
     }
 

@@ -1,5 +1,7 @@
 //! The head row, the events and the tree: the one order of everything.
 
+use sqlx::QueryBuilder;
+
 use super::{StoreError, Tx, on, sql};
 use crate::domain::{Day, Micros, Seq};
 use crate::ids::Subject;
@@ -70,7 +72,6 @@ sql! {
     TAKE_HEAD(1) = "UPDATE log_head SET recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq + 1, frontier, checkpoint, recorded_us";
     ADVANCE_HEAD(2) = "UPDATE log_head SET seq = seq + 1, frontier = $1, checkpoint = $2 WHERE id = 0";
     INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
-    INSERT_NODE(3) = "INSERT INTO tree_node (level, place, hash) VALUES ($1, $2, $3)";
     EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
     KINDS_OF(1) = "SELECT kind, count(*) FROM event WHERE subject = $1 GROUP BY kind ORDER BY kind";
     EVENT(1) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq = $1";
@@ -142,10 +143,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores a complete subtree.
-    pub async fn insert_node(&mut self, node: &NodeRow) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(INSERT_NODE).bind(node.level).bind(node.place).bind(node.hash.as_slice())
-            .execute(c).await.map(drop))?;
+    /// Stores complete subtrees, all in one statement: there is a text for each number of them, of which the tree knows sixty-four.
+    pub async fn insert_nodes(&mut self, nodes: &[NodeRow]) -> Result<(), StoreError> {
+        on!(self, c => {
+            let mut insert = QueryBuilder::new("INSERT INTO tree_node (level, place, hash) ");
+            insert.push_values(nodes, |mut row, node| {
+                row.push_bind(node.level).push_bind(node.place).push_bind(node.hash.to_vec());
+            });
+            insert.build().execute(c).await.map(drop)
+        })?;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::secret::{private_file, private_folder};
 
 const BUSY: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
+const FRESH: Duration = Duration::from_secs(1);
 
 /// One database.
 #[derive(Debug, Clone)]
@@ -113,6 +114,15 @@ impl Store {
             owner.close().await;
         }
         let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(CONNECT);
+        // A connection that was at work a moment ago is not asked first whether it is there: that would cost every act a round trip.
+        let pool = pool.test_before_acquire(false).before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
         let pool = pool.after_connect(|connection, _| {
             Box::pin(async move { sqlx::query("SET ROLE sayso_service").execute(connection).await.map(drop) })
         });

@@ -35,13 +35,11 @@ async fn events(tx: &mut Tx) -> Told {
         let seq = Seq(first + place);
         let body = subject.map(|_| vec![7; 3]);
         tx.insert_event(&EventRow { seq, kind, day: Day(100 + place), commitment: [8; 32], subject, body }).await?;
-        tx.insert_node(&NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }).await?;
+        tx.insert_nodes(&[NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }]).await?;
     }
     assert_eq!(tx.leaves_as_found(Seq(first), 9).await?, tx.leaves(Seq(first), 9).await?);
     let stored = tx.count_nodes().await?;
-    for place in [3, 1, 2, 4] {
-        tx.insert_node(&NodeRow { level: 40, place, hash: [1; 32] }).await?;
-    }
+    tx.insert_nodes(&[3, 1, 2, 4].map(|place| NodeRow { level: 40, place, hash: [1; 32] })).await?;
     assert_eq!(tx.count_nodes().await?, stored + 4);
     let found: Vec<i64> = tx.nodes(40, 1, 3).await?.into_iter().map(|node| node.place).collect();
     assert_eq!(found, [1, 2, 3]);
