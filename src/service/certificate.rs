@@ -44,7 +44,7 @@ impl Certificate {
 impl App {
     /// Fails while anything is left, so that the job stays open. Of somebody who was nobody there is nothing to look for.
     pub(super) async fn read_back(&self, job: &JobRow) -> Result<ReadBack, ServiceError> {
-        let Some(subject) = job.subject else { return Ok(ReadBack(BTreeMap::new())) };
+        let Some(subject) = self.whose(job)? else { return Ok(ReadBack(BTreeMap::new())) };
         let mut left = self.read_stores_back(job).await?;
         let counts = self.datamap.counts();
         self.store

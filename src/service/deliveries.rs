@@ -16,7 +16,7 @@ use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::crypto::{Blind, WebhookSigner};
 use crate::domain::{Micros, SAYSO, Standing};
 use crate::ids::{DeliveryId, Pairwise, Reference, Subject};
-use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, StoreError, Tx};
+use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, NameHolder, StoreError, Tx};
 
 /// The wait before the second try, in seconds; each later one is four times as long.
 const FIRST_WAIT_SECONDS: i64 = 5;
@@ -131,10 +131,12 @@ impl App {
             None => DeliveryState::Unreachable,
         };
         let (now, waits) = (self.now(), state == DeliveryState::Waiting);
+        let id = DeliveryId::new(self.entropy.bytes()?);
+        let name = self.seal_name(NameHolder::Delivery, id.as_bytes(), pairwise.as_bytes())?;
         let row = DeliveryRow {
-            id: DeliveryId::new(self.entropy.bytes()?),
+            id,
             recipient: recipient.into(),
-            pairwise: Some(pairwise).filter(|_| waits),
+            pairwise: Some(name).filter(|_| waits),
             subject: Some(*subject).filter(|_| job.is_none()),
             job,
             kind,
@@ -207,11 +209,13 @@ impl App {
 
     /// The HTTP status; nothing when there was no answer.
     async fn send(&self, url: &str, row: &DeliveryRow) -> Option<u16> {
+        let name = self.open_name(NameHolder::Delivery, row.id.as_bytes(), row.pairwise.as_deref()?);
+        let name = name.inspect_err(|error| tracing::error!(%error, "whom a webhook is about cannot be read")).ok()?;
         let (id, seconds) = (format!("msg_{}", row.id), self.now().0 / 1_000_000);
         let body = serde_json::json!({
             "type": row.kind.as_str(),
             "timestamp": row.made.text(),
-            "data": { "id": row.pairwise },
+            "data": { "id": Pairwise::new(name) },
         });
         let body = body.to_string();
         let signature = self.webhook_signer(&row.recipient).sign(&id, seconds, &body);
@@ -232,7 +236,7 @@ impl App {
         };
         let waits = state == DeliveryState::Waiting;
         // An operator may have a failed one tried again; all others have nothing more to say.
-        let pairwise = row.pairwise.filter(|_| waits || state == DeliveryState::Failed);
+        let pairwise = row.pairwise.clone().filter(|_| waits || state == DeliveryState::Failed);
         let next = Some(next).filter(|_| waits);
         DeliveryRow { state, tries, next, pairwise, status: status.map(i64::from).or(row.status), ..row }
     }

@@ -9,7 +9,7 @@ use crate::crypto::{Blind, Due, Epoch, Epochs, Place, SealError, SubjectKey, ope
 use crate::domain::Act;
 use crate::ident::Identifier;
 use crate::ids::Subject;
-use crate::store::{StoreError, Tx, WrappedKey};
+use crate::store::{NameHolder, StoreError, Tx, WrappedKey};
 
 /// People in one round of wrapping anew.
 const BATCH: i64 = 500;
@@ -64,8 +64,33 @@ impl App {
 
     pub(super) fn open_transit(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, ServiceError> {
         let epochs = self.epochs();
-        let [current, before] = epochs.both(self.now());
-        Ok(open(&current.transit, place, sealed).or_else(|_| open(&before.transit, place, sealed))?)
+        let opened = epochs.all().rev().find_map(|epoch| open(&epoch.transit, place, sealed).ok());
+        Ok(opened.ok_or(SealError::DoesNotOpen)?)
+    }
+
+    /// Seals what leads from an erasure, or a webhook, to the person: without it a copy of the database, in which the erasure stands beside
+    /// the slow digest of an address, would lead to that person's rows in every older copy, for ever.
+    pub(super) fn seal_name(&self, holder: NameHolder, row: &[u8], name: &[u8; 16]) -> Result<Vec<u8>, ServiceError> {
+        self.seal_transit(&name_place(holder, row), name)
+    }
+
+    pub(super) fn open_name(&self, holder: NameHolder, row: &[u8], sealed: &[u8]) -> Result<[u8; 16], ServiceError> {
+        let name = self.open_transit(&name_place(holder, row), sealed)?;
+        Ok(name.try_into().map_err(|_| StoreError::Corrupt(holder.table()))?)
+    }
+
+    /// What waits longer than an epoch goes on under the keys of now. One that does not open is lost already and holds up nobody.
+    async fn seal_names_anew(&self) -> Result<(), ServiceError> {
+        let names = self.store.read_tx(&(), |tx, ()| Box::pin(tx.sealed_names())).await?;
+        for name in names {
+            let anew = self.open_name(name.holder, &name.row, &name.sealed);
+            let Ok(anew) = anew.and_then(|open| self.seal_name(name.holder, &name.row, &open)) else {
+                tracing::error!(table = name.holder.table(), "a name cannot be sealed under the new keys");
+                continue;
+            };
+            self.store.run_tx(&(name, anew), |tx, (name, anew)| Box::pin(tx.seal_name_anew(name, anew))).await?;
+        }
+        Ok(())
     }
 
     /// One round: makes the next epoch, moves everybody to the one that began, destroys the one whose time is over. Safe to run at any
@@ -85,6 +110,9 @@ impl App {
                 // Everybody, and everything of theirs: an act that began under the old keys may have stored something since.
                 self.wrap_anew(None).await?;
                 self.nobody_is_left(epochs.settled(now).number).await?;
+                if !crate::mutant::on("names_keep_their_keys") {
+                    self.seal_names_anew().await?;
+                }
                 if !crate::mutant::on("old_keys_stay") {
                     self.put_epochs(epochs.without_oldest())?;
                 }
@@ -233,6 +261,10 @@ fn skip_the_damaged(moved: Result<(), ServiceError>) -> Result<(), ServiceError>
 pub(super) fn open_object(key: &SubjectKey, owner: &Subject, sealed: &[u8]) -> Result<String, ServiceError> {
     let plain = open(&key.sealing, &object_place(owner), sealed)?;
     Ok(String::from_utf8(plain).map_err(|_| StoreError::Corrupt("object"))?)
+}
+
+fn name_place(holder: NameHolder, row: &[u8]) -> Place<'_> {
+    Place { table: holder.table(), column: holder.column(), row }
 }
 
 fn object_place(owner: &Subject) -> Place<'_> {

@@ -14,7 +14,7 @@ use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
 use crate::mutant::crash;
-use crate::store::{DeliveryKind, JobRow, JobStep, StoreError, Tx};
+use crate::store::{DeliveryKind, JobRow, JobStep, NameHolder, StoreError, Tx};
 
 /// The answer to an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,8 +106,9 @@ impl App {
         tx.delete_sessions(subject).await?;
         let names = tx.names_of(subject).await?;
         self.announce_to_all(tx, &names, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
-        self.queue_stores(tx, &names, (subject, reference)).await?;
-        tx.insert_job(&self.new_job(reference, Some(*subject), digest)).await?;
+        self.queue_stores(tx, &names, reference).await?;
+        let whose = self.seal_name(NameHolder::Job, reference.as_bytes(), subject.as_bytes())?;
+        tx.insert_job(&self.new_job(reference, Some(whose), digest)).await?;
         crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
@@ -125,7 +126,7 @@ impl App {
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
 
-    fn new_job(&self, reference: Reference, subject: Option<Subject>, digest: Option<[u8; 16]>) -> JobRow {
+    fn new_job(&self, reference: Reference, subject: Option<Vec<u8>>, digest: Option<[u8; 16]>) -> JobRow {
         let (step, started) = (JobStep::Fenced, self.now());
         let (finished, certificate) = (None, None);
         let (removed, events) = ("{}".into(), "{}".into());
@@ -219,9 +220,15 @@ impl App {
         Ok(())
     }
 
+    /// Nobody's once it is done, and when nothing was held.
+    pub(super) fn whose(&self, job: &JobRow) -> Result<Option<Subject>, ServiceError> {
+        let open = |sealed: &Vec<u8>| self.open_name(NameHolder::Job, job.reference.as_bytes(), sealed);
+        Ok(job.subject.as_ref().map(open).transpose()?.map(Subject::new))
+    }
+
     /// Also after a round that had removed them: its read-back may have found a row that came later.
     pub(super) async fn remove_rows(&self, job: JobRow) -> Result<JobRow, ServiceError> {
-        let Some(subject) = job.subject else { return Ok(job) };
+        let Some(subject) = self.whose(&job)? else { return Ok(job) };
         let _no_mail_meanwhile = self.outbox.lock().await;
         let (job, blinds) = self
             .store

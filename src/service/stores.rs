@@ -19,10 +19,10 @@ use tokio::task::JoinSet;
 use super::proving::{ScoreStore, StoreFailure};
 use super::{App, ServiceError};
 use crate::domain::Micros;
-use crate::ids::{Pairwise, Reference, Subject};
+use crate::ids::{Pairwise, Reference};
 use crate::mutant::{self, crash};
 use crate::store::outside::{Counts, OutsideError};
-use crate::store::{JobRow, StoreErasureRow, StoreError, Tx};
+use crate::store::{JobRow, NameHolder, StoreErasureRow, StoreError, Tx};
 
 /// The longest wait between two tries, in seconds.
 const WAIT_SECONDS_MAX: i64 = 3_600;
@@ -55,15 +55,14 @@ impl App {
         &self,
         tx: &mut Tx,
         names: &[(String, Pairwise)],
-        (subject, job): (&Subject, Reference),
+        job: Reference,
     ) -> Result<(), ServiceError> {
         for store in self.score_stores.all() {
             let Some(pairwise) = store.name_for(names) else { continue };
             let row = StoreErasureRow {
                 job,
                 store: store.name().into(),
-                subject: Some(*subject),
-                pairwise: Some(pairwise),
+                pairwise: Some(self.seal_name(NameHolder::ScoreStore, job.as_bytes(), pairwise.as_bytes())?),
                 found: "{}".into(),
                 removed: "{}".into(),
                 tries: 0,
@@ -141,13 +140,18 @@ impl App {
         Ok(self.store.run_tx(&input, |tx, (job, store, next)| Box::pin(tx.wait_for_store(job, store, *next))).await?)
     }
 
+    fn name_in_store(&self, row: &StoreErasureRow) -> Result<Pairwise, ServiceError> {
+        let sealed = row.pairwise.as_deref().ok_or(StoreError::Corrupt("store_erasure"))?;
+        Ok(Pairwise::new(self.open_name(NameHolder::ScoreStore, row.job.as_bytes(), sealed)?))
+    }
+
     async fn keep_store_row(&self, row: &StoreErasureRow) -> Result<(), ServiceError> {
         Ok(self.store.run_tx(row, |tx, row| Box::pin(tx.update_store_erasure(row))).await?)
     }
 
     /// Counted, written down, deleted, read back, written down.
     async fn clear(&self, store: &ScoreStore, row: StoreErasureRow) -> Result<(), ServiceError> {
-        let id = row.pairwise.ok_or(StoreError::Corrupt("store_erasure"))?;
+        let id = self.name_in_store(&row)?;
         let failed = |why| StoreFailure::new(store.name(), why);
         let (found, removed) = tally(&row)?;
         let (found, removed) = counted(&found, removed, store.outside.count(&id).await.map_err(failed)?);
@@ -212,7 +216,7 @@ impl App {
 
     async fn read_store_back(&self, row: &StoreErasureRow) -> Result<Counts, ServiceError> {
         let store = self.score_store(&row.store)?;
-        must_be_empty(&store, row.pairwise.as_ref().ok_or(StoreError::Corrupt("store_erasure"))?).await?;
+        must_be_empty(&store, &self.name_in_store(row)?).await?;
         let tables = &store.outside.declared().table;
         Ok(tables.iter().map(|table| (format!("{}/{}", row.store, table.name), 0)).collect())
     }

@@ -71,8 +71,8 @@ pub struct DeliveryRow {
     pub id: DeliveryId,
     /// Who is told.
     pub recipient: String,
-    /// What they call the person; nothing once nothing more is to be sent.
-    pub pairwise: Option<Pairwise>,
+    /// What they call the person, sealed; nothing once nothing more is to be sent.
+    pub pairwise: Option<Vec<u8>>,
     /// About whom; nothing when they are erased.
     pub subject: Option<Subject>,
     /// The erasure it belongs to.
@@ -124,7 +124,7 @@ fn delivery(row: Columns) -> Result<DeliveryRow, StoreError> {
     Ok(DeliveryRow {
         id: id.try_into().map_err(|_| bad())?,
         recipient,
-        pairwise: pairwise.map(Pairwise::try_from).transpose().map_err(|_| bad())?,
+        pairwise,
         subject: subject.map(Subject::try_from).transpose().map_err(|_| bad())?,
         job: job.map(Reference::try_from).transpose().map_err(|_| bad())?,
         kind: DeliveryKind::ALL.into_iter().find(|one| one.as_str() == kind).ok_or_else(bad)?,
@@ -144,7 +144,7 @@ impl Tx {
     /// Stores what is to be told.
     pub async fn insert_delivery(&mut self, row: &DeliveryRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_DELIVERY).bind(row.id.as_bytes().as_slice()).bind(row.recipient.as_str())
-            .bind(row.pairwise.as_ref().map(|pairwise| pairwise.as_bytes().as_slice()))
+            .bind(row.pairwise.as_deref())
             .bind(row.subject.as_ref().map(|subject| subject.as_bytes().as_slice()))
             .bind(row.job.as_ref().map(|job| job.as_bytes().as_slice())).bind(row.kind.as_str())
             .bind(row.state.as_str()).bind(row.made.0).bind(row.next.map(|next| next.0)).bind(row.tries)
@@ -155,7 +155,7 @@ impl Tx {
     /// Stores how far it is.
     pub async fn update_delivery(&mut self, row: &DeliveryRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(UPDATE_DELIVERY).bind(row.id.as_bytes().as_slice())
-            .bind(row.pairwise.as_ref().map(|pairwise| pairwise.as_bytes().as_slice())).bind(row.state.as_str())
+            .bind(row.pairwise.as_deref()).bind(row.state.as_str())
             .bind(row.next.map(|next| next.0)).bind(row.tries).bind(row.status).execute(c).await.map(drop))?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{StoreError, Tx, on, sql};
 use crate::domain::Micros;
-use crate::ids::{Reference, Subject};
+use crate::ids::Reference;
 
 /// How far an erasure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ impl JobStep {
 pub struct JobRow {
     /// How it is asked for.
     pub reference: Reference,
-    /// Whose; nobody's once it is done, or when nothing was held.
-    pub subject: Option<Subject>,
+    /// Whose, sealed; nobody's once it is done, or when nothing was held.
+    pub subject: Option<Vec<u8>>,
     /// Slow digest of the address, for asking years later.
     pub digest: Option<[u8; 16]>,
     /// How far.
@@ -67,7 +67,7 @@ pub(super) fn job(row: JobColumns) -> Result<JobRow, StoreError> {
     let all = [JobStep::Fenced, JobStep::Removed, JobStep::Done];
     Ok(JobRow {
         reference: reference.try_into().map_err(|_| bad())?,
-        subject: subject.map(Subject::try_from).transpose().map_err(|_| bad())?,
+        subject,
         digest: digest.map(<[u8; 16]>::try_from).transpose().map_err(|_| bad())?,
         step: all.into_iter().find(|one| one.as_str() == step).ok_or_else(bad)?,
         started: Micros(started),
@@ -81,8 +81,7 @@ pub(super) fn job(row: JobColumns) -> Result<JobRow, StoreError> {
 impl Tx {
     /// Stores a new job.
     pub async fn insert_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
-        let subject = row.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
-        on!(self, c => sqlx::query(INSERT_JOB).bind(row.reference.as_bytes().as_slice()).bind(subject)
+        on!(self, c => sqlx::query(INSERT_JOB).bind(row.reference.as_bytes().as_slice()).bind(row.subject.as_deref())
             .bind(row.digest.as_ref().map(<[u8; 16]>::as_slice)).bind(row.step.as_str()).bind(row.started.0)
             .bind(row.finished.map(|at| at.0)).bind(row.removed.as_str()).execute(c).await.map(drop))?;
         Ok(())
@@ -90,8 +89,7 @@ impl Tx {
 
     /// Stores how far a job is.
     pub async fn update_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
-        let subject = row.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
-        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(subject)
+        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(row.subject.as_deref())
             .bind(row.step.as_str()).bind(row.finished.map(|at| at.0)).bind(row.removed.as_str())
             .bind(row.events.as_str()).bind(row.certificate.as_deref()).execute(c).await.map(drop))?;
         Ok(())

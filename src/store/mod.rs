@@ -38,7 +38,7 @@ pub use known::{FoundBy, Known};
 pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
-pub use rotation::{SealedObject, WrappedKey};
+pub use rotation::{NameHolder, SealedName, SealedObject, WrappedKey};
 pub use score_stores::StoreErasureRow;
 pub use tx::{BoxFuture, Tx};
 

@@ -17,6 +17,8 @@ use crate::secret::{private_file, private_folder};
 
 const BUSY: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
+/// Connections to PostgreSQL.
+pub(super) const CONNECTIONS: u32 = 16;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// One database.
@@ -113,7 +115,7 @@ impl Store {
             migrate_postgres(&owner).await?;
             owner.close().await;
         }
-        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(CONNECT);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT);
         // A connection that was at work a moment ago is not asked first whether it is there: that would cost every act a round trip.
         let pool = pool.test_before_acquire(false).before_acquire(|connection, metadata| {
             Box::pin(async move {

@@ -13,6 +13,50 @@ pub struct WrappedKey {
     pub bytes: Vec<u8>,
 }
 
+/// What holds a person's name, sealed, so that neither an erasure nor a webhook about one leads to them in an older copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameHolder {
+    /// An erasure: of whom it is.
+    Job,
+    /// A score store in an erasure: what it calls them. The row is that of the erasure.
+    ScoreStore,
+    /// A webhook: what its recipient calls them.
+    Delivery,
+}
+
+impl NameHolder {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Job, Self::ScoreStore, Self::Delivery];
+
+    /// Its table.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Job => "erasure_job",
+            Self::ScoreStore => "store_erasure",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The column of the name.
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Job => "subject",
+            Self::ScoreStore | Self::Delivery => "pairwise",
+        }
+    }
+}
+
+/// A sealed name as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedName {
+    /// What holds it.
+    pub holder: NameHolder,
+    /// Of which row.
+    pub row: Vec<u8>,
+    /// The name.
+    pub sealed: Vec<u8>,
+}
+
 /// A post that can be indexed anew: digest, source, id sealed.
 pub type SealedObject = ([u8; 32], String, Vec<u8>);
 
@@ -27,6 +71,10 @@ sql! {
     MOVE_CODES(2) = "UPDATE code SET blind = $2 WHERE blind = $1";
     MOVE_MAILS(2) = "UPDATE mail SET blind = $2 WHERE blind = $1";
     SEALED_OBJECTS(1) = "SELECT digest, source, sealed FROM object WHERE owner = $1 AND sealed IS NOT NULL";
+    SEALED_NAMES(0) = "SELECT 'erasure_job', reference, subject FROM erasure_job WHERE subject IS NOT NULL UNION ALL SELECT 'store_erasure', job, pairwise FROM store_erasure WHERE pairwise IS NOT NULL UNION ALL SELECT 'delivery', id, pairwise FROM delivery WHERE pairwise IS NOT NULL";
+    SEAL_JOB_ANEW(3) = "UPDATE erasure_job SET subject = $3 WHERE reference = $1 AND subject = $2";
+    SEAL_STORE_ANEW(3) = "UPDATE store_erasure SET pairwise = $3 WHERE job = $1 AND pairwise = $2";
+    SEAL_DELIVERY_ANEW(3) = "UPDATE delivery SET pairwise = $3 WHERE id = $1 AND pairwise = $2";
     MOVE_OBJECT(3) = "UPDATE object SET digest = $3 WHERE owner = $1 AND digest = $2 AND NOT EXISTS (SELECT 1 FROM object n WHERE n.digest = $3)";
 }
 
@@ -95,6 +143,28 @@ impl Tx {
             on!(self, c => sqlx::query(statement).bind(from.as_slice()).bind(to.as_slice())
                 .execute(c).await.map(drop))?;
         }
+        Ok(())
+    }
+
+    /// Every sealed name: of whom an erasure is, what a score store or a recipient calls them.
+    pub async fn sealed_names(&mut self) -> Result<Vec<SealedName>, StoreError> {
+        let rows: Vec<(String, Vec<u8>, Vec<u8>)> = on!(self, c => sqlx::query_as(SEALED_NAMES).fetch_all(c).await)?;
+        let name = |(table, row, sealed): (String, Vec<u8>, Vec<u8>)| {
+            let holder = NameHolder::ALL.into_iter().find(|one| one.table() == table);
+            Ok(SealedName { holder: holder.ok_or(StoreError::Corrupt("sealed_names"))?, row, sealed })
+        };
+        rows.into_iter().map(name).collect()
+    }
+
+    /// Puts a name that was sealed anew in the place of the old one, if that is still there.
+    pub async fn seal_name_anew(&mut self, name: &SealedName, anew: &[u8]) -> Result<(), StoreError> {
+        let statement = match name.holder {
+            NameHolder::Job => SEAL_JOB_ANEW,
+            NameHolder::ScoreStore => SEAL_STORE_ANEW,
+            NameHolder::Delivery => SEAL_DELIVERY_ANEW,
+        };
+        on!(self, c => sqlx::query(statement).bind(name.row.as_slice()).bind(name.sealed.as_slice()).bind(anew)
+            .execute(c).await.map(drop))?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Tx};
 use crate::datamap::{ColumnType, LiveColumn};
 
 /// Same names on both sides; a test compares the tables they make.
@@ -58,6 +58,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0008_reminded.sql"),
         include_str!("../../migrations/postgres/0008_reminded.sql"),
     ),
+    (
+        9,
+        "sealed_name",
+        include_str!("../../migrations/sqlite/0009_sealed_name.sql"),
+        include_str!("../../migrations/postgres/0009_sealed_name.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \
@@ -90,9 +96,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn schema(&self) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        Ok(match self {
-            Self::Sqlite { reader, .. } => sqlx::query_as(SQLITE_COLUMNS).fetch_all(reader).await?,
-            Self::Postgres { pool } => sqlx::query_as(POSTGRES_COLUMNS).fetch_all(pool).await?,
+        Ok(match &mut self.begin_read().await? {
+            Tx::Sqlite(t) => sqlx::query_as(SQLITE_COLUMNS).fetch_all(&mut **t).await?,
+            Tx::Postgres(t) => sqlx::query_as(POSTGRES_COLUMNS).fetch_all(&mut **t).await?,
         })
     }
 }

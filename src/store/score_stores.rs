@@ -3,7 +3,7 @@
 use super::jobs::{JobColumns, job};
 use super::{JobRow, StoreError, Tx, on, sql};
 use crate::domain::Micros;
-use crate::ids::{Pairwise, Reference, Subject};
+use crate::ids::Reference;
 
 /// One score store in one erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +12,8 @@ pub struct StoreErasureRow {
     pub job: Reference,
     /// The declared name of the store.
     pub store: String,
-    /// Whose; nobody's once the erasure is done.
-    pub subject: Option<Subject>,
-    /// What the store calls them; nothing once the erasure is done.
-    pub pairwise: Option<Pairwise>,
+    /// What the store calls the person, sealed; nothing once the erasure is done.
+    pub pairwise: Option<Vec<u8>>,
     /// Rows that were counted and not yet seen to be gone, by table, as JSON.
     pub found: String,
     /// Rows that went, by table, as JSON.
@@ -29,27 +27,26 @@ pub struct StoreErasureRow {
 }
 
 sql! {
-    INSERT_STORE_ERASURE(9) = "INSERT INTO store_erasure (job, store, subject, pairwise, found, removed, tries, next_us, cleared_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT_STORE_ERASURE(8) = "INSERT INTO store_erasure (job, store, pairwise, found, removed, tries, next_us, cleared_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     UPDATE_STORE_ERASURE(7) = "UPDATE store_erasure SET found = $3, removed = $4, tries = $5, next_us = $6, cleared_us = $7 WHERE job = $1 AND store = $2";
-    STORES_OF_JOB(1) = "SELECT job, store, subject, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE job = $1 ORDER BY store";
+    STORES_OF_JOB(1) = "SELECT job, store, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE job = $1 ORDER BY store";
     DUE_STORES(1) = "SELECT DISTINCT store FROM store_erasure WHERE next_us <= $1 ORDER BY store";
-    DUE_IN_STORE(3) = "SELECT job, store, subject, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE store = $1 AND next_us <= $2 ORDER BY next_us, job LIMIT $3";
+    DUE_IN_STORE(3) = "SELECT job, store, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE store = $1 AND next_us <= $2 ORDER BY next_us, job LIMIT $3";
     POSTPONE_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3 WHERE store = $1 AND next_us <= $2";
     WAIT_FOR_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3, cleared_us = NULL WHERE job = $1 AND store = $2";
     CLEARED_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) ORDER BY started_us LIMIT $1";
-    LET_GO(1) = "UPDATE store_erasure SET subject = NULL, pairwise = NULL WHERE job = $1";
+    LET_GO(1) = "UPDATE store_erasure SET pairwise = NULL WHERE job = $1";
 }
 
-type Columns = (Vec<u8>, String, Option<Vec<u8>>, Option<Vec<u8>>, String, String, i64, Option<i64>, Option<i64>);
+type Columns = (Vec<u8>, String, Option<Vec<u8>>, String, String, i64, Option<i64>, Option<i64>);
 
 fn store_erasure(row: Columns) -> Result<StoreErasureRow, StoreError> {
     let bad = || StoreError::Corrupt("store_erasure");
-    let (job, store, subject, pairwise, found, removed, tries, next, cleared) = row;
+    let (job, store, pairwise, found, removed, tries, next, cleared) = row;
     Ok(StoreErasureRow {
         job: job.try_into().map_err(|_| bad())?,
         store,
-        subject: subject.map(Subject::try_from).transpose().map_err(|_| bad())?,
-        pairwise: pairwise.map(Pairwise::try_from).transpose().map_err(|_| bad())?,
+        pairwise,
         found,
         removed,
         tries,
@@ -62,9 +59,7 @@ impl Tx {
     /// Stores that a score store is to be cleared.
     pub async fn insert_store_erasure(&mut self, row: &StoreErasureRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_STORE_ERASURE).bind(row.job.as_bytes().as_slice()).bind(row.store.as_str())
-            .bind(row.subject.as_ref().map(|subject| subject.as_bytes().as_slice()))
-            .bind(row.pairwise.as_ref().map(|pairwise| pairwise.as_bytes().as_slice()))
-            .bind(row.found.as_str()).bind(row.removed.as_str()).bind(row.tries).bind(row.next.map(|next| next.0))
+            .bind(row.pairwise.as_deref()).bind(row.found.as_str()).bind(row.removed.as_str()).bind(row.tries).bind(row.next.map(|next| next.0))
             .bind(row.cleared.map(|cleared| cleared.0)).execute(c).await.map(drop))?;
         Ok(())
     }

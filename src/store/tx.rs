@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::gone;
+use super::open::CONNECTIONS;
 use super::{Store, StoreError, Transient};
 
 /// How often a transaction that met another writer is run again.
@@ -89,19 +90,31 @@ impl Store {
     async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(begin_immediate(writer).await?)),
-            Self::Postgres { pool } => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::Postgres { pool } => Ok(Tx::Postgres(begin_postgres(pool, "BEGIN").await?)),
         }
     }
 
-    async fn begin_read(&self) -> Result<Tx, StoreError> {
+    pub(super) async fn begin_read(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(reader.begin().await?)),
             Self::Postgres { pool } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Ok(Tx::Postgres(pool.begin_with(begin).await?))
+                Ok(Tx::Postgres(begin_postgres(pool, begin).await?))
             }
         }
     }
+}
+
+/// A connection that was at work a moment ago is not asked whether it is there (see `open`): if it is not, another is taken. Nothing was
+/// done on it yet.
+async fn begin_postgres(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    for _ in 0..CONNECTIONS {
+        match pool.begin_with(begin).await {
+            Err(error) if gone(&error) || matches!(error, sqlx::Error::Io(_)) => {}
+            begun => return begun,
+        }
+    }
+    pool.begin_with(begin).await
 }
 
 /// On a full disk SQLite ends a transaction by itself, and its connection then takes every later one for a part of that:

@@ -30,6 +30,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
     (
+        "names_keep_their_keys",
+        "stores::waiting::an_erasure_that_waits_for_weeks_leads_to_nobody_in_a_copy_and_still_finds_its_rows",
+    ),
+    (
         "old_keys_stay",
         "rotating::nothing_of_the_erased_can_be_read_in_an_old_copy_after_the_day_that_the_certificate_names::sqlite",
     ),

@@ -2,13 +2,17 @@
 
 use std::net::Ipv4Addr;
 
+use sayso::crypto::{KeyRing, Place, open};
+use sayso::datamap::ColumnType;
 use sayso::service::ServiceError;
+use sayso::store::Cell;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::outside::{Outside, engine};
 use super::{names, shown, state, work, world};
-use crate::people::{allow, join, triple};
-use crate::world::Db;
+use crate::people::{allow, dump, join, triple};
+use crate::raw::Raw;
+use crate::world::{Db, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_down_keeps_the_erasure_open_while_another_is_cleared() {
@@ -103,6 +107,63 @@ async fn a_row_that_comes_back_before_the_certificate_is_found_and_goes_too() {
             2,
             "every row counts once"
         );
+    }
+}
+
+/// A copy of the database in which the erasure stands beside the slow digest of an address: `table`, `row`, `sealed`.
+async fn sealed_names(world: &World) -> Vec<(&'static str, &'static str, Vec<u8>, Vec<u8>)> {
+    let raw = Raw::of(world).await;
+    let mut names = Vec::new();
+    for (table, key, column) in
+        [("erasure_job", "reference", "subject"), ("store_erasure", "job", "pairwise"), ("delivery", "id", "pairwise")]
+    {
+        let sql = format!("SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL");
+        for row in raw.rows(&sql, &[], &[ColumnType::Bytes, ColumnType::Bytes]).await {
+            let [Cell::Bytes(row), Cell::Bytes(sealed)] = <[Cell; 2]>::try_from(row).unwrap() else {
+                panic!("no bytes")
+            };
+            names.push((table, column, row, sealed));
+        }
+    }
+    raw.close().await;
+    names
+}
+
+fn opened(world: &World, names: &[(&'static str, &'static str, Vec<u8>, Vec<u8>)]) -> usize {
+    let (_, epochs) = KeyRing::load(world.path()).unwrap();
+    let opens = |(table, column, row, sealed): &&(&'static str, &'static str, Vec<u8>, Vec<u8>)| {
+        epochs.all().any(|epoch| open(&epoch.transit, &Place { table, column, row }, sealed).is_ok())
+    };
+    names.iter().filter(opens).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_waits_for_weeks_leads_to_nobody_in_a_copy_and_still_finds_its_rows() {
+    for (db, kind) in [(Db::Sqlite, Db::Sqlite), (Db::Postgres, Db::Postgres)] {
+        let outside = Outside::with_tables(kind).await;
+        let world = world(db, &engine("engine", &outside)).await;
+        world.app.keep_keys().await.unwrap();
+        let (ann, id) = shown(&world).await;
+        outside.score(&id, "trains", 1).await;
+        outside.stop().await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        work(&world.app).await;
+        let copy = sealed_names(&world).await;
+        assert_eq!((copy.len(), opened(&world, &copy)), (2, 2), "{db:?}: the job and the store");
+        let text = format!("{:?}", dump(&world).await).to_lowercase();
+        assert!(!text.contains(&id) && !text.contains(&ann.caller.subject.to_string()), "{db:?}: a name stands open");
+        for _ in 0..30 * 4 {
+            world.pass_seconds(86_400 / 4);
+            world.app.keep_keys().await.unwrap();
+            work(&world.app).await;
+        }
+        assert_eq!(opened(&world, &copy), 0, "{db:?}: an old copy can be read for ever");
+        assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
+        outside.start().await;
+        world.pass_seconds(3_600);
+        work(&world.app).await;
+        assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])), "{db:?}");
+        assert_eq!(outside.rows_of(&id).await, 0);
     }
 }
 

@@ -10,7 +10,7 @@ fn row(id: u8, recipient: &str, subject: Option<Subject>, made: i64) -> Delivery
     DeliveryRow {
         id: DeliveryId::new([id; 16]),
         recipient: recipient.into(),
-        pairwise: Some(Pairwise::new([id; 16])),
+        pairwise: Some(vec![id; 56]),
         subject,
         job: None,
         kind: DeliveryKind::ConsentChanged,

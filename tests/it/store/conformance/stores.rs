@@ -1,17 +1,16 @@
 //! Score stores of others, in an erasure.
 
 use sayso::domain::Micros;
-use sayso::ids::{Pairwise, Reference, Subject};
-use sayso::store::{JobRow, JobStep, StoreErasureRow, Tx};
+use sayso::ids::Reference;
+use sayso::store::{JobRow, JobStep, NameHolder, StoreErasureRow, Tx};
 
-use super::{ANNA, Told, person, story};
+use super::{Told, story};
 
-fn row(job: Reference, store: &str, subject: Subject) -> StoreErasureRow {
+fn row(job: Reference, store: &str) -> StoreErasureRow {
     StoreErasureRow {
         job,
         store: store.into(),
-        subject: Some(subject),
-        pairwise: Some(Pairwise::new([4; 16])),
+        pairwise: Some(vec![4; 56]),
         found: "{}".into(),
         removed: "{}".into(),
         tries: 0,
@@ -22,11 +21,10 @@ fn row(job: Reference, store: &str, subject: Subject) -> StoreErasureRow {
 
 story!(an_erasure_waits_for_its_stores_and_then_lets_go, stores);
 async fn stores(tx: &mut Tx) -> Told {
-    let anna = person(tx, ANNA).await?;
     let reference = Reference::new([9; 16]);
     let job = JobRow {
         reference,
-        subject: Some(anna),
+        subject: Some(vec![3; 56]),
         digest: None,
         step: JobStep::Fenced,
         started: Micros(1),
@@ -36,10 +34,23 @@ async fn stores(tx: &mut Tx) -> Told {
         certificate: None,
     };
     tx.insert_job(&job).await?;
-    let (engine, archive) = (row(reference, "engine", anna), row(reference, "archive", anna));
+    let (engine, archive) = (row(reference, "engine"), row(reference, "archive"));
     tx.insert_store_erasure(&engine).await?;
     tx.insert_store_erasure(&archive).await?;
     assert_eq!(tx.stores_of_job(&reference).await?, [archive.clone(), engine.clone()]);
+    let held = tx.sealed_names().await?;
+    let holders: Vec<_> = held.iter().map(|name| (name.holder, name.sealed.clone())).collect();
+    let [job_name, store_name] = [(NameHolder::Job, vec![3; 56]), (NameHolder::ScoreStore, vec![4; 56])];
+    assert_eq!(holders, [job_name, store_name.clone(), store_name]);
+    for name in &held {
+        tx.seal_name_anew(name, &[5; 56]).await?;
+        tx.seal_name_anew(name, &[6; 56]).await?; // no longer the one that was read
+    }
+    assert!(tx.sealed_names().await?.iter().all(|name| name.sealed == [5; 56] && name.row == reference.as_bytes()));
+    for name in tx.sealed_names().await? {
+        let before = if name.holder == NameHolder::Job { [3; 56] } else { [4; 56] };
+        tx.seal_name_anew(&name, &before).await?;
+    }
     assert_eq!(tx.open_jobs(9).await?.len(), 1, "its own rows are still there");
     tx.update_job(&JobRow { step: JobStep::Removed, ..job.clone() }).await?;
     assert!(tx.open_jobs(9).await?.is_empty(), "what waits for a store is in nobody's way");
@@ -70,7 +81,7 @@ async fn stores(tx: &mut Tx) -> Told {
     assert_eq!(tx.cleared_jobs(9).await?.iter().map(|job| job.reference).collect::<Vec<_>>(), [reference]);
     assert!(tx.due_stores(Micros(99)).await?.is_empty());
     tx.let_go_of_store_names(&reference).await?;
-    let let_go = |row: &StoreErasureRow| StoreErasureRow { subject: None, pairwise: None, ..done(row) };
+    let let_go = |row: &StoreErasureRow| StoreErasureRow { pairwise: None, ..done(row) };
     assert_eq!(tx.stores_of_job(&reference).await?, [let_go(&archive), let_go(&engine)]);
     Ok(())
 }
