@@ -111,7 +111,7 @@ async fn begin_postgres(pool: &PgPool, begin: &'static str) -> Result<Transactio
     for _ in 0..CONNECTIONS {
         match pool.begin_with(begin).await {
             Err(error) if gone(&error) || matches!(error, sqlx::Error::Io(_)) => {}
-            begun => return begun,
+            other => return other,
         }
     }
     pool.begin_with(begin).await
