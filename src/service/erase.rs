@@ -310,7 +310,15 @@ impl App {
     async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
         let rows = tx.identifiers(subject).await?;
         let mut blinds: BTreeSet<_> = rows.iter().map(|row| row.blind).collect();
-        let Ok(key) = self.key_of(tx, subject).await else { return Ok(blinds) };
+        let key = match self.key_of(tx, subject).await {
+            // Gone, or damaged: then nobody can open them.
+            Err(
+                ServiceError::Unauthenticated | ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)),
+            ) => {
+                return Ok(blinds);
+            }
+            key => key?,
+        };
         let opened =
             rows.iter().filter_map(|row| open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed).ok());
         blinds.extend(opened.flat_map(|identifier| self.blinds(&identifier)));

@@ -93,7 +93,7 @@ pub struct DeliveryRow {
 
 sql! {
     INSERT_DELIVERY(10) = "INSERT INTO delivery (id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
-    UPDATE_DELIVERY(6) = "UPDATE delivery SET pairwise = $2, state = $3, next_us = $4, tries = $5, status = $6 WHERE id = $1";
+    UPDATE_DELIVERY(6) = "UPDATE delivery SET pairwise = CASE WHEN $2 = 1 THEN pairwise END, state = $3, next_us = $4, tries = $5, status = $6 WHERE id = $1";
     READ_DELIVERY(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE id = $1";
     WAITING_FOR(3) = "SELECT count(*) FROM delivery WHERE subject = $1 AND recipient = $2 AND kind = $3 AND state = 'waiting' AND tries = 0";
     DUE_RECIPIENTS(1) = "SELECT DISTINCT recipient FROM delivery WHERE next_us <= $1 ORDER BY recipient";
@@ -152,10 +152,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores how far it is.
+    /// Stores how far it is. The name stays as it is now, which may be under newer keys than it was read, or goes.
     pub async fn update_delivery(&mut self, row: &DeliveryRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(UPDATE_DELIVERY).bind(row.id.as_bytes().as_slice())
-            .bind(row.pairwise.as_deref()).bind(row.state.as_str())
+            .bind(i64::from(row.pairwise.is_some())).bind(row.state.as_str())
             .bind(row.next.map(|next| next.0)).bind(row.tries).bind(row.status).execute(c).await.map(drop))?;
         Ok(())
     }

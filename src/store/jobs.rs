@@ -51,7 +51,7 @@ pub struct JobRow {
 
 sql! {
     INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, '{}')";
-    UPDATE_JOB(7) = "UPDATE erasure_job SET subject = $2, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
+    UPDATE_JOB(7) = "UPDATE erasure_job SET subject = CASE WHEN $2 = 1 THEN subject END, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
     OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) ORDER BY started_us LIMIT $1";
     ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
@@ -87,9 +87,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores how far a job is.
+    /// Stores how far a job is. Whose it is stays as it is now, which may be under newer keys than it was read, or goes.
     pub async fn update_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(row.subject.as_deref())
+        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(i64::from(row.subject.is_some()))
             .bind(row.step.as_str()).bind(row.finished.map(|at| at.0)).bind(row.removed.as_str())
             .bind(row.events.as_str()).bind(row.certificate.as_deref()).execute(c).await.map(drop))?;
         Ok(())

@@ -120,9 +120,9 @@ async fn a_running_service_refuses_a_second_one_on_its_folder_and_takes_the_same
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--url"));
     let mut through = sayso(data.path(), &[path, "--url", &url, "--client", "bringer"]);
     let sent = tokio::task::spawn_blocking(move || through.env("SAYSO_CLIENT_SECRET", secret).output().unwrap());
-    let sent = counts(&sent.await.unwrap());
+    let output = sent.await.unwrap();
     running.stop().await.unwrap();
-    assert_eq!(sent["accepted"], 200, "{sent}");
+    assert_eq!(counts(&output)["accepted"], 200, "{}", String::from_utf8_lossy(&output.stderr));
     let local = counts(&sayso(data.path(), &[path]).output().unwrap());
     assert_eq!(local["dropped"]["duplicate"], 200, "the same lines are the same activities either way: {local}");
 }

@@ -1,12 +1,14 @@
 //! Sending an import to a running service, as any collector would.
 
 use std::io::{BufRead, Read};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Input;
 use crate::cli::{CliError, output};
+use crate::clock::Mark;
 use crate::config::variable;
 use crate::domain::Source;
 use crate::ingest::{EdgeLine, Format, InputError, edges};
@@ -22,12 +24,20 @@ pub(super) struct Service {
     name: String,
     secret: String,
     source: Source,
+    token: Option<Held>,
+}
+
+/// A token, since when, and for how long it counts.
+struct Held {
     token: String,
+    since: Mark,
+    lifetime: Duration,
 }
 
 #[derive(Deserialize)]
 struct Token {
     access_token: String,
+    expires_in: u64,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +55,7 @@ impl Service {
             name: name.to_owned(),
             secret: variable("SAYSO_CLIENT_SECRET").ok_or_else(missing)?,
             source: source.clone(),
-            token: String::new(),
+            token: None,
         })
     }
 
@@ -81,11 +91,7 @@ impl Service {
     }
 
     async fn send(&mut self, body: Vec<u8>, media_type: &str, counts: &mut Ingested) -> Result<(), CliError> {
-        let mut answer = self.post(&body, media_type).await?;
-        if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
-            self.log_in().await?;
-            answer = self.post(&body, media_type).await?;
-        }
+        let answer = self.post(body, media_type).await?;
         let status = answer.status();
         if !status.is_success() {
             let problem: serde_json::Value = answer.json().await.map_err(failed)?;
@@ -97,19 +103,32 @@ impl Service {
         Ok(())
     }
 
-    async fn post(&self, body: &[u8], media_type: &str) -> Result<reqwest::Response, CliError> {
+    async fn post(&mut self, body: Vec<u8>, media_type: &str) -> Result<reqwest::Response, CliError> {
+        let token = self.token().await?;
         let url = format!("{}/v1/activities?source={}", self.url, self.source);
-        let request = self.client.post(url).bearer_auth(&self.token).header("content-type", media_type);
-        request.body(body.to_vec()).send().await.map_err(failed)
+        let request = self.client.post(url).bearer_auth(token).header("content-type", media_type);
+        request.body(body).send().await.map_err(failed)
     }
 
-    async fn log_in(&mut self) -> Result<(), CliError> {
+    /// One that counts for some time still: a service that refuses a caller does not read the body to its end, and who is still sending
+    /// it may find the connection closed instead of the refusal.
+    async fn token(&mut self) -> Result<String, CliError> {
+        let held = self.token.take().filter(|held| held.since.elapsed() < held.lifetime / 2);
+        let held = match held {
+            Some(held) => held,
+            None => self.log_in().await?,
+        };
+        Ok(self.token.insert(held).token.clone())
+    }
+
+    async fn log_in(&self) -> Result<Held, CliError> {
+        let since = Mark::now();
         let url = format!("{}/v1/auth/token", self.url);
         let request = self.client.post(url).basic_auth(&self.name, Some(&self.secret));
         let answer = request.form(&[("grant_type", "client_credentials")]).send().await.map_err(failed)?;
         let answer = answer.error_for_status().map_err(failed)?;
-        self.token = answer.json::<Token>().await.map_err(failed)?.access_token;
-        Ok(())
+        let Token { access_token, expires_in } = answer.json().await.map_err(failed)?;
+        Ok(Held { token: access_token, since, lifetime: Duration::from_secs(expires_in) })
     }
 }
 

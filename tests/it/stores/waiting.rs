@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::outside::{Outside, engine};
 use super::{names, shown, state, work, world};
+use crate::on_both;
 use crate::people::{allow, dump, join, triple};
 use crate::raw::Raw;
 use crate::world::{Db, World};
@@ -166,6 +167,19 @@ async fn an_erasure_that_waits_for_weeks_leads_to_nobody_in_a_copy_and_still_fin
         assert_eq!(outside.rows_of(&id).await, 0);
     }
 }
+
+on_both!(an_erasure_that_was_open_before_names_were_sealed_ends, |world| {
+    let ann = join(&world, "ann@example.org").await;
+    let started = world.app.erase(&ann.caller, None).await.unwrap();
+    let raw = Raw::of(&world).await;
+    let subject = Cell::Bytes(ann.caller.subject.as_bytes().to_vec());
+    assert_eq!(raw.run("UPDATE erasure_job SET subject = $1", &[subject]).await, 1);
+    raw.close().await;
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(state(&world.app, &started).await, ("done", names(&[])));
+    let text = format!("{:?}", dump(&world).await).to_lowercase();
+    assert!(!text.contains(&ann.caller.subject.to_string()), "her name stayed");
+});
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_column_that_went_before_the_certificate_is_not_taken_for_rows_that_went() {
