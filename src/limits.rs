@@ -60,6 +60,8 @@ pub const ACCESS_SECONDS: i64 = 600;
 pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 /// How long a mail stays in the outbox folder, in seconds.
 pub const MAIL_SECONDS: i64 = 24 * 3600;
+/// How long somebody is tried to be told that something no longer holds, in days.
+pub const TELLING_DAYS: i64 = 7;
 /// How long it is shown who was told that something no longer holds, in days.
 pub const DELIVERY_DAYS: i64 = 90;
 /// How many different values one recipient is told of one person on one day; then none until the next.

@@ -173,7 +173,8 @@ pub enum Act {
         /// Every recipient that had a name for the person, and whether it had been told by then; the reference says how it went on.
         #[serde(default)]
         told: BTreeMap<String, String>,
-        /// When the keys of that time are destroyed, by a service that runs then, else at its next start: nothing of the person can be read from then on in any older copy of the database,
+        /// When the keys of that time are destroyed, by a service that runs then, else at its next start: nothing of the person can be
+        /// read from then on in any older copy of the database,
         /// nor can they be found in it by their address. An event `keys_destroyed` says that it was done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unreadable_after: Option<Micros>,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
+use super::erase::Turns;
 use super::gate::Tallies;
 use super::proving::{ScoreStores, StoresError};
 use super::{RolledBack, ServiceError, clients, notices};
@@ -54,6 +55,7 @@ pub struct App {
     pub(super) courtesies: Window<[u8; 32]>,
     /// Held by whoever writes or removes files of the outbox.
     pub(super) outbox: AsyncMutex<()>,
+    pub(super) turns: Turns,
     /// Wakes the worker: there is a mail to deliver or an erasure to carry out.
     pub work: Notify,
 }
@@ -134,6 +136,7 @@ impl App {
             tallies: Mutex::default(),
             courtesies: Window::new(3600, limits::COURTESIES_PER_HOUR_MAX, limits::COURTESIES_COUNTED_MAX),
             outbox: AsyncMutex::default(),
+            turns: Turns::default(),
             work: Notify::new(),
             config,
             store,

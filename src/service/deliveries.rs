@@ -209,19 +209,26 @@ impl App {
 
     /// The HTTP status; nothing when there was no answer.
     async fn send(&self, url: &str, row: &DeliveryRow) -> Option<u16> {
-        let name = self.open_name(NameHolder::Delivery, row.id.as_bytes(), row.pairwise.as_deref()?);
-        let name = name.inspect_err(|error| tracing::error!(%error, "whom a webhook is about cannot be read")).ok()?;
+        let name = self.name_in_delivery(row)?;
         let (id, seconds) = (format!("msg_{}", row.id), self.now().0 / 1_000_000);
         let body = serde_json::json!({
             "type": row.kind.as_str(),
             "timestamp": row.made.text(),
-            "data": { "id": Pairwise::new(name) },
+            "data": { "id": name },
         });
         let body = body.to_string();
         let signature = self.webhook_signer(&row.recipient).sign(&id, seconds, &body);
         let headers =
             [("webhook-id", id), ("webhook-timestamp", seconds.to_string()), ("webhook-signature", signature)];
         self.egress.post(url, &headers, body).await.ok()
+    }
+
+    /// Nothing once it went, or once the keys are destroyed that it was sealed under.
+    fn name_in_delivery(&self, row: &DeliveryRow) -> Option<Pairwise> {
+        let name = self.open_name(NameHolder::Delivery, row.id.as_bytes(), row.pairwise.as_deref()?);
+        name.inspect_err(|error| tracing::warn!(%error, "whom a webhook is about cannot be read"))
+            .ok()
+            .map(Pairwise::new)
     }
 
     /// What a try leads to.
@@ -298,11 +305,13 @@ impl App {
             .store
             .run_tx(&(self, id), |tx, (app, id)| {
                 Box::pin(async move {
-                    let row = tx.delivery(id).await?.filter(|row| row.pairwise.is_some());
-                    let row = row.ok_or(ServiceError::NotFound("webhook that could be sent"))?;
-                    let row = DeliveryRow { state: DeliveryState::Waiting, next: Some(app.now()), tries: 0, ..row };
-                    tx.update_delivery(&row).await?;
-                    Ok::<_, ServiceError>(row)
+                    let nothing = || ServiceError::NotFound("webhook that could be sent");
+                    let row = tx.delivery(id).await?.ok_or_else(nothing)?;
+                    app.name_in_delivery(&row).ok_or_else(nothing)?;
+                    if !tx.retry_delivery(id, app.now()).await? {
+                        return Err(nothing());
+                    }
+                    tx.delivery(id).await?.ok_or_else(nothing)
                 })
             })
             .await?;

@@ -9,7 +9,8 @@ use crate::crypto::{Blind, Due, Epoch, Epochs, Place, SealError, SubjectKey, ope
 use crate::domain::Act;
 use crate::ident::Identifier;
 use crate::ids::Subject;
-use crate::store::{NameHolder, StoreError, Tx, WrappedKey};
+use crate::limits;
+use crate::store::{NameHolder, SealedName, StoreError, Tx, WrappedKey};
 
 /// People in one round of wrapping anew.
 const BATCH: i64 = 500;
@@ -76,21 +77,23 @@ impl App {
 
     pub(super) fn open_name(&self, holder: NameHolder, row: &[u8], sealed: &[u8]) -> Result<[u8; 16], ServiceError> {
         if let Ok(open) = <[u8; 16]>::try_from(sealed) {
-            return Ok(open); // of before names were sealed: shorter than anything sealed can be
+            return Ok(open); // as `SealedName::is_open` says
         }
         let name = self.open_transit(&name_place(holder, row), sealed)?;
         Ok(name.try_into().map_err(|_| StoreError::Corrupt(holder.table()))?)
     }
 
-    /// What waits longer than an epoch goes on under the keys of now. One that does not open is lost already and holds up nobody.
-    async fn seal_names_anew(&self) -> Result<(), ServiceError> {
-        let names = self.store.read_tx(&(), |tx, ()| Box::pin(tx.sealed_names())).await?;
-        for name in names {
-            let anew = self.open_name(name.holder, &name.row, &name.sealed);
-            let Ok(anew) = anew.and_then(|open| self.seal_name(name.holder, &name.row, &open)) else {
-                tracing::error!(table = name.holder.table(), "a name cannot be sealed under the new keys");
+    /// What waits longer than an epoch goes on under the keys of now. One that does not open is lost already and holds up nobody. A webhook
+    /// about an erasure is tried for seven days, and then its name goes with its keys.
+    async fn seal_names_anew(&self, which: impl Fn(&SealedName) -> bool) -> Result<(), ServiceError> {
+        let made_after = self.now().plus_days(-limits::TELLING_DAYS);
+        let names = self.store.read_tx(&made_after, |tx, after| Box::pin(tx.sealed_names(*after))).await?;
+        for name in names.into_iter().filter(which) {
+            let Ok(open) = self.open_name(name.holder, &name.row, &name.sealed) else {
+                tracing::error!(table = name.holder.table(), "a name cannot be opened, so it is not sealed anew");
                 continue;
             };
+            let anew = self.seal_name(name.holder, &name.row, &open)?;
             self.store.run_tx(&(name, anew), |tx, (name, anew)| Box::pin(tx.seal_name_anew(name, anew))).await?;
         }
         Ok(())
@@ -114,7 +117,7 @@ impl App {
                 self.wrap_anew(None).await?;
                 self.nobody_is_left(epochs.settled(now).number).await?;
                 if !crate::mutant::on("names_keep_their_keys") {
-                    self.seal_names_anew().await?;
+                    self.seal_names_anew(|_| true).await?;
                 }
                 if !crate::mutant::on("old_keys_stay") {
                     self.put_epochs(epochs.without_oldest())?;
@@ -124,6 +127,7 @@ impl App {
         let settled = self.epochs().settled(now).number;
         if self.wrapped.load(Ordering::SeqCst) < settled {
             self.wrap_anew(Some(settled)).await?;
+            self.seal_names_anew(SealedName::is_open).await?;
             self.say_destroyed().await?;
             self.wrapped.store(settled, Ordering::SeqCst);
         }
@@ -154,8 +158,8 @@ impl App {
             .await
     }
 
-    /// Everybody, or those whose key is of an epoch before this. Their key comes first, by itself: an identifier or a post that cannot be
-    /// indexed anew must not cost them everything else. What does not open under any key is lost already and holds up nobody.
+    /// Everybody, or those whose key is of an epoch before this. Their key comes first, by itself, then their identifiers, then their posts:
+    /// one that cannot be indexed anew must not cost them anything else. What does not open under any key is lost already and holds up nobody.
     async fn wrap_anew(&self, before: Option<i64>) -> Result<(), ServiceError> {
         let mut after = None;
         loop {
@@ -166,8 +170,10 @@ impl App {
                 let input = (self, subject);
                 let key = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.wrap_one_anew(tx, one))).await;
                 skip_the_damaged(key)?;
-                let index = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.index_one_anew(tx, one))).await;
-                skip_the_damaged(index)?;
+                let found = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.index_identifiers_anew(tx, one)));
+                skip_the_damaged(found.await)?;
+                let posts = self.store.run_tx(&input, |tx, (app, one)| Box::pin(app.index_posts_anew(tx, one)));
+                skip_the_damaged(posts.await)?;
             }
         }
     }
@@ -218,12 +224,17 @@ impl App {
         Ok(())
     }
 
-    async fn index_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
+    async fn index_identifiers_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
         let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
         let key = self.unwrap_key(subject, &wrapped)?;
         let epochs = self.epochs();
         let epoch = epochs.settled(self.now());
-        for row in tx.identifiers(subject).await? {
+        let rows = if crate::mutant::on("damage_spreads") {
+            tx.identifiers(subject).await?
+        } else {
+            tx.readable_identifiers(subject).await?
+        };
+        for row in rows {
             match open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed) {
                 Ok(identifier) => {
                     let blind = Blind(&epoch.pepper).identifier(identifier.kind().as_str(), identifier.as_str());
@@ -232,6 +243,14 @@ impl App {
                 Err(error) => tracing::error!(%error, "an identifier cannot be indexed anew"),
             }
         }
+        Ok(())
+    }
+
+    async fn index_posts_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
+        let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
+        let key = self.unwrap_key(subject, &wrapped)?;
+        let epochs = self.epochs();
+        let epoch = epochs.settled(self.now());
         for (digest, source, sealed) in tx.sealed_objects(subject).await? {
             match open_object(&key, subject, &sealed) {
                 Ok(id) => {
@@ -252,7 +271,7 @@ impl App {
 /// What is damaged is said and holds up nobody; what the database did not do is tried again.
 fn skip_the_damaged(moved: Result<(), ServiceError>) -> Result<(), ServiceError> {
     match moved {
-        Err(error @ (ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)))) => {
+        Err(error) if error.is_damage() => {
             tracing::error!(%error, "what is a person's cannot be moved to the new keys");
             Ok(())
         }

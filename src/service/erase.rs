@@ -1,6 +1,7 @@
 //! Erasure: fenced at once, then carried out step by step, taken up again after any crash, read back before it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
 use crate::mutant::crash;
-use crate::store::{DeliveryKind, JobRow, JobStep, NameHolder, StoreError, Tx};
+use crate::store::{DeliveryKind, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
 
 /// The answer to an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +51,33 @@ pub struct ErasureView {
     pub certificate: Option<String>,
 }
 
+/// Erasures of one turn.
 const BATCH: i64 = 50;
+
+/// After which erasure the next turn goes on.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    own: Mutex<Option<JobPlace>>,
+    cleared: Mutex<Option<JobPlace>>,
+}
+
+impl Turns {
+    fn of(&self, which: OpenJobs) -> MutexGuard<'_, Option<JobPlace>> {
+        let turn = match which {
+            OpenJobs::Own => &self.own,
+            OpenJobs::Cleared => &self.cleared,
+        };
+        turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn after(&self, which: OpenJobs) -> Option<JobPlace> {
+        *self.of(which)
+    }
+
+    fn go_on(&self, which: OpenJobs, after: Option<JobPlace>) {
+        *self.of(which) = after;
+    }
+}
 
 impl App {
     /// Begins the erasure of a person. When this returns they are denied everywhere and logged out everywhere.
@@ -147,7 +174,14 @@ impl App {
     /// # Errors
     /// When the open erasures cannot be read.
     pub async fn remove_the_fenced(&self) -> Result<(Vec<JobRow>, Result<(), ServiceError>), ServiceError> {
-        let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.open_jobs(BATCH))).await?;
+        self.remove_in_turn(OpenJobs::Own).await
+    }
+
+    pub(super) async fn remove_in_turn(
+        &self,
+        which: OpenJobs,
+    ) -> Result<(Vec<JobRow>, Result<(), ServiceError>), ServiceError> {
+        let jobs = self.next_in_turn(which).await?;
         if !jobs.is_empty() {
             crash("erasure_fenced");
         }
@@ -159,6 +193,18 @@ impl App {
             }
         }
         Ok((removed, outcome))
+    }
+
+    /// The oldest that had no turn yet, and from the first one again when all had one: what fails each time takes nobody's place.
+    async fn next_in_turn(&self, which: OpenJobs) -> Result<Vec<JobRow>, ServiceError> {
+        let input = (which, self.turns.after(which));
+        let jobs = self
+            .store
+            .read_tx(&input, |tx, (which, after)| Box::pin(tx.open_jobs(*which, after.as_ref(), BATCH)))
+            .await?;
+        let is_full = i64::try_from(jobs.len()) == Ok(BATCH);
+        self.turns.go_on(which, jobs.last().filter(|_| is_full).map(|job| (job.started, job.reference)));
+        Ok(jobs)
     }
 
     /// One storage pass for all of them, then each is read back and certified. For a stranger's as well: how long it takes until the
@@ -308,15 +354,11 @@ impl App {
 
     /// Every index under which something of a person may lie. An identifier that cannot be opened is looked for where it is.
     async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
-        let rows = tx.identifiers(subject).await?;
+        let rows = tx.readable_identifiers(subject).await?;
         let mut blinds: BTreeSet<_> = rows.iter().map(|row| row.blind).collect();
         let key = match self.key_of(tx, subject).await {
-            // Gone, or damaged: then nobody can open them.
-            Err(
-                ServiceError::Unauthenticated | ServiceError::Broken(_) | ServiceError::Store(StoreError::Corrupt(_)),
-            ) => {
-                return Ok(blinds);
-            }
+            Err(ServiceError::Unauthenticated) => return Ok(blinds), // it is gone
+            Err(error) if error.is_damage() => return Ok(blinds),
             key => key?,
         };
         let opened =

@@ -97,6 +97,11 @@ impl ServiceError {
     pub fn invalid(field: &str, expected: &str) -> Self {
         Self::Invalid(Invalid { field: field.into(), expected: expected.into() })
     }
+
+    /// Whether something that is stored cannot be read. Trying again does not help; whoever works through many goes on with the next.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::Store(StoreError::Corrupt(_)))
+    }
 }
 
 impl Transient for ServiceError {

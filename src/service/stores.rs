@@ -22,7 +22,7 @@ use crate::domain::Micros;
 use crate::ids::{Pairwise, Reference};
 use crate::mutant::{self, crash};
 use crate::store::outside::{Counts, OutsideError};
-use crate::store::{JobRow, NameHolder, StoreErasureRow, StoreError, Tx};
+use crate::store::{JobRow, NameHolder, OpenJobs, StoreErasureRow, StoreError, Tx};
 
 /// The longest wait between two tries, in seconds.
 const WAIT_SECONDS_MAX: i64 = 3_600;
@@ -116,7 +116,9 @@ impl App {
                 Err(ServiceError::ScoreStore(failure)) if failure.is_down() => {
                     return self.postpone(&failure, &[row], now).await;
                 }
-                Err(ServiceError::ScoreStore(failure)) => self.wait_again(&failure, &row).await?,
+                Err(error) if matches!(error, ServiceError::ScoreStore(_)) || error.is_damage() => {
+                    self.wait_again(&error, &row).await?;
+                }
                 other => other?,
             }
         }
@@ -133,8 +135,9 @@ impl App {
     }
 
     /// One erasure waits for the store, also one that had been cleared. What was written down since `row` was read stays.
-    async fn wait_again(&self, failure: &StoreFailure, row: &StoreErasureRow) -> Result<(), ServiceError> {
-        tracing::warn!(%failure, "an erasure waits for a score store; it is tried again");
+    async fn wait_again(&self, error: &ServiceError, row: &StoreErasureRow) -> Result<(), ServiceError> {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(store = row.store, %error, cause, "an erasure waits for a score store; it is tried again");
         let next = self.now().plus_seconds(super::deliveries::wait_seconds(row.tries + 1, WAIT_SECONDS_MAX));
         let input = (&row.job, &row.store, next);
         Ok(self.store.run_tx(&input, |tx, (job, store, next)| Box::pin(tx.wait_for_store(job, store, *next))).await?)
@@ -174,16 +177,9 @@ impl App {
     /// # Errors
     /// The first failure; what was not certified is, at a later try.
     pub async fn certify_cleared(self: &Arc<Self>) -> Result<(), ServiceError> {
-        let jobs = self.store.read_tx(&(), |tx, ()| Box::pin(tx.cleared_jobs(BATCH))).await?;
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        let (mut removed, mut outcome) = (Vec::new(), Ok(()));
-        for job in jobs {
-            match self.remove_rows(job).await {
-                Ok(job) => removed.push(job),
-                Err(error) => outcome = outcome.and(Err(error)),
-            }
+        let (removed, mut outcome) = self.remove_in_turn(OpenJobs::Cleared).await?;
+        if removed.is_empty() {
+            return outcome;
         }
         self.store.storage_pass().await?;
         let mut finishing = JoinSet::new();
@@ -203,11 +199,12 @@ impl App {
         for row in rows {
             match self.read_store_back(&row).await {
                 Ok(counts) => left.extend(counts),
-                Err(ServiceError::ScoreStore(failure)) => {
-                    self.wait_again(&failure, &row).await?;
-                    return Err(failure.into());
+                Err(error) => {
+                    if matches!(error, ServiceError::ScoreStore(_)) {
+                        self.wait_again(&error, &row).await?;
+                    }
+                    return Err(error);
                 }
-                Err(error) => return Err(error),
             }
         }
         crash("store_read_back_again");

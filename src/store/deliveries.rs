@@ -94,6 +94,7 @@ pub struct DeliveryRow {
 sql! {
     INSERT_DELIVERY(10) = "INSERT INTO delivery (id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
     UPDATE_DELIVERY(6) = "UPDATE delivery SET pairwise = CASE WHEN $2 = 1 THEN pairwise END, state = $3, next_us = $4, tries = $5, status = $6 WHERE id = $1";
+    RETRY_DELIVERY(2) = "UPDATE delivery SET state = 'waiting', next_us = $2, tries = 0 WHERE id = $1 AND pairwise IS NOT NULL";
     READ_DELIVERY(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE id = $1";
     WAITING_FOR(3) = "SELECT count(*) FROM delivery WHERE subject = $1 AND recipient = $2 AND kind = $3 AND state = 'waiting' AND tries = 0";
     DUE_RECIPIENTS(1) = "SELECT DISTINCT recipient FROM delivery WHERE next_us <= $1 ORDER BY recipient";
@@ -158,6 +159,13 @@ impl Tx {
             .bind(i64::from(row.pairwise.is_some())).bind(row.state.as_str())
             .bind(row.next.map(|next| next.0)).bind(row.tries).bind(row.status).execute(c).await.map(drop))?;
         Ok(())
+    }
+
+    /// Has it tried anew from now on. False when its name went meanwhile: then there is nothing to send.
+    pub async fn retry_delivery(&mut self, id: &DeliveryId, now: Micros) -> Result<bool, StoreError> {
+        let retried = on!(self, c => sqlx::query(RETRY_DELIVERY).bind(id.as_bytes().as_slice()).bind(now.0)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(retried == 1)
     }
 
     /// One of them.

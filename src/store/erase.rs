@@ -65,12 +65,16 @@ impl Tx {
     /// Removes what these plans say of a person, in their order and in one message to the database. Returns how many rows each touched.
     pub async fn remove(&mut self, removals: &[Removal], subject: &Subject) -> Result<Vec<u64>, StoreError> {
         let id = hex::encode(subject.as_bytes());
-        let literal = match self {
+        // A text of several statements takes no parameters. PostgreSQL writes the text of one that fails to its own log, so the person is
+        // not in it.
+        let person = match self {
             Self::Sqlite(_) => format!("X'{id}'"),
-            Self::Postgres(_) => format!("'\\x{id}'"),
+            Self::Postgres(t) => {
+                sqlx::query("SELECT set_config('sayso.subject', $1, true)").bind(id).execute(&mut **t).await?;
+                "decode(current_setting('sayso.subject'), 'hex')".into()
+            }
         };
-        // With the person as a literal: a text of several statements takes no parameters.
-        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &literal)).collect();
+        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &person)).collect();
         let sql = AssertSqlSafe(texts.join("; "));
         let mut touched = Vec::with_capacity(removals.len());
         on!(self, c => {

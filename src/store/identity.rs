@@ -137,6 +137,13 @@ impl Tx {
         rows.into_iter().map(identifier).collect()
     }
 
+    /// The same without those that are damaged, for whoever must do for the others what can be done.
+    pub async fn readable_identifiers(&mut self, subject: &Subject) -> Result<Vec<IdentifierRow>, StoreError> {
+        let rows: Vec<IdentifierColumns> = on!(self, c =>
+            sqlx::query_as(READ_IDENTIFIERS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        Ok(rows.into_iter().filter_map(|row| identifier(row).ok()).collect())
+    }
+
     /// Stores a claim.
     pub async fn insert_claim(&mut self, row: &ClaimRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_CLAIM).bind(row.subject.as_bytes().as_slice())

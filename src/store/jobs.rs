@@ -26,6 +26,18 @@ impl JobStep {
     }
 }
 
+/// Which of the jobs that are not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenJobs {
+    /// Whose own rows are there, and what concerns no score store.
+    Own,
+    /// Whose own rows are gone, which concern score stores, and which wait for none any more.
+    Cleared,
+}
+
+/// Where a job stands among all: since when it runs, and its reference.
+pub type JobPlace = (Micros, Reference);
+
 /// An erasure.
 #[derive(Debug, Clone)]
 pub struct JobRow {
@@ -53,15 +65,15 @@ sql! {
     INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, '{}')";
     UPDATE_JOB(7) = "UPDATE erasure_job SET subject = CASE WHEN $2 = 1 THEN subject END, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
-    OPEN_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) ORDER BY started_us LIMIT $1";
+    OPEN_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
+    CLEARED_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
     ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
     JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE digest = $1 ORDER BY started_us";
 }
 
-pub(super) type JobColumns =
-    (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String, String, Option<String>);
+type JobColumns = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, String, i64, Option<i64>, String, String, Option<String>);
 
-pub(super) fn job(row: JobColumns) -> Result<JobRow, StoreError> {
+fn job(row: JobColumns) -> Result<JobRow, StoreError> {
     let (reference, subject, digest, step, started, finished, removed, events, certificate) = row;
     let bad = || StoreError::Corrupt("erasure_job");
     let all = [JobStep::Fenced, JobStep::Removed, JobStep::Done];
@@ -102,9 +114,20 @@ impl Tx {
         row.map(job).transpose()
     }
 
-    /// Jobs that are not done, without those whose rows are gone and that concern score stores: see [`Tx::cleared_jobs`].
-    pub async fn open_jobs(&mut self, limit: i64) -> Result<Vec<JobRow>, StoreError> {
-        let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(OPEN_JOBS).bind(limit).fetch_all(c).await)?;
+    /// Jobs that are not done, the oldest first, from after a place on.
+    pub async fn open_jobs(
+        &mut self,
+        which: OpenJobs,
+        after: Option<&JobPlace>,
+        limit: i64,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        let statement = match which {
+            OpenJobs::Own => OPEN_JOBS,
+            OpenJobs::Cleared => CLEARED_JOBS,
+        };
+        let (started, reference) = after.map_or((i64::MIN, &[][..]), |(at, job)| (at.0, job.as_bytes().as_slice()));
+        let rows: Vec<JobColumns> = on!(self, c =>
+            sqlx::query_as(statement).bind(started).bind(reference).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(job).collect()
     }
 

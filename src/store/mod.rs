@@ -33,7 +33,7 @@ pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
 pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
 pub use identity::{ClaimRow, IdentifierRow, SessionRow};
-pub use jobs::{JobRow, JobStep};
+pub use jobs::{JobPlace, JobRow, JobStep, OpenJobs};
 pub use known::{FoundBy, Known};
 pub use log::{EventRow, Head, LeafRow, NodeRow};
 pub use open::{Access, Store};

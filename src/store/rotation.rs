@@ -2,6 +2,7 @@
 
 use super::people::subjects;
 use super::{IdentifierRow, StoreError, Tx, on, sql};
+use crate::domain::Micros;
 use crate::ids::Subject;
 
 /// A person's key as it is stored.
@@ -57,6 +58,13 @@ pub struct SealedName {
     pub sealed: Vec<u8>,
 }
 
+impl SealedName {
+    /// Whether it stands open, as names did before they were sealed: shorter than anything sealed can be.
+    pub fn is_open(&self) -> bool {
+        self.sealed.len() == size_of::<Subject>()
+    }
+}
+
 /// A post that can be indexed anew: digest, source, id sealed.
 pub type SealedObject = ([u8; 32], String, Vec<u8>);
 
@@ -71,7 +79,7 @@ sql! {
     MOVE_CODES(2) = "UPDATE code SET blind = $2 WHERE blind = $1";
     MOVE_MAILS(2) = "UPDATE mail SET blind = $2 WHERE blind = $1";
     SEALED_OBJECTS(1) = "SELECT digest, source, sealed FROM object WHERE owner = $1 AND sealed IS NOT NULL";
-    SEALED_NAMES(0) = "SELECT 'erasure_job', reference, subject FROM erasure_job WHERE subject IS NOT NULL UNION ALL SELECT 'store_erasure', job, pairwise FROM store_erasure WHERE pairwise IS NOT NULL UNION ALL SELECT 'delivery', id, pairwise FROM delivery WHERE pairwise IS NOT NULL";
+    SEALED_NAMES(1) = "SELECT 'erasure_job', reference, subject FROM erasure_job WHERE subject IS NOT NULL UNION ALL SELECT 'store_erasure', job, pairwise FROM store_erasure WHERE pairwise IS NOT NULL UNION ALL SELECT 'delivery', id, pairwise FROM delivery WHERE pairwise IS NOT NULL AND (job IS NULL OR (next_us IS NOT NULL AND made_us > $1))";
     SEAL_JOB_ANEW(3) = "UPDATE erasure_job SET subject = $3 WHERE reference = $1 AND subject = $2";
     SEAL_STORE_ANEW(3) = "UPDATE store_erasure SET pairwise = $3 WHERE job = $1 AND pairwise = $2";
     SEAL_DELIVERY_ANEW(3) = "UPDATE delivery SET pairwise = $3 WHERE id = $1 AND pairwise = $2";
@@ -146,9 +154,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Every sealed name: of whom an erasure is, what a score store or a recipient calls them.
-    pub async fn sealed_names(&mut self) -> Result<Vec<SealedName>, StoreError> {
-        let rows: Vec<(String, Vec<u8>, Vec<u8>)> = on!(self, c => sqlx::query_as(SEALED_NAMES).fetch_all(c).await)?;
+    /// Every sealed name that is still needed: of whom an erasure is, what a score store or a recipient calls them. A webhook about an
+    /// erasure needs it while it waits, if it was made after this moment.
+    pub async fn sealed_names(&mut self, made_after: Micros) -> Result<Vec<SealedName>, StoreError> {
+        let rows: Vec<(String, Vec<u8>, Vec<u8>)> = on!(self, c =>
+            sqlx::query_as(SEALED_NAMES).bind(made_after.0).fetch_all(c).await)?;
         let name = |(table, row, sealed): (String, Vec<u8>, Vec<u8>)| {
             let holder = NameHolder::ALL.into_iter().find(|one| one.table() == table);
             Ok(SealedName { holder: holder.ok_or(StoreError::Corrupt("sealed_names"))?, row, sealed })
@@ -168,14 +178,13 @@ impl Tx {
         Ok(())
     }
 
-    /// A person's posts that can be indexed anew.
+    /// A person's posts that can be indexed anew, without those whose digest is none.
     pub async fn sealed_objects(&mut self, owner: &Subject) -> Result<Vec<SealedObject>, StoreError> {
         let rows: Vec<(Vec<u8>, String, Vec<u8>)> = on!(self, c =>
             sqlx::query_as(SEALED_OBJECTS).bind(owner.as_bytes().as_slice()).fetch_all(c).await)?;
-        let object = |(digest, source, sealed): (Vec<u8>, String, Vec<u8>)| {
-            Ok((digest.try_into().map_err(|_| StoreError::Corrupt("object"))?, source, sealed))
-        };
-        rows.into_iter().map(object).collect()
+        let object =
+            |(digest, source, sealed): (Vec<u8>, String, Vec<u8>)| Some((digest.try_into().ok()?, source, sealed));
+        Ok(rows.into_iter().filter_map(object).collect())
     }
 
     /// Moves a post to another digest.

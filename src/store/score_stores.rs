@@ -1,7 +1,6 @@
 //! Which score stores an erasure has still to clear, and what went from those it cleared.
 
-use super::jobs::{JobColumns, job};
-use super::{JobRow, StoreError, Tx, on, sql};
+use super::{StoreError, Tx, on, sql};
 use crate::domain::Micros;
 use crate::ids::Reference;
 
@@ -34,7 +33,6 @@ sql! {
     DUE_IN_STORE(3) = "SELECT job, store, pairwise, found, removed, tries, next_us, cleared_us FROM store_erasure WHERE store = $1 AND next_us <= $2 ORDER BY next_us, job LIMIT $3";
     POSTPONE_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3 WHERE store = $1 AND next_us <= $2";
     WAIT_FOR_STORE(3) = "UPDATE store_erasure SET tries = tries + 1, next_us = $3, cleared_us = NULL WHERE job = $1 AND store = $2";
-    CLEARED_JOBS(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) ORDER BY started_us LIMIT $1";
     LET_GO(1) = "UPDATE store_erasure SET pairwise = NULL WHERE job = $1";
 }
 
@@ -107,12 +105,6 @@ impl Tx {
         on!(self, c => sqlx::query(WAIT_FOR_STORE).bind(job.as_bytes().as_slice()).bind(store).bind(next.0)
             .execute(c).await.map(drop))?;
         Ok(())
-    }
-
-    /// Erasures that concern score stores, whose own rows are gone, and that wait for no store any more.
-    pub async fn cleared_jobs(&mut self, limit: i64) -> Result<Vec<JobRow>, StoreError> {
-        let rows: Vec<JobColumns> = on!(self, c => sqlx::query_as(CLEARED_JOBS).bind(limit).fetch_all(c).await)?;
-        rows.into_iter().map(job).collect()
     }
 
     /// The erasure is done: nothing says any more whose it was.

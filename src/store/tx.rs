@@ -109,8 +109,9 @@ impl Store {
 /// done on it yet.
 async fn begin_postgres(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     for _ in 0..CONNECTIONS {
+        let may_be_a_dead_one = pool.num_idle() > 0;
         match pool.begin_with(begin).await {
-            Err(error) if gone(&error) || matches!(error, sqlx::Error::Io(_)) => {}
+            Err(error) if may_be_a_dead_one && (gone(&error) || matches!(error, sqlx::Error::Io(_))) => {}
             other => return other,
         }
     }

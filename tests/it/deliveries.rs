@@ -9,14 +9,18 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sayso::clock::Mark;
+use sayso::crypto::{KeyRing, Place, open};
+use sayso::datamap::ColumnType;
 use sayso::domain::Whom;
 use sayso::service::{App, ClientCaller, ConsentDecision, ConsentView, NewClient, ServiceError};
+use sayso::store::Cell;
 use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::people::{Member, allow, client_caller, decide, join, scoring, triple};
+use crate::raw::Raw;
 use crate::world::{Db, World};
 
 const DAY: i64 = 86_400;
@@ -271,6 +275,44 @@ async fn after_seven_days_the_failure_is_shown_and_an_operator_may_try_again() {
         world.app.deliver_webhooks().await.unwrap();
         assert_eq!(told().await.state, "told");
         let again = world.app.retry_delivery(&open[0].id).await;
+        assert!(matches!(again, Err(ServiceError::NotFound(_))), "{again:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_erased_is_named_in_a_webhook_after_the_day_that_the_certificate_names() {
+    both(async |db| {
+        let server = Server::start().await;
+        let world = world(db, &[&server]).await;
+        recipient(&world, "acme", Some(&server.url)).await;
+        world.app.keep_keys().await.unwrap();
+        let ann = join(&world, "ann@example.org").await;
+        shown(&world, &ann, "acme").await;
+        let started = world.app.erase(&ann.caller, None).await.unwrap();
+        world.app.run_erasures().await.unwrap();
+        let until = world.app.erasure(&started.reference).await.unwrap().unreadable_after_us.unwrap();
+        let raw = Raw::of(&world).await;
+        let kinds = [ColumnType::Bytes, ColumnType::Bytes];
+        let named = raw.rows("SELECT id, pairwise FROM delivery WHERE pairwise IS NOT NULL", &[], &kinds).await;
+        raw.close().await;
+        let [Cell::Bytes(row), Cell::Bytes(sealed)] = &named[0][..] else { panic!("no name") };
+        let opens = || {
+            let (_, epochs) = KeyRing::load(world.path()).unwrap();
+            let place = Place { table: "delivery", column: "pairwise", row };
+            epochs.all().any(|epoch| open(&epoch.transit, &place, sealed).is_ok())
+        };
+        server.next(&[Answer::Status("503 No"); 60]);
+        while world.app.clock.now() < until {
+            assert!(opens(), "a webhook is tried for as long as its keys are there");
+            world.pass_seconds(DAY / 4);
+            world.app.deliver_webhooks().await.unwrap();
+            world.app.keep_keys().await.unwrap();
+        }
+        assert!(!opens());
+        let told = world.app.erasure(&started.reference).await.unwrap().told.remove(0);
+        assert_eq!(told.state, "failed");
+        let again = world.app.retry_delivery(&told.id).await;
         assert!(matches!(again, Err(ServiceError::NotFound(_))), "{again:?}");
     })
     .await;

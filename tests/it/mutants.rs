@@ -29,6 +29,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
+    ("damage_spreads", "rotating::who_has_a_damaged_handle_and_post_is_still_erased_by_address::sqlite"),
     (
         "names_keep_their_keys",
         "stores::waiting::an_erasure_that_waits_for_weeks_leads_to_nobody_in_a_copy_and_still_finds_its_rows",

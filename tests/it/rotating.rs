@@ -243,33 +243,47 @@ on_both!(a_ring_that_is_older_than_the_database_is_refused_and_a_clock_that_was_
     logs_in(&world, &ann).await;
 });
 
-on_both!(a_key_that_does_not_open_holds_up_nobody, |world| {
-    let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
-    let raw = Raw::of(&world).await;
-    let damaged = "UPDATE subject_key SET wrapped = $2 WHERE subject = $1";
-    raw.run(damaged, &[Cell::Bytes(ben.caller.subject.as_bytes().to_vec()), Cell::Bytes(vec![1; 88])]).await;
+/// Something of a member's is damaged; `$1` is the member. Then the keys change, and the old ones are destroyed all the same.
+async fn damage_and_go_on(world: &World, who: &Member, damages: &[(&str, usize)]) {
+    let raw = Raw::of(world).await;
+    for (sql, bytes) in damages {
+        let values = [Cell::Bytes(who.caller.subject.as_bytes().to_vec()), Cell::Bytes(vec![1; *bytes])];
+        assert_eq!(raw.run(sql, &values).await, 1, "{sql}");
+    }
     raw.close().await;
     world.app.keep_keys().await.unwrap();
-    days_pass(&world, 20).await;
+    days_pass(world, 20).await;
     let (_, epochs) = KeyRing::load(world.path()).unwrap();
     assert!(epochs.oldest() > 1, "the old keys are still there");
+}
+
+on_both!(a_key_that_does_not_open_holds_up_nobody, |world| {
+    let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
+    damage_and_go_on(&world, &ben, &[("UPDATE subject_key SET wrapped = $2 WHERE subject = $1", 88)]).await;
     logs_in(&world, &ann).await;
 });
 
 on_both!(an_address_that_cannot_be_indexed_costs_nobody_anything_else, |world| {
     let (ann, ben) = (join(&world, "ann@example.org").await, join(&world, "ben@example.org").await);
-    let raw = Raw::of(&world).await;
-    let ben_id = Cell::Bytes(ben.caller.subject.as_bytes().to_vec());
-    let damaged = "UPDATE identifier SET blind = $2 WHERE subject = $1";
-    raw.run(damaged, &[ben_id, Cell::Bytes(vec![1; 31])]).await;
-    raw.close().await;
-    world.app.keep_keys().await.unwrap();
-    days_pass(&world, 20).await;
-    let (_, epochs) = KeyRing::load(world.path()).unwrap();
-    assert!(epochs.oldest() > 1, "the old keys are still there");
+    damage_and_go_on(&world, &ben, &[("UPDATE identifier SET blind = $2 WHERE subject = $1", 31)]).await;
     logs_in(&world, &ann).await;
     let history = world.app.consents(&ben.caller).await.unwrap().history;
     assert_eq!(history.len(), 1, "what was sealed under his key can be read");
+});
+
+on_both!(who_has_a_damaged_handle_and_post_is_still_erased_by_address, |world| {
+    let ann = scored_member(&world, "ann").await;
+    assert_eq!(post(&world, "ann", "https://social.example/posts/1").await, 1);
+    let handle = "UPDATE identifier SET blind = $2 WHERE subject = $1 AND kind <> 'email'";
+    let post = "UPDATE object SET digest = $2 WHERE owner = $1";
+    damage_and_go_on(&world, &ann, &[(handle, 31), (post, 31)]).await;
+    letters(&world);
+    let asked = world.app.request(&ann.email, What::Erasure, None).await.unwrap();
+    let code = code_for(&world, &ann.email);
+    world.app.confirm(&asked.reference, &secret(&code), None).await.unwrap();
+    world.app.run_erasures().await.unwrap();
+    let left = ask(&world, "SELECT CAST(count(*) AS TEXT) FROM standing").await;
+    assert_eq!(left, ["0"], "it was certified as of nobody, with her rows there");
 });
 
 on_both!(keys_are_not_destroyed_while_anybody_would_be_lost_with_them, |world| {

@@ -181,6 +181,46 @@ on_both!(an_erasure_that_was_open_before_names_were_sealed_ends, |world| {
     assert!(!text.contains(&ann.caller.subject.to_string()), "her name stayed");
 });
 
+on_both!(erasures_that_fail_each_time_keep_nobody_from_theirs, |world| {
+    // The oldest ones, more than are worked on at once; whose they are cannot be read any more.
+    let raw = Raw::of(&world).await;
+    let (reference, subject) = match world.db {
+        Db::Sqlite => ("randomblob(16)", "randomblob(64)"),
+        Db::Postgres => ("decode(md5(CAST(i AS TEXT)), 'hex')", "decode(repeat(md5(CAST(i AS TEXT)), 4), 'hex')"),
+    };
+    let sql = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) \
+         INSERT INTO erasure_job (reference, subject, step, started_us, removed) \
+         SELECT {reference}, {subject}, 'fenced', i, '{{}}' FROM n"
+    );
+    assert_eq!(raw.run(&sql, &[]).await, 120);
+    raw.close().await;
+    let ann = join(&world, "ann@example.org").await;
+    let started = world.app.erase(&ann.caller, None).await.unwrap();
+    for _ in 0..3 {
+        assert!(world.app.run_erasures().await.is_err(), "they are not passed over in silence");
+    }
+    assert_eq!(state(&world.app, &started).await, ("done", names(&[])));
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_cannot_be_read_holds_up_nobody_else_in_its_store() {
+    let outside = Outside::with_tables(Db::Sqlite).await;
+    let world = world(Db::Sqlite, &engine("engine", &outside)).await;
+    let (ann, _) = shown(&world).await;
+    let damaged = world.app.erase(&ann.caller, None).await.unwrap();
+    let raw = Raw::of(&world).await;
+    assert_eq!(raw.run("UPDATE store_erasure SET pairwise = $1, next_us = 1", &[Cell::Bytes(vec![1; 56])]).await, 1);
+    raw.close().await;
+    let ben = join(&world, "ben@example.org").await;
+    let grant = allow(&world, &ben, &triple("public_profile", "activitypub", "acme")).await;
+    outside.score(&grant.pairwise.unwrap().to_string(), "trains", 1).await;
+    let started = world.app.erase(&ben.caller, None).await.unwrap();
+    work(&world.app).await;
+    assert_eq!(state(&world.app, &started).await, ("done", names(&[("engine", "cleared")])));
+    assert_eq!(state(&world.app, &damaged).await, ("removed", names(&[("engine", "waiting")])), "never called done");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_column_that_went_before_the_certificate_is_not_taken_for_rows_that_went() {
     for kind in [Db::Sqlite, Db::Postgres] {

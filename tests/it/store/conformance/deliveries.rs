@@ -2,7 +2,7 @@
 
 use sayso::domain::Micros;
 use sayso::ids::{DeliveryId, Pairwise, Reference, Subject};
-use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, Tx};
+use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, StoreError, Tx};
 
 use super::{ANNA, Told, person, story};
 
@@ -51,9 +51,18 @@ async fn waiting(tx: &mut Tx) -> Told {
     let failed = DeliveryRow { state: DeliveryState::Failed, next: None, tries: 21, ..erased };
     tx.update_delivery(&told).await?;
     tx.update_delivery(&failed).await?;
-    assert_eq!(tx.delivery(&told.id).await?, Some(told));
+    assert_eq!(tx.delivery(&told.id).await?, Some(told.clone()));
     assert_eq!(tx.open_deliveries(9).await?, std::slice::from_ref(&failed));
     assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme"]);
+    let named =
+        async |tx: &mut Tx, after| -> Result<usize, StoreError> { Ok(tx.sealed_names(Micros(after)).await?.len()) };
+    assert_eq!(named(tx, 0).await?, 1, "what failed is not sent any more, what was told has no name");
+    assert!(tx.retry_delivery(&failed.id, Micros(40)).await?);
+    let retried = DeliveryRow { state: DeliveryState::Waiting, next: Some(Micros(40)), tries: 0, ..failed.clone() };
+    assert_eq!(tx.delivery(&failed.id).await?, Some(retried));
+    assert_eq!((named(tx, 29).await?, named(tx, 30).await?), (2, 1), "of an erasure for so long only");
+    tx.update_delivery(&failed).await?;
+    assert!(!tx.retry_delivery(&told.id, Micros(40)).await?, "it has no name");
     tx.sweep(Micros(30).plus_days(90)).await?;
     assert!(tx.deliveries_of(&anna).await?.is_empty());
     let kept = tx.deliveries_of_job(&job).await?;

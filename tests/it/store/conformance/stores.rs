@@ -2,7 +2,7 @@
 
 use sayso::domain::Micros;
 use sayso::ids::Reference;
-use sayso::store::{JobRow, JobStep, NameHolder, StoreErasureRow, Tx};
+use sayso::store::{JobRow, JobStep, NameHolder, OpenJobs, StoreErasureRow, Tx};
 
 use super::{Told, story};
 
@@ -38,7 +38,7 @@ async fn stores(tx: &mut Tx) -> Told {
     tx.insert_store_erasure(&engine).await?;
     tx.insert_store_erasure(&archive).await?;
     assert_eq!(tx.stores_of_job(&reference).await?, [archive.clone(), engine.clone()]);
-    let held = tx.sealed_names().await?;
+    let held = tx.sealed_names(Micros(0)).await?;
     let holders: Vec<_> = held.iter().map(|name| (name.holder, name.sealed.clone())).collect();
     let [job_name, store_name] = [(NameHolder::Job, vec![3; 56]), (NameHolder::ScoreStore, vec![4; 56])];
     assert_eq!(holders, [job_name, store_name.clone(), store_name]);
@@ -46,14 +46,16 @@ async fn stores(tx: &mut Tx) -> Told {
         tx.seal_name_anew(name, &[5; 56]).await?;
         tx.seal_name_anew(name, &[6; 56]).await?; // no longer the one that was read
     }
-    assert!(tx.sealed_names().await?.iter().all(|name| name.sealed == [5; 56] && name.row == reference.as_bytes()));
-    for name in tx.sealed_names().await? {
+    assert!(
+        tx.sealed_names(Micros(0)).await?.iter().all(|name| name.sealed == [5; 56] && name.row == reference.as_bytes())
+    );
+    for name in tx.sealed_names(Micros(0)).await? {
         let before = if name.holder == NameHolder::Job { [3; 56] } else { [4; 56] };
         tx.seal_name_anew(&name, &before).await?;
     }
-    assert_eq!(tx.open_jobs(9).await?.len(), 1, "its own rows are still there");
+    assert_eq!(tx.open_jobs(OpenJobs::Own, None, 9).await?.len(), 1, "its own rows are still there");
     tx.update_job(&JobRow { step: JobStep::Removed, ..job.clone() }).await?;
-    assert!(tx.open_jobs(9).await?.is_empty(), "what waits for a store is in nobody's way");
+    assert!(tx.open_jobs(OpenJobs::Own, None, 9).await?.is_empty(), "what waits for a store is in nobody's way");
 
     assert_eq!(tx.due_stores(Micros(9)).await?, [""; 0]);
     assert_eq!(tx.due_stores(Micros(10)).await?, ["archive", "engine"]);
@@ -76,9 +78,12 @@ async fn stores(tx: &mut Tx) -> Told {
         ..row.clone()
     };
     tx.update_store_erasure(&done(&archive)).await?;
-    assert!(tx.cleared_jobs(9).await?.is_empty(), "one waits");
+    assert!(tx.open_jobs(OpenJobs::Cleared, None, 9).await?.is_empty(), "one waits");
     tx.update_store_erasure(&done(&engine)).await?;
-    assert_eq!(tx.cleared_jobs(9).await?.iter().map(|job| job.reference).collect::<Vec<_>>(), [reference]);
+    assert_eq!(
+        tx.open_jobs(OpenJobs::Cleared, None, 9).await?.iter().map(|job| job.reference).collect::<Vec<_>>(),
+        [reference]
+    );
     assert!(tx.due_stores(Micros(99)).await?.is_empty());
     tx.let_go_of_store_names(&reference).await?;
     let let_go = |row: &StoreErasureRow| StoreErasureRow { pairwise: None, ..done(row) };

@@ -2,7 +2,7 @@
 
 use sayso::domain::{Adult, Micros, Whom};
 use sayso::ids::Reference;
-use sayso::store::{CodeRow, JobRow, JobStep, MailRow, StoredAnswer, Tx};
+use sayso::store::{CodeRow, JobRow, JobStep, MailRow, OpenJobs, StoredAnswer, Tx};
 
 use super::{ANNA, Told, person, story};
 
@@ -128,9 +128,13 @@ async fn jobs(tx: &mut Tx) -> Told {
     tx.insert_job(&first).await?;
     tx.insert_job(&second).await?;
     tx.insert_job(&JobRow { reference: Reference::new([3; 16]), ..third }).await?;
-    let open: Vec<_> = tx.open_jobs(10).await?.into_iter().map(|job| job.started.0).collect();
+    let open: Vec<_> = tx.open_jobs(OpenJobs::Own, None, 10).await?.into_iter().map(|job| job.started.0).collect();
     assert_eq!(open, [10, 20, 30]);
-    assert_eq!(tx.open_jobs(1).await?.len(), 1);
+    let oldest = tx.open_jobs(OpenJobs::Own, None, 1).await?;
+    assert_eq!(oldest.len(), 1);
+    let after = (oldest[0].started, oldest[0].reference);
+    let next = tx.open_jobs(OpenJobs::Own, Some(&after), 1).await?;
+    assert_eq!(next[0].started.0, 20);
     assert_eq!(tx.jobs_by_digest(&[1; 16]).await?.len(), 2);
 
     let removed = String::from(r#"{"session":1}"#);
@@ -145,7 +149,7 @@ async fn jobs(tx: &mut Tx) -> Told {
     assert_eq!((found.step, found.finished, found.subject), (JobStep::Done, Some(Micros(40)), None));
     assert_eq!((found.events.as_str(), found.certificate.as_deref()), (r#"{"held":2}"#, Some("certificate")));
     assert_eq!(tx.jobs().await?.len(), 3);
-    assert_eq!(tx.open_jobs(10).await?.len(), 2);
+    assert_eq!(tx.open_jobs(OpenJobs::Own, None, 10).await?.len(), 2);
     assert!(tx.job(&Reference::new([9; 16])).await?.is_none());
     Ok(())
 }
