@@ -213,22 +213,27 @@ impl App {
         Ok(key.is_some_and(|wrapped| self.unwrap_key(subject, &wrapped).is_ok()))
     }
 
-    async fn wrap_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
-        let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
+    /// A person's key, wrapped and opened, and the epoch to move them to.
+    async fn to_move(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+    ) -> Result<Option<(WrappedKey, SubjectKey, Arc<Epoch>)>, ServiceError> {
+        let Some(wrapped) = tx.key(subject).await? else { return Ok(None) };
         let key = self.unwrap_key(subject, &wrapped)?;
-        let epochs = self.epochs();
-        let epoch = epochs.settled(self.now());
+        Ok(Some((wrapped, key, Arc::clone(self.epochs().settled(self.now())))))
+    }
+
+    async fn wrap_one_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
+        let Some((wrapped, key, epoch)) = self.to_move(tx, subject).await? else { return Ok(()) };
         if wrapped.epoch < epoch.number {
-            tx.update_key(subject, &self.wrap_key(subject, &key, epoch)?).await?;
+            tx.update_key(subject, &self.wrap_key(subject, &key, &epoch)?).await?;
         }
         Ok(())
     }
 
     async fn index_identifiers_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
-        let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
-        let key = self.unwrap_key(subject, &wrapped)?;
-        let epochs = self.epochs();
-        let epoch = epochs.settled(self.now());
+        let Some((_, key, epoch)) = self.to_move(tx, subject).await? else { return Ok(()) };
         let rows = if crate::mutant::on("damage_spreads") {
             tx.identifiers(subject).await?
         } else {
@@ -247,10 +252,7 @@ impl App {
     }
 
     async fn index_posts_anew(&self, tx: &mut Tx, subject: &Subject) -> Result<(), ServiceError> {
-        let Some(wrapped) = tx.key(subject).await? else { return Ok(()) };
-        let key = self.unwrap_key(subject, &wrapped)?;
-        let epochs = self.epochs();
-        let epoch = epochs.settled(self.now());
+        let Some((_, key, epoch)) = self.to_move(tx, subject).await? else { return Ok(()) };
         for (digest, source, sealed) in tx.sealed_objects(subject).await? {
             match open_object(&key, subject, &sealed) {
                 Ok(id) => {
