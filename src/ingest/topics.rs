@@ -98,6 +98,10 @@ impl Topics {
     pub fn counted<'a>(&'a self, topics: &'a [Topic]) -> &'a Topic {
         topics.first().unwrap_or(&self.general)
     }
+    /// What counts for no topic of its own.
+    pub fn general(&self) -> &Topic {
+        &self.general
+    }
     /// The topics of an object's hashtags, each once, in the order of the tags.
     pub(super) fn in_tags(&self, object: &Value) -> Vec<Topic> {
         let is_hashtag = |tag: &&Value| value::types(tag).any(|name| name == "Hashtag");

@@ -222,11 +222,20 @@ impl Batch<'_> {
             return Ok(Err(if theirs { Drop::Duplicate } else { Drop::NotTheirs }));
         }
         let sealed = self.app.seal_object(&actor.key, &actor.subject, id)?;
-        match tx.insert_object(&row, &sealed).await {
+        let new = match tx.insert_object(&row, &sealed).await {
             // Somebody else's at the same moment: it is theirs, and known when this runs again.
-            Err(StoreError::Duplicate) => Err(StoreError::Fenced.into()),
-            new => Ok(if new? { Ok(()) } else { Err(Drop::Duplicate) }),
+            Err(StoreError::Duplicate) => return Err(StoreError::Fenced.into()),
+            new => new?,
+        };
+        if !new {
+            return Ok(Err(Drop::Duplicate));
         }
+        let general = self.app.topics.general();
+        if row.topic != *general {
+            let about = self.digest(&actor.key, id);
+            tx.file_responses(&actor.subject, &about, [general, &row.topic]).await?;
+        }
+        Ok(Ok(()))
     }
 
     async fn respond(&self, tx: &mut Tx, actor: &Somebody, activity: &Activity, at: Micros) -> Outcome {

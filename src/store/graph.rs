@@ -100,6 +100,7 @@ sql! {
     GIVEN_BY_OBJECT(3) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND object = $2 AND kind = $3";
     GIVEN_BY_MADE(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE actor = $1 AND made = $2";
     GIVEN_ABOUT(2) = "SELECT activity, target, topic, week, kind, source, actor FROM edge_activity WHERE target = $1 AND about = $2";
+    UNFILED(3) = "SELECT actor, activity, made, object, target, about, source, week, kind, actor_lineage, target_lineage FROM edge_activity WHERE target = $1 AND about = $2 AND topic = $3";
     DELETE_ACTIVITY(2) = "DELETE FROM edge_activity WHERE actor = $1 AND activity = $2";
     UPSERT_OBJECT(8) = "INSERT INTO object (owner, digest, source, topic, week, is_public, lineage, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (owner, digest) DO NOTHING";
     READ_OBJECT(2) = "SELECT o.owner, o.digest, o.source, o.topic, o.week, o.is_public, o.lineage FROM object o JOIN live_grant g ON g.subject = o.owner AND g.lineage = o.lineage WHERE o.digest IN ($1, $2)";
@@ -111,6 +112,8 @@ sql! {
 
 type EdgeColumns = (Vec<u8>, Vec<u8>, i64, String, String, i64);
 type GivenColumns = (Vec<u8>, Vec<u8>, String, i64, String, String, Vec<u8>);
+type UnfiledColumns =
+    (Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>, String, i64, String, i64, i64);
 type ObjectColumns = (Vec<u8>, Vec<u8>, String, String, i64, i64, i64);
 
 fn bad<E>(_: E) -> StoreError {
@@ -121,6 +124,21 @@ fn edge((actor, target, week, topic, kind, times): EdgeColumns) -> Result<Edge, 
     let kind = ResponseKind::from_name(&kind).ok_or(StoreError::Corrupt("edge"))?;
     let (actor, target) = (actor.try_into().map_err(bad)?, target.try_into().map_err(bad)?);
     Ok(Edge { actor, target, week: Week(week), topic: topic.try_into().map_err(bad)?, kind, count: times })
+}
+
+fn unfiled(row: UnfiledColumns, topic: &Topic) -> Result<ActivityRow, StoreError> {
+    let (actor, activity, made, object, target, about, source, week, kind, actor_lineage, target_lineage) = row;
+    let digest = |bytes: Option<Vec<u8>>| bytes.map(|bytes| bytes.try_into().map_err(bad)).transpose();
+    let edge = EdgeKey {
+        actor: (actor.try_into().map_err(bad)?, Seq(actor_lineage)),
+        target: (target.try_into().map_err(bad)?, Seq(target_lineage)),
+        source,
+        topic: topic.clone(),
+        week: Week(week),
+        kind: ResponseKind::from_name(&kind).ok_or(StoreError::Corrupt("edge"))?,
+    };
+    let activity = activity.try_into().map_err(bad)?;
+    Ok(ActivityRow { edge, activity, made: digest(made)?, object: digest(object)?, about: digest(about)? })
 }
 
 fn object(row: ObjectColumns) -> Result<ObjectRow, StoreError> {
@@ -193,9 +211,15 @@ impl Tx {
         self.take_back(rows).await
     }
 
+    /// The activity goes first: of two that take back the same one at once, one alone lessens the edge.
     async fn take_back(&mut self, rows: Vec<GivenColumns>) -> Result<u64, StoreError> {
         let mut taken = 0;
         for (activity, target, topic, week, kind, source, actor) in rows {
+            let mine = on!(self, c => sqlx::query(DELETE_ACTIVITY).bind(actor.as_slice()).bind(activity.as_slice())
+                .execute(c).await.map(|done| done.rows_affected()))?;
+            if mine == 0 {
+                continue;
+            }
             for statement in [DROP_LAST_EDGE, LESSEN_EDGE] {
                 let touched = on!(self, c => sqlx::query(statement).bind(actor.as_slice()).bind(target.as_slice())
                     .bind(source.as_str()).bind(topic.as_str()).bind(week).bind(kind.as_str())
@@ -204,11 +228,30 @@ impl Tx {
                     break;
                 }
             }
-            on!(self, c => sqlx::query(DELETE_ACTIVITY).bind(actor.as_slice()).bind(activity.as_slice())
-                .execute(c).await.map(drop))?;
             taken += 1;
         }
         Ok(taken)
+    }
+
+    /// Files responses that came before their post, and said no topic themselves, under the topic of the post: where a response
+    /// counts does not depend on which of the two was told first. Returns how many.
+    pub async fn file_responses(
+        &mut self,
+        target: &Subject,
+        about: &[u8; 32],
+        [from, to]: [&Topic; 2],
+    ) -> Result<u64, StoreError> {
+        let rows: Vec<UnfiledColumns> = on!(self, c => sqlx::query_as(UNFILED).bind(target.as_bytes().as_slice())
+            .bind(about.as_slice()).bind(from.as_str()).fetch_all(c).await)?;
+        let mut filed = 0;
+        for row in rows {
+            let row = unfiled(row, to)?;
+            if self.take_back_activity(&row.edge.actor.0, &row.activity).await? == 1 {
+                self.add_activity(&row).await?;
+                filed += 1;
+            }
+        }
+        Ok(filed)
     }
 
     /// Stores a member's own post, with its id sealed; one that is known stays as it is.

@@ -7,6 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
 use super::*;
+use crate::on_both;
 use crate::people::{Dump, assert_same, dump, only, scored_member, tamper};
 use crate::world::Db;
 
@@ -129,6 +130,21 @@ fn the_same_input_again_or_after_an_interruption_changes_nothing_on_sqlite() {
 fn the_same_input_again_or_after_an_interruption_changes_nothing_on_postgres() {
     the_same_again_changes_nothing(Db::Postgres, 16);
 }
+
+// Two undos of one like: when the lines are told again, the second one takes back the other like before that one was told.
+on_both!(a_response_counts_for_the_topic_of_its_post_whichever_was_told_first, |world| {
+    for name in ["ann", "ben"] {
+        scored_member(&world, name).await;
+    }
+    let [first, second] = ["first", "second"].map(|name| super::like(name, "ann", "ben", 0));
+    let (back, post) = (super::undo("ann", &first, true), super::post("ben", 0, 0, Some("music")));
+    let after = left_by(&world, &[&[post.clone(), second.clone()]]).await;
+    assert!(after["edge"].iter().all(|edge| edge.contains("music")), "{:?}", after["edge"]);
+    assert_same(&after, &left_by(&world, &[&[second.clone(), post.clone()]]).await);
+    let lines = [first, back.clone(), back, second, post];
+    assert_same(&after, &left_by(&world, &[&lines]).await);
+    assert_same(&after, &left_by(&world, &[&lines, &lines]).await);
+});
 
 /// Something given in the middle and taken back at the end.
 fn taken_back(before: &[Value], given: &Value, after: &[Value], back: Value) -> Vec<Value> {

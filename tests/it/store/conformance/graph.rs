@@ -74,6 +74,26 @@ async fn activities(tx: &mut Tx) -> Told {
     Ok(())
 }
 
+story!(a_response_without_a_topic_is_filed_under_that_of_its_post, filing);
+async fn filing(tx: &mut Tx) -> Told {
+    let (anna, ben) = members(tx).await?;
+    for activity in 1..=3 {
+        tx.add_activity(&reply(activity, activity % 2)).await?;
+    }
+    let from = tx.visible_edges(&window()).await?.remove(0).topic;
+    let to = "chess".parse().unwrap();
+    assert_eq!(tx.file_responses(&anna, &[50; 32], [&from, &to]).await?, 0, "somebody else's post");
+    assert_eq!(tx.file_responses(&ben, &[50; 32], [&to, &from]).await?, 0, "they said a topic");
+    assert_eq!(tx.file_responses(&ben, &[50; 32], [&from, &to]).await?, 1);
+    let mut counts: Vec<_> =
+        tx.visible_edges(&window()).await?.into_iter().map(|edge| (edge.count, edge.topic)).collect();
+    counts.sort_by_key(|(count, _)| *count);
+    assert_eq!(counts, [(1, to), (2, from)]);
+    assert_eq!(tx.take_back_about(&ben, &[50; 32]).await?, 1, "it can be taken back as before");
+    assert_eq!(times(tx).await?, 2);
+    Ok(())
+}
+
 story!(an_edge_is_seen_while_both_ends_are_allowed, visibility);
 async fn visibility(tx: &mut Tx) -> Told {
     let (anna, ben) = members(tx).await?;
