@@ -68,6 +68,10 @@ pub const DELIVERY_DAYS: i64 = 90;
 pub const TOLD_PER_DAY_MAX: u32 = 8;
 /// How long it is counted who asked about whom, in days.
 pub const DECISION_DAYS: i64 = 396;
+/// Somebody with at most so many rows is erased in the transaction that denies them; of others the rows follow.
+pub const ERASED_AT_ONCE_ROWS_MAX: u32 = 500;
+/// How long that waits for rows which others write, in milliseconds: all acts wait meanwhile.
+pub const ERASED_AT_ONCE_WAITING_MILLIS: u32 = 300;
 /// How long an allow may be used, in seconds.
 pub const USE_BY_SECONDS: i64 = 5;
 /// A grant stops counting this long before its end, in seconds.

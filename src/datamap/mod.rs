@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use check::{LiveColumn, Mismatch};
-pub use plan::{Count, ExportColumn, ExportPlan, Removal};
+pub use plan::{Count, ExportColumn, ExportPlan, Found, Removal};
 
 /// The whole list, in the order in which an erasure clears the tables.
 #[derive(Debug, Clone, Deserialize)]

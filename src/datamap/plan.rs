@@ -20,6 +20,13 @@ pub struct Count {
     pub sql: String,
 }
 
+/// A statement that counts what removals would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// `$1` is the person.
+    pub sql: String,
+}
+
 /// A column of an export, in the order of the statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportColumn {
@@ -58,6 +65,20 @@ impl DataMap {
     /// asks once for each blind index that they had.
     pub fn counts_by_blind(&self) -> Vec<Count> {
         self.counted(|owner| owner.through.is_some())
+    }
+
+    /// Which of [`DataMap::removals`], by place, would find how many rows: in each so many are counted, and no further, so that somebody
+    /// with many rows costs no more than somebody with few.
+    pub fn found(&self, most: u32) -> Found {
+        let tables = self.table.iter().filter(|table| table.erase != Erase::Keep);
+        let owners = tables.flat_map(|table| table.owners.iter().map(move |owner| (table, owner)));
+        let each = owners.enumerate().map(|(place, (table, owner))| {
+            let found = format!("SELECT 1 FROM {} WHERE {} LIMIT {most}", table.name, condition(owner));
+            format!("SELECT CAST({place} AS BIGINT) AS place FROM ({found}) AS t{place}")
+        });
+        let each: Vec<String> = each.collect();
+        let sql = format!("SELECT place, count(*) FROM ({}) AS found GROUP BY place", each.join(" UNION ALL "));
+        Found { sql }
     }
 
     fn counted(&self, which: impl Fn(&Owner) -> bool) -> Vec<Count> {

@@ -163,7 +163,7 @@ impl App {
         let now = self.now();
         let (at, known) = (time.as_of.unwrap_or(now), time.known_at.unwrap_or(now));
         let published = self.own_events(tx, "notice_published").await?;
-        let events = self.events_of(tx, &person.subject, &person.key).await?;
+        let (_, events) = self.events_of(tx, &person.subject).await?;
         let (standing, grants) = as_of(&events, &material(&published), at, known);
         let mut notices = Vec::new();
         for (seq, event) in published.into_iter().filter(|(_, event)| event.at <= known) {

@@ -49,7 +49,7 @@ impl App {
         let counts = self.datamap.counts();
         self.store
             .read_tx(&(&counts, subject), |tx, (counts, subject)| {
-                Box::pin(must_be_gone(tx, counts, subject.as_bytes()))
+                Box::pin(async move { must_be_gone(tx, counts, &[subject.as_bytes()]).await })
             })
             .await?;
         left.extend(counts.into_iter().map(|count| (count.table, 0)));
@@ -58,9 +58,9 @@ impl App {
 }
 
 /// Fails when a row is still there.
-pub(super) async fn must_be_gone(tx: &mut Tx, counts: &[Count], owner: &[u8]) -> Result<(), ServiceError> {
-    let left = tx.count(counts, owner).await?;
-    if left.len() == counts.len() && left.iter().all(|rows| *rows == 0) {
+pub(super) async fn must_be_gone(tx: &mut Tx, counts: &[Count], owners: &[&[u8]]) -> Result<(), ServiceError> {
+    let left = tx.count(counts, owners).await?;
+    if left.len() == counts.len() * owners.len() && left.iter().all(|rows| *rows == 0) {
         Ok(())
     } else {
         Err(StoreError::Corrupt("erasure: the read-back found a row").into())

@@ -112,8 +112,7 @@ impl App {
         self.store
             .read_tx(&(self, caller.subject), |tx, (app, subject)| {
                 Box::pin(async move {
-                    let key = app.key_of(tx, subject).await?;
-                    let events = app.events_of(tx, subject, &key).await?;
+                    let (_, events) = app.events_of(tx, subject).await?;
                     let standing = tx.standing(subject).await?.ok_or(ServiceError::Unauthenticated)?;
                     Ok(view(standing, events))
                 })

@@ -1,19 +1,22 @@
-//! Erasure: fenced at once, then carried out step by step, taken up again after any crash, read back before it is done.
+//! Erasure: fenced at once, and in the same transaction carried out where that is quick; else step by step, taken up again after any
+//! crash. Read back before it is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
-use super::certificate::{Certificate, ReadBack, must_be_gone};
+use super::certificate::{Certificate, ReadBack};
 use super::deliveries::{DeliveryView, told_of};
-use super::identifiers::open_identifier;
+use super::mail::Quiet;
+use super::record::Person;
 use super::stores::{StoreView, all_removed, stores_of};
 use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
+use crate::limits;
 use crate::mutant::crash;
 use crate::store::{DeliveryKind, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
 
@@ -80,7 +83,8 @@ impl Turns {
 }
 
 impl App {
-    /// Begins the erasure of a person. When this returns they are denied everywhere and logged out everywhere.
+    /// Begins the erasure of a person. When this returns they are denied everywhere and logged out everywhere, and normally every row and
+    /// the key are gone.
     ///
     /// # Errors
     /// Only for the database, and when too many wait.
@@ -89,8 +93,14 @@ impl App {
         caller: &PersonCaller,
         idempotency: Option<&Idempotency>,
     ) -> Result<ErasureStarted, ServiceError> {
-        let digest = self.digests_of(&caller.subject).await?.into_iter().next();
-        self.erase_subject(caller.subject, digest, idempotency).await
+        let quiet = self.quiet();
+        let started = self
+            .act(idempotency, &(self, caller.subject, &quiet), |tx, (app, subject, quiet)| {
+                Box::pin(async move { Ok((app.begin_erasure(tx, subject, None, quiet.as_ref()).await?, None)) })
+            })
+            .await?;
+        self.work.notify_one();
+        Ok(started)
     }
 
     /// The answer that an erasure gave before, for a caller whose log-in it has ended.
@@ -101,41 +111,42 @@ impl App {
         self.answered_before(Some(idempotency)).await
     }
 
-    pub(super) async fn erase_subject(
-        &self,
-        subject: Subject,
-        digest: Option<[u8; 16]>,
-        idempotency: Option<&Idempotency>,
-    ) -> Result<ErasureStarted, ServiceError> {
-        let input = (self, subject, digest);
-        let started = self
-            .act(idempotency, &input, |tx, (app, subject, digest)| {
-                Box::pin(async move { Ok((app.begin_erasure(tx, subject, *digest).await?, None)) })
-            })
-            .await?;
-        self.work.notify_one();
-        Ok(started)
-    }
-
+    /// For the address with this digest, or the first one of theirs.
     pub(super) async fn begin_erasure(
         &self,
         tx: &mut Tx,
         subject: &Subject,
         digest: Option<[u8; 16]>,
+        quiet: Option<&Quiet<'_>>,
     ) -> Result<ErasureStarted, ServiceError> {
         let head = self.head(tx).await?;
-        let mut person = self.person(tx, subject).await?;
+        let (key, events) = match self.events_of(tx, subject).await {
+            Err(ServiceError::Unauthenticated) => return Err(ServiceError::Conflict("erasure of this person")), // it was faster
+            found => found?,
+        };
+        let mut person = Person::of(*subject, key, &events);
         if person.history.standing.erased {
             return Err(ServiceError::Conflict("erasure is under way and"));
         }
         let reference = Reference::new(self.entropy.bytes()?);
         let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
-        tx.delete_sessions(subject).await?;
         let names = tx.names_of(subject).await?;
         self.announce_to_all(tx, &names, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
-        self.queue_stores(tx, &names, reference).await?;
+        let concerns_stores = self.queue_stores(tx, &names, reference).await?;
         let whose = self.seal_name(NameHolder::Job, reference.as_bytes(), subject.as_bytes())?;
-        tx.insert_job(&self.new_job(reference, Some(whose), digest)).await?;
+        let addresses = self.addresses_of(tx, subject, Some(&person.key)).await?;
+        let digest = digest.or(addresses.opened.iter().find_map(|(_, kept)| *kept));
+        let mut kinds = BTreeMap::from([(Act::Erased {}.kind(), 1_u64)]);
+        for (_, event) in &events {
+            *kinds.entry(event.act.kind()).or_default() += 1;
+        }
+        let job = JobRow { events: serde_json::to_string(&kinds)?, ..self.new_job(reference, Some(whose), digest) };
+        let quiet = quiet.filter(|_| !concerns_stores); // the job sweeps the storage before it waits for a store
+        let job = self.remove_at_once(tx, (job, subject), &addresses.blinds, quiet).await?;
+        if job.step == JobStep::Fenced {
+            tx.delete_sessions(subject).await?;
+        }
+        tx.insert_job(&job).await?;
         crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
     }
@@ -281,26 +292,13 @@ impl App {
             .run_tx(&(self, job, subject), |tx, (app, job, subject)| {
                 Box::pin(async move {
                     // As it stands now: another process may have been at it.
-                    let job = &tx.job(&job.reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
-                    let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
-                    let mut events: BTreeMap<String, u64> = serde_json::from_str(&job.events)?;
-                    for (kind, times) in tx.kinds_of(subject).await? {
-                        *events.entry(kind).or_default() += times.unsigned_abs();
-                    }
+                    let job = tx.job(&job.reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
                     let blinds = app.blinds_of(tx, subject).await?;
                     app.remove_mail_files(&blinds)?; // now: once the identifiers are gone nothing says whose they are
                     crash("erasure_mails_removed");
-                    let mut removals = app.datamap.removals();
-                    removals.retain(|one| one.table != "topic_choice" || !crate::mutant::on("erasure_forgets_a_table"));
-                    let rows = tx.remove(&removals, subject).await?;
-                    for (removal, rows) in removals.into_iter().zip(rows) {
-                        *removed.entry(removal.table).or_default() += rows;
-                    }
-                    for blind in &blinds {
-                        must_be_gone(tx, &app.datamap.counts_by_blind(), blind).await?;
-                    }
-                    let (removed, events) = (serde_json::to_string(&removed)?, serde_json::to_string(&events)?);
-                    let job = JobRow { step: JobStep::Removed, removed, events, ..job.clone() };
+                    // A row of the person that another writer adds meanwhile, the read-back finds, and the next turn removes.
+                    let found = tx.found(&app.datamap.found(limits::ERASED_AT_ONCE_ROWS_MAX), subject).await?;
+                    let job = app.remove_found(tx, (job, subject, None), &blinds, &found).await?;
                     tx.update_job(&job).await?;
                     crash("erasure_removing");
                     Ok::<_, ServiceError>((job, blinds))
@@ -350,21 +348,6 @@ impl App {
             unreadable_after_us: job.certificate.as_deref().map(unreadable_after).transpose()?.flatten(),
             certificate: job.certificate.clone(),
         })
-    }
-
-    /// Every index under which something of a person may lie. An identifier that cannot be opened is looked for where it is.
-    async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
-        let rows = tx.readable_identifiers(subject).await?;
-        let mut blinds: BTreeSet<_> = rows.iter().map(|row| row.blind).collect();
-        let key = match self.key_of(tx, subject).await {
-            Err(ServiceError::Unauthenticated) => return Ok(blinds), // it is gone
-            Err(error) if error.is_damage() => return Ok(blinds),
-            key => key?,
-        };
-        let opened =
-            rows.iter().filter_map(|row| open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed).ok());
-        blinds.extend(opened.flat_map(|identifier| self.blinds(&identifier)));
-        Ok(blinds)
     }
 
     fn kept(&self) -> BTreeMap<String, String> {

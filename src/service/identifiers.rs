@@ -263,7 +263,8 @@ pub(super) fn open_identifier(
     Ok(open_proved(table, key, id, kind, sealed)?.0)
 }
 
-fn open_proved(
+/// The same with its slow digest, where that is kept.
+pub(super) fn open_proved(
     table: &'static str,
     key: &SubjectKey,
     id: &IdentifierId,

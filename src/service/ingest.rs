@@ -218,8 +218,11 @@ impl Batch<'_> {
             is_public: true,
         };
         if let Some(known) = tx.object(&digests).await? {
-            let theirs = known.owner.0 == actor.subject;
-            return Ok(Err(if theirs { Drop::Duplicate } else { Drop::NotTheirs }));
+            if known.owner.0 != actor.subject {
+                return Ok(Err(Drop::NotTheirs));
+            }
+            self.file_responses(tx, actor, id, &known.topic).await?;
+            return Ok(Err(Drop::Duplicate));
         }
         let sealed = self.app.seal_object(&actor.key, &actor.subject, id)?;
         let new = match tx.insert_object(&row, &sealed).await {
@@ -230,12 +233,17 @@ impl Batch<'_> {
         if !new {
             return Ok(Err(Drop::Duplicate));
         }
-        let general = self.app.topics.general();
-        if row.topic != *general {
-            let about = self.digest(&actor.key, id);
-            tx.file_responses(&actor.subject, &about, [general, &row.topic]).await?;
-        }
+        self.file_responses(tx, actor, id, &row.topic).await?;
         Ok(Ok(()))
+    }
+
+    /// Responses that came before their post count for its topic.
+    async fn file_responses(&self, tx: &mut Tx, actor: &Somebody, id: &str, topic: &Topic) -> Result<(), ServiceError> {
+        let general = self.app.topics.general();
+        if topic != general {
+            tx.file_responses(&actor.subject, &self.digest(&actor.key, id), [general, topic]).await?;
+        }
+        Ok(())
     }
 
     async fn respond(&self, tx: &mut Tx, actor: &Somebody, activity: &Activity, at: Micros) -> Outcome {

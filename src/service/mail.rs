@@ -3,14 +3,17 @@
 //! The default hand-over is a file in the data folder's `outbox/`, one `.eml` each, for a machine without a mail server;
 //! whoever forwards them owns them from there. They are removed after a day, and at once with their person.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::UNIX_EPOCH;
 
 use lettre::Message;
 use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 
 use super::{App, ServiceError};
 use crate::crypto::Place;
@@ -37,7 +40,33 @@ impl Mail {
     }
 }
 
+/// While somebody has this, no mail gets into the outbox folder of this process, so that whose mails are in it can be said.
+pub(super) struct Quiet<'a> {
+    _alone: MutexGuard<'a, ()>,
+    /// Whether something resisted when it was tried before.
+    pub(super) resisted: AtomicBool,
+}
+
 impl App {
+    /// At once or not at all: whoever holds a place in the order of all acts waits for no file.
+    pub(super) fn quiet(&self) -> Option<Quiet<'_>> {
+        let alone = self.outbox.try_lock().ok()?;
+        Some(Quiet { _alone: alone, resisted: AtomicBool::new(false) })
+    }
+
+    /// Whether a file of these addresses waits to be fetched.
+    pub(super) fn has_mail_files(&self, _quiet: &Quiet<'_>, blinds: &BTreeSet<[u8; 32]>) -> Result<bool, ServiceError> {
+        let starts: Vec<String> = blinds.iter().map(prefix).collect();
+        let Some(entries) = files(&self.config.data)? else { return Ok(false) };
+        for entry in entries {
+            let name = entry?.file_name();
+            if name.to_str().is_some_and(|name| starts.iter().any(|start| name.starts_with(start))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub(super) async fn queue_mail(&self, tx: &mut Tx, blind: &[u8; 32], mail: &Mail) -> Result<(), ServiceError> {
         let id: [u8; 16] = self.entropy.bytes()?;
         let sealed = self.seal_transit(&place(&id), &serde_json::to_vec(mail)?)?;
@@ -124,11 +153,15 @@ fn write_file(data: &Path, row: &MailRow, message: &[u8]) -> Result<(), ServiceE
     Ok(fs::rename(partial, folder.join(format!("{name}.eml")))?)
 }
 
+fn files(data: &Path) -> Result<Option<fs::ReadDir>, ServiceError> {
+    match fs::read_dir(folder(data)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        entries => Ok(Some(entries?)),
+    }
+}
+
 fn remove_files(data: &Path, goes: impl Fn(&str, Micros) -> bool) -> Result<(), ServiceError> {
-    let entries = match fs::read_dir(folder(data)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
+    let Some(entries) = files(data)? else { return Ok(()) };
     for entry in entries {
         let entry = entry?;
         let meta = match entry.metadata() {

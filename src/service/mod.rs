@@ -32,6 +32,7 @@ mod proofs;
 mod proving;
 mod record;
 mod records;
+mod removal;
 mod requests;
 mod score;
 mod signal;

@@ -35,41 +35,46 @@ pub(super) struct Person {
     pub(super) history: History,
 }
 
+impl Person {
+    pub(super) fn of(subject: Subject, key: SubjectKey, events: &[(Seq, Event)]) -> Self {
+        Self { subject, key, history: History::fold(events.iter().map(|(seq, event)| (*seq, event))) }
+    }
+}
+
 const NONCE_BYTES: usize = 32;
 /// Stands where the opening of an event was not kept.
 const UNKEPT: &[u8] = b"the opening went into the receipt alone";
 
 impl App {
     pub(super) async fn key_of(&self, tx: &mut Tx, subject: &Subject) -> Result<SubjectKey, ServiceError> {
-        let Some(wrapped) = tx.key(subject).await? else {
-            // Erased since the caller was looked up; only a person whose row is still there should have a key.
-            let gone = tx.standing(subject).await?.is_none();
-            return Err(if gone { ServiceError::Unauthenticated } else { StoreError::Corrupt("subject_key").into() });
-        };
-        self.unwrap_key(subject, &wrapped)
+        match tx.key(subject).await? {
+            Some(wrapped) => self.unwrap_key(subject, &wrapped),
+            None => Err(keyless(tx, subject).await?),
+        }
     }
 
     /// A person with the fold of all their events.
     pub(super) async fn person(&self, tx: &mut Tx, subject: &Subject) -> Result<Person, ServiceError> {
-        let key = self.key_of(tx, subject).await?;
-        let events = self.events_of(tx, subject, &key).await?;
-        let history = History::fold(events.iter().map(|(seq, event)| (*seq, event)));
-        Ok(Person { subject: *subject, key, history })
+        let (key, events) = self.events_of(tx, subject).await?;
+        Ok(Person::of(*subject, key, &events))
     }
 
-    /// A person's events, opened.
+    /// A person's key, and the events that it opens.
     pub(super) async fn events_of(
         &self,
         tx: &mut Tx,
         subject: &Subject,
-        key: &SubjectKey,
-    ) -> Result<Vec<(Seq, Event)>, ServiceError> {
+    ) -> Result<(SubjectKey, Vec<(Seq, Event)>), ServiceError> {
+        let Some((wrapped, sealed)) = tx.key_and_events(subject).await? else {
+            return Err(keyless(tx, subject).await?);
+        };
+        let key = self.unwrap_key(subject, &wrapped)?;
         let mut events = Vec::new();
-        for (seq, sealed) in tx.events_of(subject).await? {
+        for (seq, sealed) in sealed {
             let (_, body) = open_event(seq, &sealed, &key.sealing)?;
             events.push((seq, serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?));
         }
-        Ok(events)
+        Ok((key, events))
     }
 
     /// Takes the next place in the order. Comes first in every act that records.
@@ -157,14 +162,12 @@ impl App {
         let path = frontier.path_of_next();
         let nodes = frontier.push(leaf.hash());
         let checkpoint = sign(&self.origin, frontier.size(), &frontier.root(), &self.log_key);
-        tx.insert_event(&row).await?;
         let node = |node: Node| {
             let place = i64::try_from(node.index).map_err(|_| StoreError::Corrupt("log_head"))?;
             Ok(NodeRow { level: i64::from(node.level), place, hash: node.hash })
         };
         let nodes: Vec<NodeRow> = nodes.into_iter().map(node).collect::<Result<_, StoreError>>()?;
-        tx.insert_nodes(&nodes).await?;
-        tx.advance_head(&frontier.encode(), &checkpoint).await?;
+        tx.append(&row, &nodes, (&frontier.encode(), &checkpoint)).await?;
         Ok(Done { seq: row.seq, receipt: Receipt { index, leaf, nonce, body, path, checkpoint } })
     }
 
@@ -173,8 +176,14 @@ impl App {
     }
 }
 
+/// Erased since the caller was looked up; only somebody whose row is still there should have a key.
+async fn keyless(tx: &mut Tx, subject: &Subject) -> Result<ServiceError, StoreError> {
+    let gone = tx.standing(subject).await?.is_none();
+    Ok(if gone { ServiceError::Unauthenticated } else { StoreError::Corrupt("subject_key").into() })
+}
+
 /// Stores what changed. A grant that ended goes with everything that hangs on its lineage; for an erasure the flag alone denies from
-/// here on, however much there is, and the job removes the rows.
+/// here on, however much there is, and the erasure removes the rows.
 async fn write_standing(
     tx: &mut Tx,
     subject: &Subject,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send, digest_place};
+use super::mail::Quiet;
 use super::outside_rows::OutsideRows;
 use super::{App, ErasureStarted, ErasureView, Export, ServiceError};
 use crate::crypto::Blind;
@@ -198,12 +199,14 @@ impl App {
         idempotency: Option<&Idempotency>,
         outside: Option<OutsideRows>,
     ) -> Result<Answer, ServiceError> {
+        let quiet = self.quiet();
         let confirmed = self
             .store
-            .run_tx(&(self, reference, code, idempotency), |tx, (app, reference, code, idempotency)| {
-                Box::pin(app.confirm_once(tx, reference, code, *idempotency))
+            .run_tx(&(self, reference, code, idempotency, &quiet), |tx, (app, reference, code, idempotency, quiet)| {
+                Box::pin(app.confirm_once(tx, (reference, code), *idempotency, quiet.as_ref()))
             })
             .await?;
+        drop(quiet);
         self.work.notify_one();
         match confirmed {
             Confirmed::Wrong => Err(ServiceError::BadCredentials),
@@ -294,15 +297,15 @@ impl App {
     async fn confirm_once(
         &self,
         tx: &mut Tx,
-        reference: &Reference,
-        code: &SecretText,
+        (reference, code): (&Reference, &SecretText),
         idempotency: Option<&Idempotency>,
+        quiet: Option<&Quiet<'_>>,
     ) -> Result<Confirmed, ServiceError> {
-        let Some(idempotency) = idempotency else { return self.confirm_in(tx, reference, code).await };
+        let Some(idempotency) = idempotency else { return self.confirm_in(tx, reference, code, quiet).await };
         if let Some(started) = self.answered(tx, idempotency).await? {
             return Ok(Confirmed::Erasure { started, blind: None });
         }
-        let confirmed = self.confirm_in(tx, reference, code).await?;
+        let confirmed = self.confirm_in(tx, reference, code, quiet).await?;
         if let Confirmed::Erasure { started, .. } = &confirmed {
             self.remember(tx, idempotency, started, None).await?;
         }
@@ -314,6 +317,7 @@ impl App {
         tx: &mut Tx,
         reference: &Reference,
         code: &SecretText,
+        quiet: Option<&Quiet<'_>>,
     ) -> Result<Confirmed, ServiceError> {
         let kept = self.kept_reference(reference);
         let rows: Vec<CodeRow> = tx.code_by_reference(&kept).await?.into_iter().collect();
@@ -337,7 +341,7 @@ impl App {
             }
             _ => {
                 let started = match tx.owner_of(&[row.blind; 2]).await? {
-                    Some(subject) => self.begin_erasure(tx, &subject, Some(digest)).await?,
+                    Some(subject) => self.begin_erasure(tx, &subject, Some(digest), quiet).await?,
                     None => self.erase_nothing(tx, Some(digest)).await?,
                 };
                 Ok(Confirmed::Erasure { started, blind: Some(row.blind) })

@@ -56,7 +56,8 @@ impl App {
         tx: &mut Tx,
         names: &[(String, Pairwise)],
         job: Reference,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<bool, ServiceError> {
+        let mut concerns_any = false;
         for store in self.score_stores.all() {
             let Some(pairwise) = store.name_for(names) else { continue };
             let row = StoreErasureRow {
@@ -70,8 +71,9 @@ impl App {
                 cleared: None,
             };
             tx.insert_store_erasure(&row).await?;
+            concerns_any = true;
         }
-        Ok(())
+        Ok(concerns_any)
     }
 
     /// Clears what is due in all stores at once, then certifies what waits for none any more.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::mail::Quiet;
 use super::{App, ServiceError};
 use crate::domain::{Act, Ended, Micros};
 use crate::ids::Subject;
@@ -90,13 +91,15 @@ impl App {
                     continue;
                 }
             };
-            let input = (self, subject, digests);
+            let (digests, quiet) = (&digests, &self.quiet());
             let erased = self
                 .store
-                .run_tx(&input, |tx, (app, subject, digests)| Box::pin(app.erase_if_still_due(tx, subject, digests)))
+                .run_tx(&(self, subject, digests, quiet), |tx, (app, subject, digests, quiet)| {
+                    Box::pin(app.erase_if_still_due(tx, subject, digests, quiet.as_ref()))
+                })
                 .await;
             if erased.is_err() {
-                failed.extend(input.2);
+                failed.extend(digests.iter().copied());
             }
             outcome = outcome.and(erased);
         }
@@ -116,6 +119,7 @@ impl App {
         tx: &mut Tx,
         subject: &Subject,
         digests: &[[u8; 16]],
+        quiet: Option<&Quiet<'_>>,
     ) -> Result<(), ServiceError> {
         let now = self.head(tx).await?.recorded;
         let standing = tx.standing(subject).await?.unwrap_or_default();
@@ -129,7 +133,7 @@ impl App {
                 settled = Some(*digest);
             }
         }
-        self.begin_erasure(tx, subject, settled.or(digests.first().copied())).await.map(drop)
+        self.begin_erasure(tx, subject, settled.or(digests.first().copied()), quiet).await.map(drop)
     }
 
     async fn erase_due_stranger(&self, digest: [u8; 16]) -> Result<(), ServiceError> {

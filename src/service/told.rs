@@ -45,10 +45,7 @@ impl App {
     pub async fn told(&self, caller: &PersonCaller) -> Result<Vec<ToldView>, ServiceError> {
         let input = (self, caller.subject);
         let events = self.store.read_tx(&input, |tx, (app, subject)| {
-            Box::pin(async move {
-                let key = app.key_of(tx, subject).await?;
-                app.events_of(tx, subject, &key).await
-            })
+            Box::pin(async move { Ok::<_, ServiceError>(app.events_of(tx, subject).await?.1) })
         });
         let told = events.await?.into_iter().filter(|(_, event)| matches!(event.act, Act::Disclosed { .. }));
         Ok(told.map(|(seq, event)| ToldView { seq, event }).collect())
@@ -62,8 +59,7 @@ impl App {
         self.store
             .read_tx(&(self, caller.subject, seq), |tx, (app, subject, seq)| {
                 Box::pin(async move {
-                    let key = app.key_of(tx, subject).await?;
-                    let events = app.events_of(tx, subject, &key).await?;
+                    let (key, events) = app.events_of(tx, subject).await?;
                     app.told_proof(tx, &key, events, *seq).await
                 })
             })

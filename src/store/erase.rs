@@ -1,10 +1,12 @@
 //! Runs the statements that the data map planned: export, removal, read-back.
 
+use std::collections::BTreeMap;
+
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{StoreError, Tx, on};
-use crate::datamap::{ColumnType, Count, ExportColumn, ExportPlan, Removal};
+use crate::datamap::{ColumnType, Count, ExportColumn, ExportPlan, Found, Removal};
 use crate::ids::Subject;
 
 /// One value of an export.
@@ -62,42 +64,70 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes what these plans say of a person, in their order and in one message to the database. Returns how many rows each touched.
-    pub async fn remove(&mut self, removals: &[Removal], subject: &Subject) -> Result<Vec<u64>, StoreError> {
-        let id = hex::encode(subject.as_bytes());
-        // A text of several statements takes no parameters. PostgreSQL writes the text of one that fails to its own log, so the person is
-        // not in it.
-        let person = match self {
-            Self::Sqlite(_) => format!("X'{id}'"),
-            Self::Postgres(t) => {
-                sqlx::query("SELECT set_config('sayso.subject', $1, true)").bind(id).execute(&mut **t).await?;
-                "decode(current_setting('sayso.subject'), 'hex')".into()
-            }
+    /// How many rows which removals would find, by their place; nothing for those that would find none. On PostgreSQL it also says, for the
+    /// rest of the transaction, whom [`Tx::remove`] is about.
+    pub async fn found(&mut self, plan: &Found, subject: &Subject) -> Result<BTreeMap<usize, i64>, StoreError> {
+        if let Self::Postgres(t) = self {
+            // Planning this statement takes longer than running it, so that its plan is kept; and whom the removal is about.
+            let settings = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('sayso.subject', $1, true)";
+            sqlx::query(settings).bind(hex::encode(subject.as_bytes())).execute(&mut **t).await?;
+        }
+        let sql = AssertSqlSafe(plan.sql.clone());
+        let rows: Vec<(i64, i64)> =
+            on!(self, c => sqlx::query_as(sql).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        let place = |(place, rows): (i64, i64)| {
+            Ok((usize::try_from(place).map_err(|_| StoreError::Corrupt("erasure: a place"))?, rows))
         };
-        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &person)).collect();
+        rows.into_iter().map(place).collect()
+    }
+
+    /// Removes what these plans say of the person of whom it was asked what they would find, in their order and in one message to the
+    /// database. Returns how many rows each touched. With a patience, rows that somebody else holds longer are an error.
+    pub async fn remove(
+        &mut self,
+        removals: &[Removal],
+        subject: &Subject,
+        patience_millis: Option<u32>,
+    ) -> Result<Vec<u64>, StoreError> {
+        // A text of several statements takes no parameters. PostgreSQL writes the text of one that fails to its own log, so the person is
+        // not in it: it is read once, not for each row.
+        let person = match self {
+            Self::Sqlite(_) => format!("X'{}'", hex::encode(subject.as_bytes())),
+            Self::Postgres(_) => "(SELECT decode(current_setting('sayso.subject'), 'hex'))".into(),
+        };
+        let first = match (&self, patience_millis) {
+            (Self::Postgres(_), Some(millis)) => format!("SET LOCAL lock_timeout = {millis}"),
+            _ => "SELECT 1 WHERE 1 = 0".to_owned(),
+        };
+        let removing = removals.iter().map(|removal| removal.sql.replace("$1", &person));
+        let texts: Vec<String> = std::iter::once(first).chain(removing).collect();
         let sql = AssertSqlSafe(texts.join("; "));
-        let mut touched = Vec::with_capacity(removals.len());
+        let mut touched = Vec::with_capacity(texts.len());
         on!(self, c => {
             let mut done = sqlx::raw_sql(sql).execute_many(c);
             while let Some(done) = done.try_next().await? {
                 touched.push(done.rows_affected());
             }
         });
-        if touched.len() == removals.len() {
-            Ok(touched)
-        } else {
-            Err(StoreError::Corrupt("erasure: a removal had no answer"))
+        match touched.split_first() {
+            Some((_, rows)) if rows.len() == removals.len() => Ok(rows.to_vec()),
+            _ => Err(StoreError::Corrupt("erasure: a removal had no answer")),
         }
     }
 
-    /// Counts what is left of an owner: the bytes of a subject or of a blind index, as the counts say.
-    pub async fn count(&mut self, counts: &[Count], owner: &[u8]) -> Result<Vec<i64>, StoreError> {
-        let parts: Vec<String> = counts.iter().map(|count| format!("({})", count.sql)).collect();
+    /// Counts what is left of some owners, one after the other: the bytes of subjects or of blind indexes, as the counts say.
+    pub async fn count(&mut self, counts: &[Count], owners: &[&[u8]]) -> Result<Vec<i64>, StoreError> {
+        let of = |number: usize| counts.iter().map(move |count| count.sql.replace("$1", &format!("${number}")));
+        let parts: Vec<String> = (1..=owners.len()).flat_map(of).map(|sql| format!("({sql})")).collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
         let sql = AssertSqlSafe(format!("SELECT {}", parts.join(", ")));
-        let mut left = Vec::with_capacity(counts.len());
+        let mut left = Vec::with_capacity(parts.len());
         on!(self, c => {
-            let row = sqlx::query(sql).bind(owner).fetch_one(c).await?;
-            for place in 0..counts.len() {
+            let query = owners.iter().fold(sqlx::query(sql), |query, owner| query.bind(*owner));
+            let row = query.fetch_one(c).await?;
+            for place in 0..parts.len() {
                 left.push(row.try_get(place)?);
             }
         });

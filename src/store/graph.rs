@@ -220,7 +220,8 @@ impl Tx {
             if mine == 0 {
                 continue;
             }
-            for statement in [DROP_LAST_EDGE, LESSEN_EDGE] {
+            // Again at the end: somebody else may have made it the last one while the second statement waited for them.
+            for statement in [DROP_LAST_EDGE, LESSEN_EDGE, DROP_LAST_EDGE] {
                 let touched = on!(self, c => sqlx::query(statement).bind(actor.as_slice()).bind(target.as_slice())
                     .bind(source.as_str()).bind(topic.as_str()).bind(week).bind(kind.as_str())
                     .execute(c).await.map(|done| done.rows_affected()))?;
@@ -234,7 +235,8 @@ impl Tx {
     }
 
     /// Files responses that came before their post, and said no topic themselves, under the topic of the post: where a response
-    /// counts does not depend on which of the two was told first. Returns how many.
+    /// counts does not depend on which of the two was told first. A response and its post that two collectors tell at the same moment may
+    /// miss each other; told again, the post finds it. Returns how many.
     pub async fn file_responses(
         &mut self,
         target: &Subject,

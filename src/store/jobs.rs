@@ -62,7 +62,7 @@ pub struct JobRow {
 }
 
 sql! {
-    INSERT_JOB(7) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, '{}')";
+    INSERT_JOB(8) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     UPDATE_JOB(7) = "UPDATE erasure_job SET subject = CASE WHEN $2 = 1 THEN subject END, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
     OPEN_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
@@ -95,7 +95,8 @@ impl Tx {
     pub async fn insert_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_JOB).bind(row.reference.as_bytes().as_slice()).bind(row.subject.as_deref())
             .bind(row.digest.as_ref().map(<[u8; 16]>::as_slice)).bind(row.step.as_str()).bind(row.started.0)
-            .bind(row.finished.map(|at| at.0)).bind(row.removed.as_str()).execute(c).await.map(drop))?;
+            .bind(row.finished.map(|at| at.0)).bind(row.removed.as_str()).bind(row.events.as_str())
+            .execute(c).await.map(drop))?;
         Ok(())
     }
 

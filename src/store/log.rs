@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{StoreError, Tx, on, sql};
+use super::{StoreError, Tx, WrappedKey, on, sql};
 use crate::domain::{Day, Micros, Seq};
 use crate::ids::Subject;
 
@@ -66,14 +66,18 @@ pub struct NodeRow {
     pub hash: [u8; 32],
 }
 
+/// What SQLite does in three statements.
+const APPEND: &str = "WITH added AS (INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)), \
+    advanced AS (UPDATE log_head SET seq = seq + 1, frontier = $7, checkpoint = $8 WHERE id = 0) \
+    INSERT INTO tree_node (level, place, hash) SELECT * FROM unnest(CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS BYTEA[]))";
+
 sql! {
     INSERT_HEAD(2) = "INSERT INTO log_head (id, seq, frontier, checkpoint, recorded_us) VALUES (0, 0, $1, $2, 0) ON CONFLICT (id) DO NOTHING";
     READ_HEAD(0) = "SELECT seq, frontier, checkpoint, recorded_us FROM log_head WHERE id = 0";
     TAKE_HEAD(1) = "UPDATE log_head SET recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq + 1, frontier, checkpoint, recorded_us";
     ADVANCE_HEAD(2) = "UPDATE log_head SET seq = seq + 1, frontier = $1, checkpoint = $2 WHERE id = 0";
     INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
-    EVENTS_OF(1) = "SELECT seq, body FROM event WHERE subject = $1 ORDER BY seq";
-    KINDS_OF(1) = "SELECT kind, count(*) FROM event WHERE subject = $1 GROUP BY kind ORDER BY kind";
+    KEY_AND_EVENTS(1) = "SELECT k.ring_epoch, k.wrapped, e.seq, e.body FROM subject_key k LEFT JOIN event e ON e.subject = k.subject WHERE k.subject = $1 ORDER BY e.seq";
     EVENT(1) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq = $1";
     LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
     AUDIT_EVENTS(5) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq > $1 AND (CAST($2 AS TEXT) IS NULL OR e.kind = $2) AND e.day >= $3 AND e.day <= $4 ORDER BY e.seq LIMIT $5";
@@ -85,6 +89,10 @@ sql! {
     COUNT_EVENTS(0) = "SELECT count(*) FROM event";
 }
 
+/// A person's key, and their events by place, sealed.
+pub type KeyAndEvents = (WrappedKey, Vec<(Seq, Vec<u8>)>);
+
+type KeyAndEventColumns = (i64, Vec<u8>, Option<i64>, Option<Vec<u8>>);
 type HeadColumns = (i64, Vec<u8>, String, i64);
 type LeafColumns = (i64, String, i64, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
@@ -123,49 +131,74 @@ impl Tx {
     }
 
     /// Takes the next place in the order, and with it the right to write until the commit. Comes first in every act. The place is
-    /// used up by [`Tx::advance_head`], so that an act which finds that it has nothing to record leaves no gap.
+    /// used up by [`Tx::append`], so that an act which finds that it has nothing to record leaves no gap.
     pub async fn take_head(&mut self, now: Micros) -> Result<Head, StoreError> {
         let row: Option<HeadColumns> = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_optional(c).await)?;
         row.map(head).ok_or(StoreError::Corrupt("log_head"))
     }
 
-    /// Goes on to the place that was taken, with the tree's new frontier and its checkpoint.
-    pub async fn advance_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(ADVANCE_HEAD).bind(frontier).bind(checkpoint).execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Stores an event.
-    pub async fn insert_event(&mut self, event: &EventRow) -> Result<(), StoreError> {
+    /// Stores the event at the place that was taken, with the subtrees that it completes, and goes on to it with the tree's new frontier
+    /// and its checkpoint. One statement on PostgreSQL, which is asked over a network.
+    pub async fn append(
+        &mut self,
+        event: &EventRow,
+        nodes: &[NodeRow],
+        (frontier, checkpoint): (&[u8], &str),
+    ) -> Result<(), StoreError> {
         let subject = event.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
-        on!(self, c => sqlx::query(INSERT_EVENT).bind(event.seq.0).bind(event.kind).bind(event.day.0)
-            .bind(event.commitment.as_slice()).bind(subject).bind(event.body.as_deref()).execute(c).await.map(drop))?;
+        match self {
+            Self::Sqlite(t) => {
+                sqlx::query(INSERT_EVENT)
+                    .bind(event.seq.0)
+                    .bind(event.kind)
+                    .bind(event.day.0)
+                    .bind(event.commitment.as_slice())
+                    .bind(subject)
+                    .bind(event.body.as_deref())
+                    .execute(&mut **t)
+                    .await?;
+                let mut insert = QueryBuilder::new("INSERT INTO tree_node (level, place, hash) ");
+                insert.push_values(nodes, |mut row, node| {
+                    row.push_bind(node.level).push_bind(node.place).push_bind(node.hash.as_slice());
+                });
+                insert.build().execute(&mut **t).await?;
+                sqlx::query(ADVANCE_HEAD).bind(frontier).bind(checkpoint).execute(&mut **t).await?;
+            }
+            Self::Postgres(t) => {
+                let levels: Vec<i64> = nodes.iter().map(|node| node.level).collect();
+                let places: Vec<i64> = nodes.iter().map(|node| node.place).collect();
+                let hashes: Vec<&[u8]> = nodes.iter().map(|node| node.hash.as_slice()).collect();
+                sqlx::query(APPEND)
+                    .bind(event.seq.0)
+                    .bind(event.kind)
+                    .bind(event.day.0)
+                    .bind(event.commitment.as_slice())
+                    .bind(subject)
+                    .bind(event.body.as_deref())
+                    .bind(frontier)
+                    .bind(checkpoint)
+                    .bind(levels)
+                    .bind(places)
+                    .bind(hashes)
+                    .execute(&mut **t)
+                    .await?;
+            }
+        }
         Ok(())
     }
 
-    /// Stores complete subtrees, all in one statement: there is a text for each number of them, of which the tree knows sixty-four.
-    pub async fn insert_nodes(&mut self, nodes: &[NodeRow]) -> Result<(), StoreError> {
-        on!(self, c => {
-            let mut insert = QueryBuilder::new("INSERT INTO tree_node (level, place, hash) ");
-            insert.push_values(nodes, |mut row, node| {
-                row.push_bind(node.level).push_bind(node.place).push_bind(node.hash.to_vec());
-            });
-            insert.build().execute(c).await.map(drop)
-        })?;
-        Ok(())
-    }
-
-    /// A person's events, sealed, in order.
-    pub async fn events_of(&mut self, subject: &Subject) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
-        let rows: Vec<(i64, Option<Vec<u8>>)> = on!(self, c =>
-            sqlx::query_as(EVENTS_OF).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        let sealed = |(seq, body): (i64, Option<Vec<u8>>)| Ok((Seq(seq), body.ok_or(StoreError::Corrupt("event"))?));
-        rows.into_iter().map(sealed).collect()
-    }
-
-    /// How many events of each kind a person has.
-    pub async fn kinds_of(&mut self, subject: &Subject) -> Result<Vec<(String, i64)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(KINDS_OF).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?)
+    /// A person's key, and their events in order, sealed; nothing for an unknown person.
+    pub async fn key_and_events(&mut self, subject: &Subject) -> Result<Option<KeyAndEvents>, StoreError> {
+        let rows: Vec<KeyAndEventColumns> = on!(self, c =>
+            sqlx::query_as(KEY_AND_EVENTS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        let Some((epoch, bytes, ..)) = rows.first() else { return Ok(None) };
+        let key = WrappedKey { epoch: *epoch, bytes: bytes.clone() };
+        let mut events = Vec::with_capacity(rows.len());
+        for (_, _, seq, body) in rows {
+            let Some(seq) = seq else { continue }; // a key without any event
+            events.push((Seq(seq), body.ok_or(StoreError::Corrupt("event"))?));
+        }
+        Ok(Some((key, events)))
     }
 
     /// One event.

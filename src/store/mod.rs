@@ -35,7 +35,7 @@ pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
 pub use identity::{ClaimRow, IdentifierRow, SessionRow};
 pub use jobs::{JobPlace, JobRow, JobStep, OpenJobs};
 pub use known::{FoundBy, Known};
-pub use log::{EventRow, Head, LeafRow, NodeRow};
+pub use log::{EventRow, Head, KeyAndEvents, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
 pub use rotation::{NameHolder, SealedName, SealedObject, WrappedKey};

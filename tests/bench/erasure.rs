@@ -20,6 +20,7 @@ mod raw;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use raw::Raw;
@@ -37,13 +38,20 @@ use sayso::store::Cell;
 use serde_json::{Map, Value};
 use world::{Db, World};
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 const EXPORTED_ROWS: usize = 100_000;
 const SUPPRESSIONS: usize = 1_000_000;
-/// Rounds before the first that counts: every connection has prepared its statements by then.
-const WARMING: usize = 3;
+/// Erasures before the first that counts: PostgreSQL plans a statement anew until it was run five times on a connection, of which the
+/// pool uses some in turn.
+const WARMING: usize = 25;
+/// Bare transactions before the first that counts, all on one connection.
+const BARE_WARMING: usize = 5;
+/// Others in the database, so that it plans as it does when somebody is one of many.
+const CROWD: usize = 100;
 /// The tables that a round fills beside those that registering fills, and with how many rows.
 type Filling = [(&'static str, usize)];
+/// Of somebody with few rows there are more rounds: they are short, and the noise is in proportion longer.
+const ROUNDS_OF_FEW: usize = 41;
 
 /// Somebody with one grant.
 struct Member {
@@ -53,6 +61,12 @@ struct Member {
 
 fn bytes(subject: &PersonCaller) -> Cell {
     Cell::Bytes(subject.subject.as_bytes().to_vec())
+}
+
+/// A name that nobody had before.
+fn new_name() -> String {
+    static NAMES: AtomicU32 = AtomicU32::new(0);
+    format!("member{}", NAMES.fetch_add(1, Ordering::Relaxed))
 }
 
 async fn member(world: &World, name: &str) -> Member {
@@ -141,39 +155,53 @@ fn line(what: &str, millis: f64, baseline: f64) {
     println!("  {what:<66} {millis:>9.2} ms  {:>7.2}", millis / baseline);
 }
 
-async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling): (&str, &Filling)) {
-    let (mut bare, mut fenced, mut removed, mut certified) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+/// How long it took until somebody was denied everywhere and had the receipt; until every row and the key were gone; until that was certified.
+async fn erase(world: &World, raw: &Raw, peer: &Member, filling: &Filling) -> [Duration; 3] {
+    let who = member(world, &new_name()).await;
+    fill(raw, &who, peer, filling).await;
+    let begun = Mark::now();
+    let started = world.app.erase(&who.caller, None).await.unwrap();
+    let fenced = begun.elapsed();
+    let at_once = world.app.erasure(&started.reference).await.unwrap().step == "removed";
+    let begun = Mark::now();
+    let (jobs, failed) = world.app.remove_the_fenced().await.unwrap();
+    failed.unwrap();
+    let removed = if at_once { fenced } else { fenced + begun.elapsed() };
+    world.app.certify_the_removed(jobs).await.unwrap();
+    let certified = fenced + begun.elapsed();
+    assert!(world.app.erasure(&started.reference).await.unwrap().certificate.is_some());
+    [fenced, removed, certified]
+}
+
+async fn erasing(world: &World, raw: &Raw, peer: &Member, (what, filling, rounds): (&str, &Filling, usize)) {
     let all = DataMap::built_in().unwrap().removals().into_iter().map(|removal| removal.sql).collect::<Vec<_>>();
-    let first = member(world, "first").await;
+    let first = member(world, &new_name()).await;
     fill(raw, &first, peer, filling).await;
     let statements = delete(raw, &first, all).await;
-    for round in 0..WARMING + ROUNDS {
-        let one = member(world, &format!("bare{round}")).await;
+    let (mut bare, mut times) = (Vec::new(), [const { Vec::new() }; 3]);
+    for round in 0..rounds + BARE_WARMING {
+        let one = member(world, &new_name()).await;
         fill(raw, &one, peer, filling).await;
         let begun = Mark::now();
         assert_eq!(delete(raw, &one, statements.clone()).await, statements);
-        bare.push(begun.elapsed());
-        let other = member(world, &format!("erased{round}")).await;
-        fill(raw, &other, peer, filling).await;
-        let begun = Mark::now();
-        let started = world.app.erase(&other.caller, None).await.unwrap();
-        fenced.push(begun.elapsed());
-        let (jobs, failed) = world.app.remove_the_fenced().await.unwrap();
-        failed.unwrap();
-        removed.push(begun.elapsed());
-        world.app.certify_the_removed(jobs).await.unwrap();
-        certified.push(begun.elapsed());
-        assert!(world.app.erasure(&started.reference).await.unwrap().certificate.is_some());
-    }
-    for times in [&mut bare, &mut fenced, &mut removed, &mut certified] {
-        times.drain(..WARMING);
+        let took = begun.elapsed();
+        let erased = erase(world, raw, peer, filling).await;
+        if round >= BARE_WARMING {
+            bare.push(took);
+            times.iter_mut().zip(erased).for_each(|(times, time)| times.push(time));
+        }
     }
     let baseline = median(bare);
     println!("{what}");
     line(&format!("the same rows by {} bare statements, one transaction", statements.len()), baseline, baseline);
-    line("denied everywhere, receipt given", median(fenced), baseline);
-    line("and every row and the key removed", median(removed), baseline);
-    line("and storage swept, read back, certified (of one alone)", median(certified), baseline);
+    let steps = [
+        "denied everywhere, receipt given",
+        "and every row and the key removed",
+        "and storage swept, read back, certified (of one alone)",
+    ];
+    for (step, times) in steps.into_iter().zip(times) {
+        line(step, median(times), baseline);
+    }
 }
 
 /// What a program without sayso would do: read the rows, write them as JSON.
@@ -329,8 +357,18 @@ async fn measure(db: Db, graph: Option<&str>) {
     let large: &Filling = &[("edge", 10_000)];
     let small: &Filling =
         &[("edge", 50), ("topic_choice", 25), ("decision_count", 24), ("session", 1), ("live_grant", 1)];
-    erasing(&world, &raw, &peer, ("erasing 10,000 rows", large)).await;
-    erasing(&world, &raw, &peer, ("erasing 101 rows in 5 tables", small)).await;
+    let mut before = member(&world, &new_name()).await;
+    for _ in 0..CROWD {
+        let one = member(&world, &new_name()).await;
+        fill(&raw, &one, &before, &[("edge", 500), ("topic_choice", 25), ("decision_count", 24)]).await;
+        before = one;
+    }
+    raw.run("ANALYZE", &[]).await;
+    for _ in 0..WARMING {
+        erase(&world, &raw, &peer, small).await;
+    }
+    erasing(&world, &raw, &peer, ("erasing 101 rows in 5 tables", small, ROUNDS_OF_FEW)).await;
+    erasing(&world, &raw, &peer, ("erasing 10,000 rows", large, ROUNDS)).await;
     if let Some(path) = graph {
         best_connected(&world, &raw, &peer, path).await;
     }

@@ -25,13 +25,19 @@ async fn erase(program: &Program, token: &str) -> Option<Value> {
     answer.json().await.ok()
 }
 
-async fn ended_at(db: Db, place: &str) {
+/// With a mail that nobody fetched the rows go in the job, otherwise in the act.
+async fn ended_at(db: Db, place: &str, mailed: bool) {
     let folder = TempDir::new().unwrap();
     let database = if db == Db::Postgres { new_postgres().await } else { String::new() };
     let data = folder.path();
     let program = Program::with(data, &database, &[("SAYSO_CRASH", place)]);
     let ann = program.person(data, ADDRESS).await;
     program.grant(&ann).await;
+    if mailed {
+        let ask = serde_json::json!({ "identifier": ADDRESS });
+        let asked = program.post("/v1/auth/code").json(&ask).send().await.unwrap();
+        assert_eq!(asked.status().as_u16(), 202);
+    }
     let first = erase(&program, &ann.access).await;
     let (status, said) = program.ended();
     assert!(!status.success(), "it did not end at `{place}`: {said}");
@@ -67,14 +73,14 @@ fn every_boundary_of_an_erasure_has_its_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_erasure_ended_by_a_power_cut_is_taken_up_sqlite() {
-    for place in places() {
-        ended_at(Db::Sqlite, place).await;
+    for (place, mailed) in places().into_iter().flat_map(|place| [(place, false), (place, true)]) {
+        ended_at(Db::Sqlite, place, mailed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_erasure_ended_by_a_power_cut_is_taken_up_postgres() {
-    for place in places() {
-        ended_at(Db::Postgres, place).await;
+    for (place, mailed) in places().into_iter().flat_map(|place| [(place, false), (place, true)]) {
+        ended_at(Db::Postgres, place, mailed).await;
     }
 }

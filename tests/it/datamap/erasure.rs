@@ -98,8 +98,97 @@ async fn finishes(world: &World, started: &ErasureStarted, anna: &PersonCaller) 
     assert_eq!(report.findings, [], "the log still holds together");
 }
 
-on_both!(an_erasure_denies_at_once_and_is_carried_out_after_a_crash, |world| {
+/// More than goes in the act that denies them.
+async fn with_many_rows(world: &World) -> PersonCaller {
+    let anna = with_answer(world).await;
+    let raw = Raw::of(world).await;
+    let most = sayso::limits::ERASED_AT_ONCE_ROWS_MAX;
+    let rows = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) \
+         INSERT INTO topic_choice SELECT $1, 'topic-' || i, 1 FROM n"
+    );
+    raw.run(&rows, &[Cell::Bytes(anna.subject.as_bytes().to_vec())]).await;
+    raw.close().await;
+    anna
+}
+
+on_both!(whoever_has_few_rows_is_gone_when_the_answer_comes, |world| {
     let anna = with_answer(&world).await;
+    let ben = member(&world, "ben@example.org").await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "removed");
+    for table in ["standing", "subject_key", "identifier", "idempotency", "event", "session", "credential"] {
+        assert_eq!(rows(&world, table, &anna).await, 0, "{table}");
+    }
+    assert!(rows(&world, "standing", &ben).await + rows(&world, "subject_key", &ben).await == 2, "somebody else's");
+    let world = crash(world).await;
+    finishes(&world, &started, &anna).await;
+    let certificate = world.app.erasure(&started.reference).await.unwrap().certificate.unwrap();
+    let key = sayso::log::parse_vkey(&world.app.log_vkey()).unwrap();
+    let opened = sayso::log::Receipt::parse(&certificate).unwrap().check(&key).unwrap();
+    let sayso::domain::Act::ErasureCompleted { removed, unlinked, .. } = opened.event.act else {
+        panic!("another act")
+    };
+    assert_eq!((removed["identifier"], removed["event"], removed["edge"]), (1, 3, 0));
+    let kinds: Vec<(&str, u64)> = unlinked.iter().map(|(kind, times)| (kind.as_str(), *times)).collect();
+    assert_eq!(kinds, [("erased", 1), ("held", 1), ("registered", 1)]);
+});
+
+on_both!(a_mail_in_the_outbox_goes_with_the_rest_of_its_owner, |world| {
+    let anna = with_answer(&world).await;
+    world.app.send_login_code(&email("anna@example.org")).await.unwrap();
+    let files = || std::fs::read_dir(world.path().join("outbox")).unwrap().count();
+    assert_eq!(files(), 1);
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "fenced", "the file is looked for while the rows say whose it is");
+    assert_eq!(files(), 1);
+    finishes(&world, &started, &anna).await;
+    assert_eq!(files(), 0);
+});
+
+on_both!(an_outbox_that_cannot_be_read_keeps_nobody_from_being_denied, |world| {
+    let anna = with_answer(&world).await;
+    let outbox = world.path().join("outbox");
+    std::fs::remove_dir(&outbox).unwrap();
+    std::fs::write(&outbox, "a file").unwrap();
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "fenced");
+    assert!(world.app.run_erasures().await.is_err());
+    std::fs::remove_file(&outbox).unwrap();
+    finishes(&world, &started, &anna).await;
+});
+
+on_both!(nor_does_a_row_that_somebody_else_hung_on_them, |world| {
+    let anna = with_answer(&world).await;
+    let bytes = if world.db == Db::Sqlite { "BLOB" } else { "BYTEA" };
+    run(&world, &format!("CREATE TABLE strange (subject {bytes} REFERENCES standing (subject))")).await;
+    let raw = Raw::of(&world).await;
+    raw.run("INSERT INTO strange VALUES ($1)", &[Cell::Bytes(anna.subject.as_bytes().to_vec())]).await;
+    raw.close().await;
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "fenced");
+    assert!(world.app.run_erasures().await.is_err());
+    run(&world, "DROP TABLE strange").await;
+    finishes(&world, &started, &anna).await;
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_a_row_that_somebody_else_is_writing() {
+    let world = World::new(Db::Postgres).await;
+    let anna = with_answer(&world).await;
+    let raw = Raw::of(&world).await;
+    let Raw::Postgres(pool) = &raw else { panic!("another database") };
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM idempotency FOR UPDATE").fetch_all(&mut *other).await.unwrap();
+    let started = world.app.erase(&anna, None).await.unwrap();
+    assert_eq!(step(&world, &started).await, "fenced");
+    other.rollback().await.unwrap();
+    raw.close().await;
+    finishes(&world, &started, &anna).await;
+}
+
+on_both!(an_erasure_denies_at_once_and_is_carried_out_after_a_crash, |world| {
+    let anna = with_many_rows(&world).await;
     let started = world.app.erase(&anna, None).await.unwrap();
     assert_eq!(step(&world, &started).await, "fenced");
     assert!(matches!(world.app.erase(&anna, None).await, Err(ServiceError::Conflict(_))), "erased twice");

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sayso::crypto::{Role, sha256};
-use sayso::domain::{Micros, Seq};
+use sayso::domain::{Day, Micros, Seq};
 use sayso::ids::Subject;
 use sayso::log::{Leaf, parse_vkey, verify};
 use sayso::service::NewClient;
-use sayso::store::{Head, LeafRow, Store, StoreError, Tx, WrappedKey};
+use sayso::store::{EventRow, Head, LeafRow, NodeRow, Store, StoreError, Tx, WrappedKey};
 
 use crate::on_both;
 use crate::raw::everything;
@@ -85,7 +85,9 @@ async fn write_then(tx: &mut Tx, fail: Option<StoreError>) -> Result<(), StoreEr
     tx.insert_standing(&Subject::new([5; 16]), &"gdpr".parse().unwrap()).await?;
     tx.insert_key(&Subject::new([5; 16]), &WrappedKey { epoch: 1, bytes: b"wrapped".to_vec() }).await?;
     tx.count_unknown("acme", sayso::domain::Day(head.seq.0), 3).await?;
-    tx.advance_head(b"another frontier", "another checkpoint").await?;
+    let event = EventRow { seq: head.seq, kind: "held", day: Day(1), commitment: [1; 32], subject: None, body: None };
+    let node = NodeRow { level: 0, place: head.seq.0 - 1, hash: [1; 32] };
+    tx.append(&event, &[node], (b"another frontier", "another checkpoint")).await?;
     fail.map_or(Ok(()), Err)
 }
 

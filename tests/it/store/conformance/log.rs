@@ -3,7 +3,15 @@
 use sayso::domain::{Day, Micros, Seq};
 use sayso::store::{EventRow, NodeRow, Tx};
 
-use super::{ANNA, Told, person, story};
+use super::{ANNA, BEN, CLEO, Told, person, story};
+
+fn nobodys(seq: Seq, kind: &'static str, day: i64) -> EventRow {
+    EventRow { seq, kind, day: Day(day), commitment: [8; 32], subject: None, body: None }
+}
+
+fn leaf(seq: Seq) -> NodeRow {
+    NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }
+}
 
 story!(the_head_moves_one_step_at_a_time_and_its_clock_never_back, heads);
 async fn heads(tx: &mut Tx) -> Told {
@@ -17,7 +25,8 @@ async fn heads(tx: &mut Tx) -> Told {
     let taken = tx.take_head(Micros(0)).await?;
     assert_eq!((taken.seq.0, taken.recorded), (before.seq.0 + 1, later));
     assert_eq!(tx.head().await?.seq, before.seq, "a place that was taken and not used");
-    tx.advance_head(b"frontier", "checkpoint").await?;
+    let event = nobodys(taken.seq, "held", 100);
+    tx.append(&event, &[leaf(taken.seq)], (b"frontier", "checkpoint")).await?;
     let after = tx.head().await?;
     assert_eq!(
         (after.seq, after.frontier.as_slice(), after.checkpoint.as_str()),
@@ -34,22 +43,30 @@ async fn events(tx: &mut Tx) -> Told {
     for (place, kind, subject) in [(0, "held", Some(anna)), (1, "released", Some(anna)), (2, "opted_out", None)] {
         let seq = Seq(first + place);
         let body = subject.map(|_| vec![7; 3]);
-        tx.insert_event(&EventRow { seq, kind, day: Day(100 + place), commitment: [8; 32], subject, body }).await?;
-        tx.insert_nodes(&[NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }]).await?;
+        let event = EventRow { subject, body, ..nobodys(seq, kind, 100 + place) };
+        tx.append(&event, &[leaf(seq)], (b"", "")).await?;
     }
     assert_eq!(tx.leaves_as_found(Seq(first), 9).await?, tx.leaves(Seq(first), 9).await?);
     let stored = tx.count_nodes().await?;
-    tx.insert_nodes(&[3, 1, 2, 4].map(|place| NodeRow { level: 40, place, hash: [1; 32] })).await?;
+    let nodes = [3, 1, 2, 4].map(|place| NodeRow { level: 40, place, hash: [1; 32] });
+    let fourth = nobodys(Seq(first + 3), "opted_out", 500);
+    tx.append(&fourth, &nodes, (b"", "")).await?;
     assert_eq!(tx.count_nodes().await?, stored + 4);
     let found: Vec<i64> = tx.nodes(40, 1, 3).await?.into_iter().map(|node| node.place).collect();
     assert_eq!(found, [1, 2, 3]);
     assert_eq!(tx.nodes(40, 4, 9).await?, [NodeRow { level: 40, place: 4, hash: [1; 32] }]);
-    assert_eq!(tx.count_events().await?, count + 3);
+    assert_eq!(tx.count_events().await?, count + 4);
     assert_eq!((tx.own_events_without_body().await?, tx.own_events("opted_out").await?.len()), (0, 0));
     assert!(!tx.own_events("notice_published").await?.is_empty());
-    assert_eq!(tx.events_of(&anna).await?, [(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])]);
+    let (key, events) = tx.key_and_events(&anna).await?.unwrap();
+    assert_eq!(
+        (Some(key), events),
+        (tx.key(&anna).await?, vec![(Seq(first), vec![7; 3]), (Seq(first + 1), vec![7; 3])])
+    );
+    let ben = person(tx, BEN).await?;
+    assert_eq!(tx.key_and_events(&ben).await?.unwrap().1, [], "a key without any event");
+    assert!(tx.key_and_events(&super::subject(CLEO)).await?.is_none());
 
-    assert_eq!(tx.kinds_of(&anna).await?, [("held".into(), 1), ("released".into(), 1)]);
     assert_eq!(tx.event(Seq(first + 1)).await?.unwrap().kind, "released");
     assert!(tx.event(Seq(first + 3)).await?.is_none());
 

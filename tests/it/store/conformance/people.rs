@@ -263,14 +263,21 @@ async fn removal(tx: &mut Tx) -> Told {
     assert_eq!(exported, [vec![Cell::Int(1), Cell::Bytes(ANNA.to_vec()), Cell::Text("music".into())]]);
     let mut removed = BTreeMap::new();
     let removals = map.removals();
-    let touched = tx.remove(&removals, &anna).await?;
+    tx.upsert_topic(&anna, &"chess".parse().unwrap(), true).await?;
+    for (up_to, topics) in [(9, 2), (1, 1)] {
+        let found = tx.found(&map.found(up_to), &anna).await?;
+        let tables: Vec<_> = found.iter().map(|(place, rows)| (removals[*place].table.as_str(), *rows)).collect();
+        assert_eq!(tables, [("credential", 1), ("topic_choice", topics), ("subject_key", 1), ("standing", 1)]);
+    }
+    let touched = tx.remove(&removals, &anna, None).await?;
     for (removal, rows) in removals.into_iter().zip(touched) {
         *removed.entry(removal.table).or_insert(0) += rows;
     }
-    assert!(tx.remove(&[], &anna).await?.is_empty());
-    assert_eq!((removed["topic_choice"], removed["standing"], removed["session"]), (1, 1, 0));
-    assert!(tx.count(&map.counts(), anna.as_bytes()).await?.iter().all(|rows| *rows == 0));
+    assert!(tx.remove(&[], &anna, Some(300)).await?.is_empty());
+    assert_eq!((removed["topic_choice"], removed["standing"], removed["session"]), (2, 1, 0));
+    assert!(tx.found(&map.found(9), &anna).await?.is_empty());
+    assert!(tx.count(&map.counts(), &[anna.as_bytes()]).await?.iter().all(|rows| *rows == 0));
     let standing: Vec<_> = map.counts().into_iter().filter(|count| count.table == "standing").collect();
-    assert_eq!(tx.count(&standing, ben.as_bytes()).await?, [1]);
+    assert_eq!(tx.count(&standing, &[ben.as_bytes(), anna.as_bytes()]).await?, [1, 0]);
     Ok(())
 }
