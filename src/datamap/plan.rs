@@ -52,8 +52,7 @@ pub struct ExportPlan {
 impl DataMap {
     /// What an erasure runs, in order.
     pub fn removals(&self) -> Vec<Removal> {
-        let tables = self.table.iter().filter(|table| table.erase != Erase::Keep);
-        tables.flat_map(|table| table.owners.iter().filter_map(|owner| table.removal(owner))).collect()
+        self.cleared().filter_map(|(table, owner)| table.removal(owner)).collect()
     }
 
     /// What an erasure reads back of the person, in order; each must count nothing.
@@ -70,9 +69,7 @@ impl DataMap {
     /// Which of [`DataMap::removals`], by place, would find how many rows: in each so many are counted, and no further, so that somebody
     /// with many rows costs no more than somebody with few.
     pub fn found(&self, most: u32) -> Found {
-        let tables = self.table.iter().filter(|table| table.erase != Erase::Keep);
-        let owners = tables.flat_map(|table| table.owners.iter().map(move |owner| (table, owner)));
-        let each = owners.enumerate().map(|(place, (table, owner))| {
+        let each = self.cleared().enumerate().map(|(place, (table, owner))| {
             let found = format!("SELECT 1 FROM {} WHERE {} LIMIT {most}", table.name, condition(owner));
             format!("SELECT CAST({place} AS BIGINT) AS place FROM ({found}) AS t{place}")
         });
@@ -81,10 +78,14 @@ impl DataMap {
         Found { sql }
     }
 
-    fn counted(&self, which: impl Fn(&Owner) -> bool) -> Vec<Count> {
+    /// What an erasure clears: one removal each, in order.
+    fn cleared(&self) -> impl Iterator<Item = (&Table, &Owner)> {
         let tables = self.table.iter().filter(|table| table.erase != Erase::Keep);
-        let owners = tables.flat_map(|table| table.owners.iter().map(move |owner| (table, owner)));
-        owners.filter(|(_, owner)| which(owner)).map(|(table, owner)| table.count(owner)).collect()
+        tables.flat_map(|table| table.owners.iter().map(move |owner| (table, owner)))
+    }
+
+    fn counted(&self, which: impl Fn(&Owner) -> bool) -> Vec<Count> {
+        self.cleared().filter(|(_, owner)| which(owner)).map(|(table, owner)| table.count(owner)).collect()
     }
 
     /// What an export reads, in order.

@@ -174,8 +174,8 @@ pub enum Act {
         #[serde(default)]
         told: BTreeMap<String, String>,
         /// When the keys of that time are destroyed, by a service that runs then, else at its next start: nothing of the person can be
-        /// read from then on in any older copy of the database,
-        /// nor can they be found in it by their address. An event `keys_destroyed` says that it was done.
+        /// read from then on in any older copy of the database, nor can they be found in it by their address. An event `keys_destroyed`
+        /// says that it was done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unreadable_after: Option<Micros>,
     },

@@ -93,6 +93,7 @@ impl App {
         Ok(JobRow { step: JobStep::Removed, removed: serde_json::to_string(&removed)?, ..job })
     }
 
+    /// Every index under which something of a person may lie.
     pub(super) async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
         let key = match self.key_of(tx, subject).await {
             Err(ServiceError::Unauthenticated) => None, // it is gone

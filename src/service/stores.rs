@@ -50,7 +50,7 @@ impl From<StoreErasureRow> for StoreView {
 }
 
 impl App {
-    /// Queues the clearing of every store whose recipient has a name for the person.
+    /// Queues the clearing of every store whose recipient has a name for the person. Says whether there is any.
     pub(super) async fn queue_stores(
         &self,
         tx: &mut Tx,

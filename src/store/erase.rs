@@ -9,6 +9,10 @@ use super::{StoreError, Tx, on};
 use crate::datamap::{ColumnType, Count, ExportColumn, ExportPlan, Found, Removal};
 use crate::ids::Subject;
 
+/// Whom the removal of this transaction is about, and how long it waits for a row, if not as long as the server was told to.
+const SET_REMOVAL: &str = "SELECT set_config('sayso.subject', $1, true), \
+    set_config('lock_timeout', CASE WHEN $2 = '' THEN current_setting('lock_timeout') ELSE $2 END, true)";
+
 /// One value of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
@@ -64,13 +68,11 @@ impl Tx {
         Ok(())
     }
 
-    /// How many rows which removals would find, by their place; nothing for those that would find none. On PostgreSQL it also says, for the
-    /// rest of the transaction, whom [`Tx::remove`] is about.
+    /// How many rows which removals would find, by their place; nothing for those that would find none.
     pub async fn found(&mut self, plan: &Found, subject: &Subject) -> Result<BTreeMap<usize, i64>, StoreError> {
         if let Self::Postgres(t) = self {
-            // Planning this statement takes longer than running it, so that its plan is kept; and whom the removal is about.
-            let settings = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('sayso.subject', $1, true)";
-            sqlx::query(settings).bind(hex::encode(subject.as_bytes())).execute(&mut **t).await?;
+            // Planning this statement takes longer than running it, so its plan is kept, and those of the few that follow it.
+            sqlx::query("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)").execute(&mut **t).await?;
         }
         let sql = AssertSqlSafe(plan.sql.clone());
         let rows: Vec<(i64, i64)> =
@@ -81,37 +83,38 @@ impl Tx {
         rows.into_iter().map(place).collect()
     }
 
-    /// Removes what these plans say of the person of whom it was asked what they would find, in their order and in one message to the
-    /// database. Returns how many rows each touched. With a patience, rows that somebody else holds longer are an error.
+    /// Removes what these plans say of a person, in their order and in one message to the database. Returns how many rows each touched.
+    /// With a patience, rows that somebody else holds longer are an error on PostgreSQL; on SQLite nobody else writes meanwhile.
     pub async fn remove(
         &mut self,
         removals: &[Removal],
         subject: &Subject,
         patience_millis: Option<u32>,
     ) -> Result<Vec<u64>, StoreError> {
+        let id = hex::encode(subject.as_bytes());
         // A text of several statements takes no parameters. PostgreSQL writes the text of one that fails to its own log, so the person is
-        // not in it: it is read once, not for each row.
+        // not in it, and is read once, not for each row.
         let person = match self {
-            Self::Sqlite(_) => format!("X'{}'", hex::encode(subject.as_bytes())),
-            Self::Postgres(_) => "(SELECT decode(current_setting('sayso.subject'), 'hex'))".into(),
+            Self::Sqlite(_) => format!("X'{id}'"),
+            Self::Postgres(t) => {
+                let timeout = patience_millis.map_or_else(String::new, |millis| millis.to_string());
+                sqlx::query(SET_REMOVAL).bind(id).bind(timeout).execute(&mut **t).await?;
+                "(SELECT decode(current_setting('sayso.subject'), 'hex'))".into()
+            }
         };
-        let first = match (&self, patience_millis) {
-            (Self::Postgres(_), Some(millis)) => format!("SET LOCAL lock_timeout = {millis}"),
-            _ => "SELECT 1 WHERE 1 = 0".to_owned(),
-        };
-        let removing = removals.iter().map(|removal| removal.sql.replace("$1", &person));
-        let texts: Vec<String> = std::iter::once(first).chain(removing).collect();
+        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &person)).collect();
         let sql = AssertSqlSafe(texts.join("; "));
-        let mut touched = Vec::with_capacity(texts.len());
+        let mut touched = Vec::with_capacity(removals.len());
         on!(self, c => {
             let mut done = sqlx::raw_sql(sql).execute_many(c);
             while let Some(done) = done.try_next().await? {
                 touched.push(done.rows_affected());
             }
         });
-        match touched.split_first() {
-            Some((_, rows)) if rows.len() == removals.len() => Ok(rows.to_vec()),
-            _ => Err(StoreError::Corrupt("erasure: a removal had no answer")),
+        if touched.len() == removals.len() {
+            Ok(touched)
+        } else {
+            Err(StoreError::Corrupt("erasure: a removal had no answer"))
         }
     }
 

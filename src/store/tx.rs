@@ -40,8 +40,8 @@ impl Tx {
 
 impl Store {
     /// One act: everything in `body` or nothing. **The body may run more than once**, when it met another writer, so it
-    /// must have no effect but through the transaction, beside what tells it how the try before went. READ COMMITTED on PostgreSQL, where the head row orders acts;
-    /// `BEGIN IMMEDIATE` on SQLite.
+    /// must have no effect but through the transaction, beside what tells it how the try before went. READ COMMITTED on
+    /// PostgreSQL, where the head row orders acts; `BEGIN IMMEDIATE` on SQLite.
     ///
     /// # Errors
     /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sayso::crypto::{Role, sha256};
-use sayso::domain::{Day, Micros, Seq};
+use sayso::domain::{Day, Grant, Micros, ResponseKind, Seq, Triple, Week};
 use sayso::ids::Subject;
 use sayso::log::{Leaf, parse_vkey, verify};
 use sayso::service::NewClient;
-use sayso::store::{EventRow, Head, LeafRow, NodeRow, Store, StoreError, Tx, WrappedKey};
+use sayso::store::{ActivityRow, EdgeKey, EventRow, Head, LeafRow, NodeRow, Store, StoreError, Tx, WrappedKey};
 
 use crate::on_both;
 use crate::raw::everything;
 
 const AT_ONCE: i64 = 50;
+const LIKING: [[u8; 16]; 2] = [[6; 16], [7; 16]];
 
 fn auditor(number: i64) -> NewClient {
     let (purposes, sources) = (Vec::new(), Vec::new());
@@ -77,6 +78,55 @@ on_both!(fifty_at_once_leave_no_gap, |world| {
     assert!(leaves.iter().zip(&hashes).all(|(row, hash)| row.stored_hash == *hash));
     let checkpoint = verify(&head.checkpoint, &parse_vkey(&world.app.log_vkey()).unwrap()).unwrap();
     assert_eq!((checkpoint.size, checkpoint.root), (u64::try_from(count).unwrap(), root(&hashes)));
+});
+
+/// Two likes of one week, by one member of another's posts, as two activities of one edge.
+async fn liked_twice(tx: &mut Tx) -> Result<(), StoreError> {
+    let triple = Triple {
+        purpose: "attention_score".parse().unwrap(),
+        source: "github".parse().unwrap(),
+        recipient: "sayso".parse().unwrap(),
+    };
+    let [actor, target] = LIKING.map(Subject::new);
+    for (subject, lineage) in [(actor, 1), (target, 2)] {
+        tx.insert_standing(&subject, &"gdpr".parse().unwrap()).await?;
+        let grant = Grant { lineage: Seq(lineage), notice_version: 1, valid_until: Micros(i64::MAX) };
+        tx.upsert_grant(&subject, &triple, &grant).await?;
+    }
+    for activity in [1, 2] {
+        let edge = EdgeKey {
+            actor: (actor, Seq(1)),
+            target: (target, Seq(2)),
+            source: "github".into(),
+            topic: "music".parse().unwrap(),
+            week: Week(3_000),
+            kind: ResponseKind::Like,
+        };
+        let row = ActivityRow { edge, activity: [activity; 32], made: None, object: None, about: None };
+        assert!(tx.add_activity(&row).await?);
+    }
+    Ok(())
+}
+
+on_both!(two_who_take_back_at_once_leave_no_edge, |world| {
+    let store = &world.app.store;
+    store.run_tx(&(), |tx, ()| Box::pin(liked_twice(tx))).await.unwrap();
+    let take_back = |activity: [u8; 32], wait: u64, hold: u64| async move {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let taken: Result<u64, StoreError> = store
+            .run_tx(&(activity, hold), |tx, (activity, hold)| {
+                Box::pin(async move {
+                    let taken = tx.take_back_activity(&Subject::new(LIKING[0]), activity).await?;
+                    tokio::time::sleep(Duration::from_millis(*hold)).await;
+                    Ok(taken)
+                })
+            })
+            .await;
+        taken.unwrap()
+    };
+    assert_eq!(tokio::join!(take_back([1; 32], 0, 400), take_back([2; 32], 100, 0)), (1, 1));
+    let edges: Result<(i64, i64), StoreError> = store.read_tx(&(), |tx, ()| Box::pin(tx.count_edges())).await;
+    assert_eq!(edges.unwrap(), (0, 0));
 });
 
 /// Writes to several tables, then fails in the way that is asked for.
