@@ -70,10 +70,6 @@ impl Tx {
 
     /// How many rows which removals would find, by their place; nothing for those that would find none.
     pub async fn found(&mut self, plan: &Found, subject: &Subject) -> Result<BTreeMap<usize, i64>, StoreError> {
-        if let Self::Postgres(t) = self {
-            // Planning this statement takes longer than running it, so its plan is kept, and those of the few that follow it.
-            sqlx::query("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)").execute(&mut **t).await?;
-        }
         let sql = AssertSqlSafe(plan.sql.clone());
         let rows: Vec<(i64, i64)> =
             on!(self, c => sqlx::query_as(sql).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;

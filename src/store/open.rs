@@ -125,8 +125,10 @@ impl Store {
                 Ok(true)
             })
         });
+        // What is asked is always found by its key, so a statement is planned once: planning the search of an erasure takes longer than it.
         let pool = pool.after_connect(|connection, _| {
-            Box::pin(async move { sqlx::query("SET ROLE sayso_service").execute(connection).await.map(drop) })
+            let prepare = "SET ROLE sayso_service; SET plan_cache_mode = force_generic_plan";
+            Box::pin(async move { sqlx::raw_sql(prepare).execute(connection).await.map(drop) })
         });
         Ok(Self::Postgres { pool: pool.connect_with(options).await? })
     }
