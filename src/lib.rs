@@ -21,7 +21,7 @@
 //!
 //! # Where to find things
 //!
-//! What must hold whatever anybody configures is [`gate::floor`]. What is stored is `policies/datamap.toml`. Every bound is in
+//! What must hold whatever anybody configures is [`gate::floor`]; house rules come behind it ([`policy::HouseRules`], [`gate::HouseTable`]). What is stored is `policies/datamap.toml`. Every bound is in
 //! [`limits`]. Time, randomness and the environment are read in [`clock`], [`secret`] and [`config`] and nowhere else.
 //! Decisions that were taken stand in the head of the module that lives by them.
 //!

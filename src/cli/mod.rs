@@ -5,6 +5,7 @@ mod datamap;
 mod demo;
 mod import;
 mod output;
+mod policy;
 mod scan;
 mod score;
 mod serve;
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::http::ServeError;
 use crate::secret::Entropy;
-use crate::service::Access;
+use crate::service::{Access, FolderError};
 use crate::service::{App, Boot, BootError, ServiceError};
 use crate::telemetry;
 
@@ -42,6 +43,8 @@ enum Command {
     Import(import::Import),
     /// Check that nobody rewrote anything.
     Verify(verify::Verify),
+    /// House rules: check them, see what a change would change, and which rule decides.
+    Policy(policy::Policy),
     /// What somebody had allowed at a time, from the receipts that prove it.
     Consent(consent::Consent),
     /// What is stored, and whether the database holds exactly that.
@@ -83,6 +86,8 @@ enum CliError {
     Input { path: PathBuf, source: crate::ingest::InputError },
     #[error("`{path}`: {source}")]
     File { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Policies(#[from] FolderError),
     #[error("{0}")]
     Usage(String),
     #[error("the service at this address did not answer as expected: {0}")]
@@ -120,6 +125,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Verify(verify) => verify.run().await,
+        Command::Policy(policy) => policy.run(),
         Command::Consent(consent) => consent.run().await,
         Command::Datamap(datamap) => datamap.run().await,
         Command::Scan(scan) => scan.run(),

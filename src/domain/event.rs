@@ -19,7 +19,7 @@ pub enum Adult {
 }
 
 /// How we know whether a person is an adult.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assurance {
     /// Nobody said.
@@ -28,6 +28,20 @@ pub enum Assurance {
     SelfDeclared,
     /// An operator recorded a verified age signal.
     Verified,
+}
+
+impl Assurance {
+    /// Every way of knowing.
+    pub const ALL: [Self; 3] = [Self::None, Self::SelfDeclared, Self::Verified];
+
+    /// Its name on the wire, in the store and in house rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SelfDeclared => "self_declared",
+            Self::Verified => "verified",
+        }
+    }
 }
 
 /// For whom somebody opts out without an account.
@@ -369,6 +383,8 @@ impl Event {
     /// # Errors
     /// Never for the variants above; the serialiser's signature allows one.
     pub fn canonical(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_value(self).map(|value| value.to_string())
+        let mut value = serde_json::to_value(self)?;
+        value.sort_all_objects(); // whatever order the JSON library keeps
+        Ok(value.to_string())
     }
 }

@@ -12,7 +12,7 @@ mod time;
 pub use as_of::{Published as PublishedNotice, as_of};
 pub use event::{About, Act, Adult, Assurance, Ended, Event, Whom};
 pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
-pub use name::{BadName, Purpose, Recipient, Regime, Source, Topic, Triple};
+pub use name::{BadName, Purpose, Recipient, RecipientClass, Regime, Source, Topic, Triple};
 pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
 pub use response::{Edge, ResponseKind};
 pub use standing::{End, Grant, History, Standing, Told};

@@ -29,6 +29,11 @@ macro_rules! name {
                 &self.0
             }
         }
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -64,6 +69,8 @@ name! {
     Recipient;
     /// Which law's rules bind; house rules may ask for it.
     Regime;
+    /// What kind of body a recipient is; it is shown to people before they decide, and house rules may ask for it.
+    RecipientClass;
     /// What a response was about, from the topic list; `general` where the list has no word for it.
     Topic;
 }

@@ -1,14 +1,28 @@
 //! From a standing and a question to a decision.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::{Action, Denial, Facts, PurposeClass, floor};
-use crate::domain::{Adult, Micros, Purpose, Seq, Source, Standing, Triple, prohibited};
-use crate::limits;
+use super::{Action, Denial, Facts, HouseTable, PurposeClass, Row, floor};
+use crate::domain::{
+    Adult, Assurance, Micros, Purpose, RecipientClass, Regime, Seq, Source, Standing, Triple, prohibited,
+};
+use crate::{limits, mutant};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub enum Asker<'a> {
+    /// The built-in score, also for the person.
+    Ourselves,
+    /// A recipient of this class.
+    Recipient(&'a RecipientClass),
+}
 
 /// Who wants to do what, for which purpose, with activity from where. The recipient comes from the caller's token.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
+    /// Who.
+    pub asker: Asker<'a>,
     /// What.
     pub action: Action,
     /// Why, from where, for whom.
@@ -17,11 +31,24 @@ pub struct Question<'a> {
     pub other_end: bool,
 }
 
-/// What holds for everybody: the registry and the notices. Empty rules deny everything.
+/// The house rules that were adopted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct House {
+    /// The digest of the registry and the rules, in hexadecimal: every decision stands on it.
+    pub sha256: String,
+    /// The law under which people register here.
+    pub regime: Regime,
+    /// The class of the built-in score.
+    pub own_class: RecipientClass,
+    /// The answers.
+    pub table: HouseTable,
+}
+
+/// What holds for everybody: the registry, the house rules and the notices. Empty rules deny everything.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// The registry was read.
-    pub loaded: bool,
+    /// The house rules. Without them, because they cannot be read, everything is denied.
+    pub house: Option<Arc<House>>,
     /// What is fresh enough to answer from. Without other nodes every read is from the one database itself.
     pub lease_valid: bool,
     /// The allow-list.
@@ -45,6 +72,19 @@ impl Rules {
     }
 }
 
+impl House {
+    /// Whether the rules allow it for somebody of whose age this is known.
+    pub fn allows(&self, question: &Question<'_>, assurance: Assurance) -> bool {
+        let recipient_class = match question.asker {
+            Asker::Ourselves => &self.own_class,
+            Asker::Recipient(class) => class,
+        };
+        let Triple { purpose, source, .. } = question.triple;
+        let row = Row { recipient_class, action: question.action, purpose, source, regime: &self.regime };
+        self.table.allows(&row, assurance)
+    }
+}
+
 /// Yes, and on what it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allow {
@@ -64,7 +104,7 @@ pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules
     let grant = standing.grants.get(question.triple);
     let margin = now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
     Facts {
-        policy_loaded: rules.loaded && rules.sources.contains(&question.triple.source),
+        policy_loaded: rules.house.is_some() && rules.sources.contains(&question.triple.source),
         lease_valid: rules.lease_valid,
         purpose: rules.classify(&question.triple.purpose),
         erased: standing.erased,
@@ -81,13 +121,18 @@ pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules
     }
 }
 
-/// Decides. House rules will narrow here, behind the floor.
+/// Decides: first the floor, then the house rules, which can only narrow.
 ///
 /// # Errors
 /// The reason for the denial.
 pub fn decide(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Decision {
     floor(&facts(standing, question, rules, now), question.action)?;
-    let grant = standing.ok_or(Denial::NoRecord)?.grants.get(question.triple).ok_or(Denial::NoGrant)?;
+    let standing = standing.ok_or(Denial::NoRecord)?;
+    let grant = standing.grants.get(question.triple).ok_or(Denial::NoGrant)?;
+    let house = rules.house.as_ref().ok_or(Denial::NoPolicy)?;
+    if !house.allows(question, standing.assurance) && !mutant::on("gate_ignores_house_rules") {
+        return Err(Denial::HouseRule);
+    }
     let use_by = now.plus_seconds(limits::USE_BY_SECONDS).min(grant.valid_until);
     Ok(Allow { lineage: grant.lineage, use_by })
 }

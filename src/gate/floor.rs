@@ -6,7 +6,7 @@ use crate::domain::Adult;
 use crate::mutant;
 
 /// What somebody wants to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Take in what the person did or received.
@@ -24,6 +24,17 @@ pub enum Action {
 impl Action {
     /// Every action.
     pub const ALL: [Self; 5] = [Self::Collect, Self::Score, Self::Explain, Self::Disclose, Self::Link];
+
+    /// Its name on the wire, in the store and in house rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Collect => "collect",
+            Self::Score => "score",
+            Self::Explain => "explain",
+            Self::Disclose => "disclose",
+            Self::Link => "link",
+        }
+    }
 
     /// Whether a second person is part of it.
     pub fn has_two_ends(self) -> bool {
@@ -104,6 +115,8 @@ pub enum Denial {
     NoticeOutdated,
     /// The other person is not allowed.
     OtherEnd,
+    /// A rule of whoever runs the service.
+    HouseRule,
 }
 
 /// The floor. Everything must hold; the first thing that does not is the reason.

@@ -1,10 +1,11 @@
 //! May this be done with this person's data, now? Pure; the one way to every score, explanation and disclosure.
 //!
-//! [`floor`] cannot be configured. House rules (`policies/*.cedar`) come behind it and may only narrow; until they are
-//! built there are none, and [`Rules::loaded`] says whether the registry itself was read.
+//! [`floor`] cannot be configured. House rules (`policies/*.cedar`) come behind it as a table of bits and may only narrow.
 
 mod decide;
 mod floor;
+mod house;
 
-pub use decide::{Allow, Decision, Question, Rules, decide, facts};
+pub use decide::{Allow, Asker, Decision, House, Question, Rules, decide, facts};
 pub use floor::{Action, Denial, Facts, PurposeClass, floor};
+pub use house::{Axes, Class, HouseTable, Row};

@@ -10,18 +10,18 @@ use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Operator, Path};
 use super::problem::Problem;
-use crate::domain::{Purpose, Recipient, Seq, Source};
+use crate::domain::{Purpose, Recipient, RecipientClass, Seq, Source};
 use crate::ids::{DeliveryId, IdentifierId};
 use crate::service::IdentifierKind;
 use crate::service::Role;
-use crate::service::{Done, NewClient, NewNotice, RecordTaken};
+use crate::service::{Done, NewClient, NewNotice, RecordTaken, RuleFiles};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Client {
     id: Recipient,
     role: Role,
-    class: Option<String>,
+    class: Option<RecipientClass>,
     #[serde(default)]
     purposes: Vec<Purpose>,
     #[serde(default)]
@@ -110,6 +110,25 @@ pub(super) async fn import_record(
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
     let taken = app.import_record(&identifier, &act.body.record.into(), act.idempotency.as_ref()).await?;
     Ok(Json(taken))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rules {
+    files: RuleFiles,
+}
+
+/// The house rules in force.
+pub(super) async fn policies(State(app): State<Shared>, _caller: Operator) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.policies().await?))
+}
+
+pub(super) async fn adopt(
+    State(app): State<Shared>,
+    _caller: Operator,
+    act: Act<Rules>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok((StatusCode::CREATED, Json(app.adopt_rules(&act.body.files, act.idempotency.as_ref()).await?)))
 }
 
 /// What recipients could not be told so far.

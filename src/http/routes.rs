@@ -138,6 +138,8 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/clients" => admin::register;
     Operator  Prompt Path  delete "/v1/admin/clients/{id}" => admin::disable;
     Operator  Prompt Path  post   "/v1/admin/notices" => admin::publish;
+    Operator  Prompt Path  get    "/v1/admin/policies" => admin::policies;
+    Operator  Prompt Path  post   "/v1/admin/policies" => admin::adopt;
     Operator  Prompt Path  post   "/v1/admin/claims/{id}/proof" => admin::prove;
     Operator  Prompt Path  post   "/v1/admin/age-signals" => admin::age;
     Operator  Prompt Path  post   "/v1/admin/records" => admin::import_record;

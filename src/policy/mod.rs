@@ -1,18 +1,27 @@
-//! The registry: which purposes and sources exist, and the first notice of each purpose; and the declaration of score stores.
+//! The registry: which purposes and sources exist, and the first notice of each purpose; house rules; and the declaration of score
+//! stores.
 //!
-//! The files under `policies/` are part of the program, so that a binary and its rules cannot drift apart. House rules
-//! (Cedar) will be read here as well.
+//! The files under `policies/` are part of the program, so that a binary and its rules cannot drift apart. House rules alone can be
+//! changed while the service runs: an operator sends others, and they stand in the database from then on.
 
+mod cases;
+mod diff;
+mod folder;
+mod house;
 mod stores;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Purpose, Source, prohibited};
-use crate::gate::Rules;
+use crate::domain::{Purpose, RecipientClass, Regime, Source, prohibited};
+use crate::gate::Axes;
 
+pub use cases::{Case, CaseFailed, Cases, Part};
+pub use diff::{Change, Group, changes, groups};
+pub use folder::{FolderError, Policies, check_size};
+pub use house::{BadRules, Explained, Fault, HouseRules, RuleFiles, built_in_rules, policy_sha256, schema};
 pub use stores::{BadStores, DeclaredStore, DeclaredTable, IdForm, Literal, ScoreStores};
 
 /// What the registry file says.
@@ -23,7 +32,11 @@ pub struct Registry {
     pub purpose: Vec<PurposeEntry>,
     /// Where activity may come from.
     pub source: Vec<SourceEntry>,
-    /// The digest of everything that is decided by, in hexadecimal: whatever was told names it.
+    /// Laws whose rules may bind. People register under the first.
+    pub regime: Vec<RegimeEntry>,
+    /// What kinds of bodies recipients are. The built-in score is of the first.
+    pub recipient_class: Vec<RecipientClassEntry>,
+    /// The digest of the file, in hexadecimal.
     #[serde(skip)]
     pub sha256: String,
 }
@@ -49,6 +62,26 @@ pub struct PurposeEntry {
 pub struct SourceEntry {
     /// Its name.
     pub name: Source,
+    /// Its name for people.
+    pub title: String,
+}
+
+/// One law.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegimeEntry {
+    /// Its name.
+    pub name: Regime,
+    /// Its name for people.
+    pub title: String,
+}
+
+/// One kind of recipient.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientClassEntry {
+    /// Its name.
+    pub name: RecipientClass,
     /// Its name for people.
     pub title: String,
 }
@@ -84,20 +117,27 @@ impl Registry {
         if let Some(entry) = registry.purpose.iter().find(|entry| prohibited(&entry.name)) {
             return Err(RegistryError(format!("the purpose `{}` is prohibited and cannot be registered", entry.name)));
         }
-        if registry.purpose.is_empty() || registry.source.is_empty() {
-            return Err(RegistryError("it needs at least one purpose and one source".into()));
+        for (what, names) in [
+            ("purpose", registry.purpose.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>()),
+            ("source", registry.source.iter().map(|entry| entry.name.as_str()).collect()),
+            ("regime", registry.regime.iter().map(|entry| entry.name.as_str()).collect()),
+            ("recipient_class", registry.recipient_class.iter().map(|entry| entry.name.as_str()).collect()),
+        ] {
+            let distinct = names.iter().collect::<BTreeSet<_>>().len();
+            if names.is_empty() || distinct != names.len() {
+                return Err(RegistryError(format!("it needs at least one `{what}`, and each name once")));
+            }
         }
         Ok(registry)
     }
 
-    /// What the gate needs of it. `oldest_notice` comes from the store.
-    pub fn rules(&self, oldest_notice: BTreeMap<Purpose, i64>) -> Rules {
-        Rules {
-            loaded: true,
-            lease_valid: true,
+    /// Every value that each part of a class of questions can have.
+    pub fn axes(&self) -> Axes {
+        Axes {
+            recipient_classes: self.recipient_class.iter().map(|entry| entry.name.clone()).collect(),
             purposes: self.purpose.iter().map(|entry| entry.name.clone()).collect(),
-            sources: self.source.iter().map(|entry| entry.name.clone()).collect::<BTreeSet<_>>(),
-            oldest_notice,
+            sources: self.source.iter().map(|entry| entry.name.clone()).collect(),
+            regimes: self.regime.iter().map(|entry| entry.name.clone()).collect(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::mail::Mail;
 use super::record::Person;
 use super::{App, PersonCaller, ServiceError};
 use crate::crypto::{Role, SubjectKey, sha256};
-use crate::domain::{Act, Adult, Assurance, History, Regime, Whom};
+use crate::domain::{Act, Adult, Assurance, History, Whom};
 use crate::ident::{Identifier, IdentifierKind};
 use crate::ids::{IdentifierId, Reference, Session, Subject};
 use crate::limits;
@@ -200,8 +200,8 @@ impl App {
     ) -> Result<Person, ServiceError> {
         let subject = Subject::new(self.entropy.bytes()?);
         let key = SubjectKey::generate(&self.entropy)?;
-        let regime: Regime = "gdpr".parse().map_err(|_| ServiceError::NotFound("regime"))?;
-        tx.insert_standing(&subject, &regime).await?;
+        let regime = self.registry.regime.first().ok_or(ServiceError::NotFound("regime"))?;
+        tx.insert_standing(&subject, &regime.name).await?;
         tx.insert_key(&subject, &self.wrap_new(&subject, &key)?).await?;
         let id = IdentifierId::new(self.entropy.bytes()?);
         let sealed = self.seal_proved(&key, &id, (identifier, digest))?;

@@ -1,6 +1,5 @@
 //! Everything an act needs, and how a service comes up: keys, database, first notices, first operator.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, RwLock};
@@ -10,21 +9,21 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::erase::Turns;
 use super::gate::Tallies;
+use super::house::HouseCache;
 use super::proving::{ScoreStores, StoresError};
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Epochs, KeyRing, RingError, Slow, Tokens};
 use crate::datamap::{DataMap, DataMapError};
-use crate::domain::{Act, Micros, Purpose};
+use crate::domain::Micros;
 use crate::egress::{Egress, EgressError};
-use crate::gate::Rules;
 use crate::ingest::{Topics, TopicsError};
 use crate::limits;
 use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
 use crate::policy::{Registry, RegistryError};
 use crate::secret::Entropy;
-use crate::store::{Access, Store, StoreError, Tx};
+use crate::store::{Access, Store, StoreError};
 use crate::window::Window;
 
 /// A running service, without its listeners.
@@ -43,7 +42,8 @@ pub struct App {
     pub(super) slow: Slow,
     pub(super) tokens: Tokens,
     pub(super) entropy: Entropy,
-    pub(super) registry: Registry,
+    pub(super) registry: Arc<Registry>,
+    pub(super) house: HouseCache,
     pub(super) datamap: DataMap,
     pub(super) topics: Topics,
     pub(super) egress: Egress,
@@ -145,7 +145,8 @@ impl App {
             epochs: RwLock::new(Arc::new(epochs)),
             wrapped: AtomicI64::new(0),
             entropy,
-            registry,
+            registry: Arc::new(registry),
+            house: HouseCache::default(),
             datamap,
             topics,
             origin,
@@ -182,12 +183,6 @@ impl App {
         vkey(&self.origin, &self.log_key.verifying_key())
     }
 
-    /// The rules as they are now: the registry, and the notices in the store.
-    pub(super) async fn rules(&self, tx: &mut Tx) -> Result<Rules, ServiceError> {
-        let oldest: BTreeMap<Purpose, i64> = tx.oldest_notices().await?;
-        Ok(self.registry.rules(oldest))
-    }
-
     async fn begin_log(&self) -> Result<(), ServiceError> {
         let frontier = Frontier::default();
         let note = sign(&self.origin, 0, &frontier.root(), &self.log_key);
@@ -208,24 +203,6 @@ impl App {
             }
         }
         clients::first_operator(self).await
-    }
-
-    /// The log says by which policies is decided from here on.
-    async fn adopt_policy(&self) -> Result<(), ServiceError> {
-        let act = Act::PolicyAdopted { sha256: self.registry.sha256.clone() };
-        let input = (self, act);
-        self.store
-            .run_tx(&input, |tx, (app, act)| {
-                Box::pin(async move {
-                    let adopted = app.own_events(tx, act.kind()).await?;
-                    if adopted.last().is_none_or(|(_, event)| event.act != *act) {
-                        let head = app.head(tx).await?;
-                        app.record_own(tx, head, act.clone()).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
     }
 
     /// The clock never shows a time before the last event, and keys and database belong together.

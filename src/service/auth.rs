@@ -5,7 +5,8 @@ use subtle::ConstantTimeEq;
 
 use super::{App, ServiceError};
 use crate::crypto::{Role, sha256};
-use crate::domain::{Purpose, Recipient, Source};
+use crate::domain::{Purpose, Recipient, RecipientClass, Source};
+use crate::gate::Asker;
 use crate::ids::{Session, Subject};
 use crate::secret::SecretText;
 use crate::store::StoreError;
@@ -30,6 +31,15 @@ pub struct ClientCaller {
     pub purposes: Vec<Purpose>,
     /// From where a recipient may ask, or a collector may bring.
     pub sources: Vec<Source>,
+    /// What kind of body a recipient is.
+    pub class: Option<RecipientClass>,
+}
+
+impl ClientCaller {
+    /// As the gate sees a recipient.
+    pub(super) fn asker(&self) -> Result<Asker<'_>, ServiceError> {
+        self.class.as_ref().map(Asker::Recipient).ok_or(ServiceError::Forbidden)
+    }
 }
 
 /// Who is calling.
@@ -113,6 +123,11 @@ impl App {
             role: Role::from_name(&row.role).ok_or_else(bad)?,
             purposes: row.purposes.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
             sources: row.sources.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
+            class: Some(row.class)
+                .filter(|class| !class.is_empty())
+                .map(RecipientClass::try_from)
+                .transpose()
+                .map_err(|_| bad())?,
         }))
     }
 }

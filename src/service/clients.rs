@@ -7,13 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::{App, Done, ServiceError};
 use crate::crypto::{Blind, Role, sha256};
-use crate::domain::{Act, Purpose, Recipient, SAYSO, Source, prohibited};
+use crate::domain::{Act, Purpose, Recipient, RecipientClass, SAYSO, Source, prohibited};
 use crate::ident::Identifier;
 use crate::secret::private_file;
 use crate::store::{ClientRow, StoreError};
-
-/// Classes a recipient may have; it is shown to people before they decide.
-const CLASSES: [&str; 4] = ["engine", "company", "research", "public_body"];
 
 /// Longest address of a webhook, in bytes.
 const URL_BYTES_MAX: usize = 1_000;
@@ -26,7 +23,7 @@ pub struct NewClient {
     /// Its role.
     pub role: Role,
     /// The class of a recipient.
-    pub class: Option<String>,
+    pub class: Option<RecipientClass>,
     /// What a recipient may ask for.
     pub purposes: Vec<Purpose>,
     /// From where a recipient may ask, or a collector may bring.
@@ -115,11 +112,14 @@ impl App {
                 return Err(ServiceError::invalid("webhook", expected));
             }
         }
-        let class = client.class.as_deref().is_some_and(|class| CLASSES.contains(&class));
+        let is_registered =
+            |class: &RecipientClass| self.registry.recipient_class.iter().any(|entry| entry.name == *class);
+        let class = client.class.as_ref().is_some_and(is_registered);
         match client.role {
             Role::Person => Err(ServiceError::invalid("role", "`operator`, `auditor`, `collector` or `recipient`")),
             Role::Recipient if !class => {
-                Err(ServiceError::invalid("class", "`engine`, `company`, `research` or `public_body`"))
+                let names: Vec<&str> = self.registry.recipient_class.iter().map(|entry| entry.name.as_str()).collect();
+                Err(ServiceError::invalid("class", &format!("one of: {}", names.join(", "))))
             }
             Role::Recipient if client.purposes.is_empty() => {
                 Err(ServiceError::invalid("purposes", "at least one purpose"))
@@ -222,7 +222,7 @@ fn row(client: &NewClient, secret: &str) -> ClientRow {
         id: client.id.to_string(),
         role: client.role.as_str().into(),
         secret_hash: sha256(secret.as_bytes()),
-        class: client.class.clone().unwrap_or_default(),
+        class: client.class.as_ref().map(ToString::to_string).unwrap_or_default(),
         purposes: list(client.purposes.iter().map(Purpose::as_str).collect()),
         sources: list(client.sources.iter().map(Source::as_str).collect()),
         disabled: false,

@@ -19,7 +19,7 @@ use super::record::Person;
 use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
-use crate::gate::{Action, Question, decide};
+use crate::gate::{Action, Asker, Question, decide};
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
@@ -103,20 +103,20 @@ impl App {
         }
         let triple =
             Triple { purpose: telling.purpose.clone(), source: telling.source.clone(), recipient: caller.id.clone() };
-        let input = (self, &telling.pairwise, &triple);
+        let input = (self, &telling.pairwise, (&triple, caller.asker()?));
         let (found, mut tellable) = self
             .store
-            .read_tx(&input, |tx, (app, pairwise, triple)| Box::pin(app.tellable(tx, pairwise, triple)))
+            .read_tx(&input, |tx, (app, pairwise, asked)| Box::pin(app.tellable(tx, pairwise, *asked)))
             .await?;
         let today = self.now().day();
         let mut seq = tellable.as_ref().and_then(|tellable| tellable.told(&triple, today));
         if tellable.is_some() && seq.is_none() {
             (tellable, seq) = self
                 .store
-                .run_tx(&input, |tx, (app, pairwise, triple)| Box::pin(app.record_telling(tx, pairwise, triple)))
+                .run_tx(&input, |tx, (app, pairwise, asked)| Box::pin(app.record_telling(tx, pairwise, *asked)))
                 .await?;
         }
-        let asking = Asking { triple: &triple, action: Action::Disclose, now: self.now() };
+        let asking = Asking { asker: caller.asker()?, triple: &triple, action: Action::Disclose, now: self.now() };
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, found.as_ref(), tellable.is_some());
         let (Some(tellable), Some(seq)) = (tellable, seq) else { return Err(ServiceError::NotPermitted) };
         view(triple, tellable, seq)
@@ -130,9 +130,9 @@ impl App {
         let (purpose, source) = (telling.purpose.clone(), telling.source.clone());
         let told = Triple { purpose, source, recipient: caller.id.clone() };
         let scored = collecting(&telling.source)?;
-        let input = (self, telling.pairwise, told, scored);
+        let input = (self, telling.pairwise, (told, caller.asker()?), scored);
         self.store
-            .read_tx(&input, |tx, (app, pairwise, told, scored)| {
+            .read_tx(&input, |tx, (app, pairwise, (told, asker), scored)| {
                 Box::pin(async move {
                     let (now, rules) = (app.now(), app.rules(tx).await?);
                     let name = [pairwise.as_bytes().to_vec()];
@@ -140,12 +140,13 @@ impl App {
                     let subject = known.as_ref().map_or(Subject::new([0; 16]), |known| known.subject);
                     let subject = [subject.as_bytes().to_vec()];
                     let scoring = tx.known(&subject, FoundBy::Subject, scored, false).await?.pop();
-                    let allows = |known: Option<&Known>, action, triple| {
-                        let question = Question { action, triple, other_end: true };
+                    let allows = |known: Option<&Known>, asker, action, triple| {
+                        let question = Question { asker, action, triple, other_end: true };
                         decide(known.map(|known| &known.standing), &question, &rules, now).is_ok()
                     };
-                    let told = allows(known.as_ref(), Action::Disclose, told) || mutant::on("told_after_the_wait");
-                    let scored = allows(scoring.as_ref(), Action::Score, scored);
+                    let told =
+                        allows(known.as_ref(), *asker, Action::Disclose, told) || mutant::on("told_after_the_wait");
+                    let scored = allows(scoring.as_ref(), Asker::Ourselves, Action::Score, scored);
                     Ok(told && (scored || mutant::on("told_after_the_wait")))
                 })
             })
@@ -157,10 +158,10 @@ impl App {
         &self,
         tx: &mut Tx,
         pairwise: &Pairwise,
-        triple: &Triple,
+        (triple, asker): (&Triple, Asker<'_>),
     ) -> Result<(Option<Tellable>, Option<Seq>), ServiceError> {
         let head = self.head(tx).await?;
-        let (_, tellable) = self.tellable(tx, pairwise, triple).await?;
+        let (_, tellable) = self.tellable(tx, pairwise, (triple, asker)).await?;
         let tellable = tellable.filter(|tellable| !tellable.is_too_much(triple, head.recorded.day()));
         let Some(mut tellable) = tellable else { return Ok((None, None)) };
         let done = self.record(tx, head, &mut tellable.person, tellable.act.clone()).await?;
@@ -173,12 +174,12 @@ impl App {
         &self,
         tx: &mut Tx,
         pairwise: &Pairwise,
-        triple: &Triple,
+        (triple, asker): (&Triple, Asker<'_>),
     ) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
         let (now, rules) = (self.now(), self.rules(tx).await?);
         let names = [pairwise.as_bytes().to_vec()];
         let known = tx.known(&names, FoundBy::Pairwise, triple, false).await?.pop();
-        let question = Question { action: Action::Disclose, triple, other_end: true };
+        let question = Question { asker, action: Action::Disclose, triple, other_end: true };
         let allow = decide(known.as_ref().map(|known| &known.standing), &question, &rules, now);
         let (Some(somebody), Ok(allow)) = (&known, allow) else { return Ok((known, None)) };
         let wanted = Wanted {
@@ -199,7 +200,7 @@ impl App {
             value,
             formula: VERSION.into(),
             until,
-            policy_sha256: self.registry.sha256.clone(),
+            policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()).ok_or(ServiceError::NotPermitted)?,
             contested: !person.history.contests.is_empty(),
         };
         let use_by = allow.use_by.min(computed.use_by());

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::domain::{Day, Micros, Purpose, Seq, Source, Triple};
-use crate::gate::{Action, Question, Rules, decide};
+use crate::gate::{Action, Asker, Question, Rules, decide};
 use crate::ident::Identifier;
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
@@ -77,7 +77,7 @@ impl App {
             .store
             .read_tx(&(self, &names, &triple), |tx, (app, names, triple)| Box::pin(app.read_known(tx, names, triple)))
             .await?;
-        let asking = Asking { triple: &triple, action: question.action, now: self.now() };
+        let asking = Asking { asker: caller.asker()?, triple: &triple, action: question.action, now: self.now() };
         Ok(self.answer_filter(&asking, &rules, &names, &known, seq))
     }
 
@@ -118,7 +118,8 @@ impl App {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, names) in names.iter().enumerate() {
             let somebody = names.iter().find_map(|name| known.get(name));
-            let question = Question { action: asking.action, triple: asking.triple, other_end: true };
+            let question =
+                Question { asker: asking.asker, action: asking.action, triple: asking.triple, other_end: true };
             let decision = decide(somebody.map(|one| &one.standing), &question, rules, asking.now);
             if let Ok(allow) = &decision {
                 allowed.push(place);
@@ -156,6 +157,7 @@ impl App {
 
 /// One question, as it is counted.
 pub(super) struct Asking<'a> {
+    pub(super) asker: Asker<'a>,
     pub(super) triple: &'a Triple,
     pub(super) action: Action,
     pub(super) now: Micros,
@@ -169,7 +171,7 @@ impl Tallies {
             return;
         };
         let purpose = asking.triple.purpose.to_string();
-        let key = (day, caller, purpose, asking.triple.source.to_string(), action_name(asking.action), allowed);
+        let key = (day, caller, purpose, asking.triple.source.to_string(), asking.action.as_str(), allowed);
         *self.members.entry((somebody.subject, key)).or_default() += 1;
     }
 
@@ -180,16 +182,6 @@ impl Tallies {
         for (key, times) in other.unknown {
             *self.unknown.entry(key).or_default() += times;
         }
-    }
-}
-
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Collect => "collect",
-        Action::Score => "score",
-        Action::Explain => "explain",
-        Action::Disclose => "disclose",
-        Action::Link => "link",
     }
 }
 

@@ -9,7 +9,7 @@ use super::epochs::Digests;
 use super::{App, ClientCaller, ServiceError};
 use crate::crypto::{Blind, SubjectKey};
 use crate::domain::{ATTENTION_SCORE, Micros, ResponseKind, SAYSO, Seq, Source, Standing, Topic, Triple};
-use crate::gate::{Action, Question, Rules, decide};
+use crate::gate::{Action, Asker, Question, Rules, decide};
 use crate::ident::Identifier;
 use crate::ids::Subject;
 use crate::ingest::{Activity, Doing, Drop, Format, Item, Items, Topics};
@@ -187,7 +187,8 @@ impl Batch<'_> {
     }
 
     fn allowed(&self, standing: &Standing) -> Option<Seq> {
-        let question = Question { action: Action::Collect, triple: &self.triple, other_end: true };
+        let (asker, action, triple) = (Asker::Ourselves, Action::Collect, &self.triple);
+        let question = Question { asker, action, triple, other_end: true };
         decide(Some(standing), &question, &self.rules, self.now).ok().map(|allow| allow.lineage)
     }
 

@@ -21,6 +21,7 @@ mod erase;
 mod error;
 mod export;
 mod gate;
+mod house;
 mod identifiers;
 mod ingest;
 mod kept;
@@ -57,6 +58,7 @@ pub use erase::{ErasureStarted, ErasureView};
 pub use error::{Invalid, ServiceError};
 pub use export::{Export, Manifest, StoredView, TableManifest};
 pub use gate::{Asked, Filtered, GateQuestion};
+pub use house::{Adopted, PoliciesView};
 pub use identifiers::{Claimed, IdentifierView};
 pub use ingest::Ingested;
 pub use kept::RolledBack;
@@ -75,8 +77,9 @@ pub use verify::{Finding, Report};
 
 /// The words of the rooms below that the doors need, so that a door asks the service and nobody else.
 pub use crate::crypto::Role;
-pub use crate::gate::Action;
+pub use crate::gate::{Action, Class};
 pub use crate::ident::{Identifier, IdentifierKind};
 pub use crate::ingest::Format;
 pub use crate::log::{Receipt, Tile};
+pub use crate::policy::{Change, FolderError, Part, Policies, RuleFiles, changes, groups, schema};
 pub use crate::store::Access;

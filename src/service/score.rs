@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::ingest::collecting;
 use super::{App, PersonCaller, ServiceError};
-use crate::domain::{Day, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
-use crate::gate::{Action, Denial, Question, Rules, decide};
+use crate::domain::{Assurance, Day, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
+use crate::gate::{Action, Asker, Denial, Question, Rules, decide};
 use crate::ids::Subject;
 use crate::limits;
 use crate::policy::SourceEntry;
@@ -237,11 +237,31 @@ impl App {
             valid_after: now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
             oldest_notice: purpose,
             source: source.cloned(),
+            denied: self.denied_ends(&rules, wanted.action)?,
         };
         let edges = tx.visible_edges(&query).await?;
         let seq = tx.head().await?.seq;
         let choices = tx.topics(&subject).await?;
         Ok(Computed { attention: attention(subject, until, &edges), sources, until, use_by, seq, choices })
+    }
+
+    /// Whose responses, and from where, a rule of the house keeps out of a score that is used for this: both ends must be allowed, and the
+    /// edges of many people are read at once.
+    fn denied_ends(&self, rules: &Rules, action: Action) -> Result<Vec<(Source, Assurance)>, ServiceError> {
+        let house = rules.house.as_ref().ok_or(ServiceError::Denied(Denial::NoPolicy))?;
+        let mut denied = Vec::new();
+        for entry in &self.registry.source {
+            let triple = collecting(&entry.name)?;
+            let allows = |assurance| {
+                [Action::Score, action].into_iter().all(|action| {
+                    let question = Question { asker: Asker::Ourselves, action, triple: &triple, other_end: true };
+                    house.allows(&question, assurance)
+                })
+            };
+            let some = Assurance::ALL.into_iter().filter(|assurance| !allows(*assurance));
+            denied.extend(some.map(|assurance| (entry.name.clone(), assurance)));
+        }
+        Ok(denied)
     }
 
     /// Every wanted source through the gate. Nothing is computed unless one allows it.
@@ -258,7 +278,8 @@ impl App {
         let may_count = |entry: &&SourceEntry| wanted.source.is_none_or(|source| entry.name == *source);
         for entry in self.registry.source.iter().filter(may_count) {
             let triple = collecting(&entry.name)?;
-            let question = Question { action: wanted.action, triple: &triple, other_end: true };
+            let (asker, action) = (Asker::Ourselves, wanted.action);
+            let question = Question { asker, action, triple: &triple, other_end: true };
             let reason = match decide(standing, &question, rules, now) {
                 Ok(allow) => {
                     use_by = Some(use_by.map_or(allow.use_by, |earlier: Micros| earlier.min(allow.use_by)));

@@ -1,7 +1,5 @@
 //! Callers that an operator registered, notices, and counts of decisions.
 
-use std::collections::BTreeMap;
-
 use super::{StoreError, Tx, on, sql};
 use crate::domain::{Day, Purpose, Recipient};
 use crate::ids::Subject;
@@ -74,7 +72,6 @@ sql! {
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
     ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
-    OLDEST_NOTICES(0) = "SELECT purpose, max(version) FROM notice WHERE material = 1 GROUP BY purpose";
     COUNT_DECISION(8) = "INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT subject, $2, $3, $4, $5, $6, $7, $8 FROM standing WHERE subject = $1 AND erased = 0 ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
     COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
     ASKED_COUNTS(2) = "SELECT day, caller, allowed, CAST(sum(times) AS BIGINT) FROM decision_count WHERE day >= $1 AND day <= $2 GROUP BY day, caller, allowed UNION ALL SELECT day, caller, 0, times FROM unknown_count WHERE day >= $1 AND day <= $2";
@@ -149,15 +146,6 @@ impl Tx {
     pub async fn all_notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
         let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(ALL_NOTICES).fetch_all(c).await)?;
         rows.into_iter().map(notice).collect()
-    }
-
-    /// For each purpose the oldest notice that still counts: the last material one.
-    pub async fn oldest_notices(&mut self) -> Result<BTreeMap<Purpose, i64>, StoreError> {
-        let rows: Vec<(String, i64)> = on!(self, c => sqlx::query_as(OLDEST_NOTICES).fetch_all(c).await)?;
-        let entry = |(purpose, version): (String, i64)| {
-            Ok((purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?, version))
-        };
-        rows.into_iter().map(entry).collect()
     }
 
     /// Adds to a member's count of decisions; nothing for somebody who is gone.

@@ -1,7 +1,7 @@
 //! Members, their edges, and what the edges came from. Written only under live lineages; read only through them.
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Edge, Micros, ResponseKind, Seq, Source, Topic, Week};
+use crate::domain::{Assurance, Edge, Micros, ResponseKind, Seq, Source, Topic, Week};
 use crate::ids::Subject;
 
 /// What tells one edge row from another, and the lineages it hangs on.
@@ -68,6 +68,8 @@ pub struct VisibleQuery {
     pub oldest_notice: i64,
     /// Only activity from here; from anywhere when nothing is said.
     pub source: Option<Source>,
+    /// Activity from here does not count where this is how either of the two is known to be an adult.
+    pub denied: Vec<(Source, Assurance)>,
 }
 
 const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
@@ -80,17 +82,19 @@ const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e
     AND sa.erased + sa.held + sa.suppressed + sa.latched = 0 AND sa.adult = 'yes' \
     AND st.erased + st.held + st.suppressed + st.latched = 0 AND st.adult = 'yes' \
     AND ga.valid_until_us > $4 AND ga.notice_version >= $5 AND gt.valid_until_us > $4 AND gt.notice_version >= $5 \
-    AND ($6 = '' OR e.source = $6)";
+    AND ($6 = '' OR e.source = $6) \
+    AND ($7 = '' OR (replace($7, ' ' || e.source || '/' || sa.assurance || ' ', '') = $7 \
+    AND replace($7, ' ' || e.source || '/' || st.assurance || ' ', '') = $7))";
 
 /// The same without the join: what a forgotten check would read. Only a test can reach it.
 const UNFENCED_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
     WHERE e.week >= $2 AND e.week <= $3 \
     AND e.actor IN (SELECT r.actor FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) \
-    AND $4 > 0 AND $5 > 0 AND ($6 = '' OR e.source = $6)";
+    AND $4 > 0 AND $5 > 0 AND ($6 = '' OR e.source = $6) AND ($7 = '' OR $7 <> '')";
 
 sql! {
-    VISIBLE(6) = VISIBLE_TEXT;
-    UNFENCED(6) = UNFENCED_TEXT;
+    VISIBLE(7) = VISIBLE_TEXT;
+    UNFENCED(7) = UNFENCED_TEXT;
     HAS_MADE(2) = "SELECT count(*) FROM edge_activity WHERE actor = $1 AND made = $2";
     INSERT_ACTIVITY(12) = "INSERT INTO edge_activity (actor, activity, made, object, target, about, source, topic, week, kind, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (actor, activity) DO NOTHING";
     ADD_EDGE(8) = "INSERT INTO edge (actor, target, source, topic, week, kind, times, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (actor, target, source, topic, week, kind) DO UPDATE SET times = edge.times + 1";
@@ -296,9 +300,12 @@ impl Tx {
     /// Every edge of everybody who responded to a person in a window, as long as both ends of it are allowed now.
     pub async fn visible_edges(&mut self, q: &VisibleQuery) -> Result<Vec<Edge>, StoreError> {
         let text = if crate::mutant::on("edges_read_without_lineage") { UNFENCED } else { VISIBLE };
+        // Names hold neither spaces nor slashes.
+        let pair = |(source, assurance): &(Source, Assurance)| format!(" {source}/{} ", assurance.as_str());
+        let denied: String = q.denied.iter().map(pair).collect();
         let rows: Vec<EdgeColumns> = on!(self, c => sqlx::query_as(text).bind(q.target.as_bytes().as_slice())
             .bind(q.from.0).bind(q.until.0).bind(q.valid_after.0).bind(q.oldest_notice)
-            .bind(q.source.as_ref().map_or("", Source::as_str)).fetch_all(c).await)?;
+            .bind(q.source.as_ref().map_or("", Source::as_str)).bind(denied.as_str()).fetch_all(c).await)?;
         rows.into_iter().map(edge).collect()
     }
 

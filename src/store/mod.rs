@@ -11,6 +11,7 @@ mod erase;
 mod error;
 mod grants;
 mod graph;
+mod house;
 mod identity;
 mod jobs;
 mod known;
@@ -32,6 +33,7 @@ pub use erase::{Cell, RowSink};
 pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
 pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
+pub use house::{HouseRow, RulesInForce};
 pub use identity::{ClaimRow, IdentifierRow, SessionRow};
 pub use jobs::{JobPlace, JobRow, JobStep, OpenJobs};
 pub use known::{FoundBy, Known};
@@ -76,6 +78,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         deliveries::STATEMENTS,
         graph::STATEMENTS,
         grants::STATEMENTS,
+        house::STATEMENTS,
         identity::STATEMENTS,
         jobs::STATEMENTS,
         log::STATEMENTS,

@@ -46,17 +46,8 @@ pub(super) fn adult_from(name: &str) -> Result<Adult, StoreError> {
     found.ok_or(StoreError::Corrupt("standing"))
 }
 
-fn assurance_name(assurance: Assurance) -> &'static str {
-    match assurance {
-        Assurance::None => "none",
-        Assurance::SelfDeclared => "self_declared",
-        Assurance::Verified => "verified",
-    }
-}
-
 fn assurance_from(name: &str) -> Result<Assurance, StoreError> {
-    let all = [Assurance::None, Assurance::SelfDeclared, Assurance::Verified];
-    all.into_iter().find(|one| assurance_name(*one) == name).ok_or(StoreError::Corrupt("standing"))
+    Assurance::ALL.into_iter().find(|one| one.as_str() == name).ok_or(StoreError::Corrupt("standing"))
 }
 
 impl Tx {
@@ -71,7 +62,7 @@ impl Tx {
     pub async fn update_standing(&mut self, subject: &Subject, s: &Standing) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(UPDATE_STANDING).bind(subject.as_bytes().as_slice()).bind(s.epoch)
             .bind(i64::from(s.erased)).bind(i64::from(s.held)).bind(i64::from(s.suppressed)).bind(i64::from(s.latched))
-            .bind(adult_name(s.adult)).bind(assurance_name(s.assurance)).bind(s.erase_due.map(|due| due.0))
+            .bind(adult_name(s.adult)).bind(s.assurance.as_str()).bind(s.erase_due.map(|due| due.0))
             .execute(c).await.map(drop))?;
         Ok(())
     }

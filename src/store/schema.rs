@@ -64,6 +64,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0009_sealed_name.sql"),
         include_str!("../../migrations/postgres/0009_sealed_name.sql"),
     ),
+    (
+        10,
+        "house_rules",
+        include_str!("../../migrations/sqlite/0010_house_rules.sql"),
+        include_str!("../../migrations/postgres/0010_house_rules.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -282,6 +282,7 @@ async fn asking(world: &World, raw: &Raw) {
         role: sayso::crypto::Role::Recipient,
         purposes: vec!["attention_score".parse().unwrap()],
         sources: vec!["activitypub".parse().unwrap()],
+        class: Some("company".parse().unwrap()),
     };
     let handle = |i: usize| Identifier::parse(IdentifierKind::Email, &format!("someone{i}@example.org")).unwrap();
     let ids = (0..1_000).map(|i| Asked::Identifier(handle(i))).collect();

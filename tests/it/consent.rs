@@ -241,7 +241,7 @@ on_both!(no_one_opens_a_prohibited_purpose, |world| {
         let client = NewClient {
             id: "desk".parse().unwrap(),
             role: sayso::crypto::Role::Recipient,
-            class: Some("company".into()),
+            class: Some("company".parse().unwrap()),
             purposes: vec!["public_profile".parse().unwrap(), purpose.parse().unwrap()],
             sources: vec!["blog".parse().unwrap()],
             webhook: None,
@@ -284,7 +284,7 @@ on_both!(a_name_is_registered_once_and_its_secret_is_its_own, |world| {
     let client = NewClient {
         id: "desk".parse().unwrap(),
         role: sayso::crypto::Role::Recipient,
-        class: Some("company".into()),
+        class: Some("company".parse().unwrap()),
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["blog".parse().unwrap()],
         webhook: None,

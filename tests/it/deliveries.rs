@@ -123,7 +123,7 @@ async fn recipient(world: &World, id: &str, webhook: Option<&str>) -> (ClientCal
     let client = NewClient {
         id: id.parse().unwrap(),
         role: sayso::crypto::Role::Recipient,
-        class: Some("company".into()),
+        class: Some("company".parse().unwrap()),
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["activitypub".parse().unwrap(), "blog".parse().unwrap()],
         webhook: webhook.map(str::to_owned),
@@ -407,7 +407,7 @@ async fn no_webhook_leads_into_the_operators_network() {
         let client = NewClient {
             id: "acme".parse().unwrap(),
             role: sayso::crypto::Role::Recipient,
-            class: Some("company".into()),
+            class: Some("company".parse().unwrap()),
             purposes: vec!["public_profile".parse().unwrap()],
             sources: vec!["activitypub".parse().unwrap()],
             webhook: Some(url.into()),

@@ -10,9 +10,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use sayso::clock::Clock;
 use sayso::domain::{Act, Adult, End, Event, Grant, History, Micros, Seq, Triple, Whom};
-use sayso::gate::{Action, Question, Rules, decide};
+use sayso::gate::{Action, Asker, Question, Rules, decide};
 
 use arbitrary::{Move, triples};
+
+use crate::house::open;
 
 /// Moves, and what the fold and the clock say after each.
 struct Story {
@@ -59,7 +61,7 @@ fn play(moves: &[Move]) -> Story {
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let purposes = triples().into_iter().map(|triple| triple.purpose);
     Rules {
-        loaded: true,
+        house: Some(open(purposes.clone().collect(), triples().into_iter().map(|triple| triple.source).collect())),
         lease_valid: true,
         oldest_notice: purposes.clone().map(|purpose| (purpose, 2)).collect(),
         purposes: purposes.collect(),
@@ -68,7 +70,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 });
 
 fn allowed(history: &History, triple: &Triple, action: Action, now: Micros) -> bool {
-    let question = Question { action, triple, other_end: true };
+    let question = Question { asker: Asker::Ourselves, action, triple, other_end: true };
     decide(Some(&history.standing), &question, &RULES, now).is_ok()
 }
 

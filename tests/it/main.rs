@@ -27,6 +27,7 @@ mod domain;
 mod egress;
 mod exchange;
 mod floor;
+mod house;
 mod ident;
 mod import;
 mod log;

@@ -25,6 +25,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("floor_ignores_hold", "floor::a_hold_denies_everything"),
     ("floor_ignores_notice", "floor::a_grant_on_an_outdated_notice_denies_everything"),
     ("floor_ignores_opt_out", "floor::an_opt_out_denies_everything"),
+    ("gate_ignores_house_rules", "house::the_rules_narrow_what_the_floor_allows_and_open_nothing"),
     ("ingest_reads_private", "parsing::properties::private_addressing_never_becomes_a_response_or_a_post"),
     ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),

@@ -190,7 +190,7 @@ pub(crate) async fn recipient(world: &World, id: &str, purposes: &[&str], source
     let client = NewClient {
         id: id.parse().unwrap(),
         role: sayso::crypto::Role::Recipient,
-        class: Some("company".into()),
+        class: Some("company".parse().unwrap()),
         purposes: purposes.iter().map(|name| name.parse().unwrap()).collect(),
         sources: sources.iter().map(|name| name.parse().unwrap()).collect(),
         webhook: None,

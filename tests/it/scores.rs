@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sayso::domain::{Edge, Micros, ResponseKind, Seq, Whom};
-use sayso::gate::{Action, Denial, Question, Rules, decide};
+use sayso::gate::{Action, Asker, Denial, Question, Rules, decide};
 use sayso::ids::Subject;
 use sayso::ingest::{Topics, read};
 use sayso::policy::Registry;
@@ -13,6 +13,7 @@ use sayso::score::{Amounts, Verdict, attention, explain, publish};
 use sayso::service::{ExplanationView, NewNotice, ServiceError};
 use serde_json::json;
 
+use crate::house::built_in;
 use crate::on_both;
 use crate::people::{
     Member, actor, allow, allow_until, ask, denial, handle, join, own, scored_member, scoring, source,
@@ -63,8 +64,15 @@ async fn stored_edges(world: &World) -> Vec<Stored> {
 }
 
 async fn rules(world: &World) -> Rules {
-    let oldest = world.app.store.read_tx(&(), |tx, ()| Box::pin(tx.oldest_notices())).await.unwrap();
-    Registry::built_in().unwrap().rules(oldest)
+    let in_force = world.app.store.read_tx(&(), |tx, ()| Box::pin(tx.rules_in_force())).await.unwrap();
+    let axes = Registry::built_in().unwrap().axes();
+    Rules {
+        house: Some(built_in()),
+        lease_valid: true,
+        purposes: axes.purposes.into_iter().collect(),
+        sources: axes.sources.into_iter().collect(),
+        oldest_notice: in_force.oldest_notices,
+    }
 }
 
 async fn standings(world: &World, people: &[Member]) -> BTreeMap<Subject, sayso::domain::Standing> {
@@ -81,7 +89,8 @@ async fn standings(world: &World, people: &[Member]) -> BTreeMap<Subject, sayso:
 async fn check(world: &World, people: &[Member]) -> usize {
     let (rules, standings, now) = (rules(world).await, standings(world, people).await, world.app.clock.now());
     let allowed = |subject: &Subject, source: &str| -> Result<Seq, Denial> {
-        let question = Question { action: Action::Score, triple: &scoring(source), other_end: true };
+        let question =
+            Question { asker: Asker::Ourselves, action: Action::Score, triple: &scoring(source), other_end: true };
         decide(standings.get(subject), &question, &rules, now).map(|allow| allow.lineage)
     };
     let stored = stored_edges(world).await;

@@ -113,6 +113,9 @@ fn good(route: &Route, things: &Things) -> Good {
         ("post", "/v1/admin/notices") => Good::Json(json!({
             "purpose": "link", "text": "what you say yes to", "locale": "en", "material": false,
         })),
+        ("post", "/v1/admin/policies") => Good::Json(json!({
+            "files": { "all.cedar": "@id(\"all\") permit (principal, action, resource);" },
+        })),
         ("post", "/v1/admin/age-signals") => Good::Json(email),
         ("post", "/v1/admin/records") => with(json!({ "kind": "email", "record": { "@type": "dpv:ConsentRecord" } })),
         ("post", "/v1/me/contests") => Good::Json(json!({ "what": "score", "words": "it is not mine" })),

@@ -95,6 +95,11 @@ async fn acts(api: &Api, anna: &Somebody) -> Vec<Act> {
             "text",
             json!("other words"),
         ),
+        Act::new("house rules", "POST", "/v1/admin/policies", admin).bodies(
+            json!({ "files": { "a.cedar": "@id(\"all\") permit (principal, action, resource);" } }),
+            "files",
+            json!({ "b.cedar": "@id(\"all\") permit (principal, action, resource);" }),
+        ),
         Act::new("proof", "POST", &format!("/v1/admin/claims/{}/proof", text(&claim, "id")), admin),
         Act::new("age", "POST", "/v1/admin/age-signals", admin).bodies(
             address("stranger@example.org", json!({})),

@@ -58,13 +58,13 @@ pub(super) async fn recipient(world: &World, name: &str) -> ClientCaller {
     let client = NewClient {
         id: name.parse().unwrap(),
         role: Role::Recipient,
-        class: Some("company".into()),
+        class: Some("company".parse().unwrap()),
         purposes: purposes.clone(),
         sources: sources.clone(),
         webhook: None,
     };
     world.app.register_client(&client, None).await.unwrap();
-    ClientCaller { id: client.id, role: Role::Recipient, purposes, sources }
+    ClientCaller { id: client.id, role: Role::Recipient, purposes, sources, class: client.class }
 }
 
 /// Says yes. Returns the lineage.

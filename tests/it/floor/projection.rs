@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sayso::domain::{Adult, Assurance, Grant, Micros, PROHIBITED, Purpose, Seq, Standing, Triple};
-use sayso::gate::{Action, Decision, Denial, Question, Rules, decide, facts};
+use sayso::domain::{Adult, Assurance, Grant, Micros, PROHIBITED, Purpose, Seq, Source, Standing, Triple};
+use sayso::gate::{Action, Asker, Decision, Denial, Question, Rules, decide, facts};
+
+use crate::house::open;
 
 const NOW: Micros = Micros(1_795_435_200_000_000);
 const LINEAGE: Seq = Seq(7);
@@ -19,10 +21,11 @@ fn asked() -> Triple {
 fn rules() -> Rules {
     let purposes: BTreeSet<Purpose> =
         ["attention_score", "public_profile"].into_iter().map(|name| name.parse().unwrap()).collect();
+    let sources: BTreeSet<Source> = ["activitypub", "github"].into_iter().map(|name| name.parse().unwrap()).collect();
     Rules {
-        loaded: true,
+        house: Some(open(purposes.iter().cloned().collect(), sources.iter().cloned().collect())),
         lease_valid: true,
-        sources: ["activitypub", "github"].into_iter().map(|name| name.parse().unwrap()).collect(),
+        sources,
         oldest_notice: purposes.iter().map(|purpose| (purpose.clone(), 3)).collect(),
         purposes,
     }
@@ -39,8 +42,9 @@ fn adult(triple: &Triple, notice_version: i64, valid_until: Micros) -> Standing 
 }
 
 fn ask(standing: Option<&Standing>, triple: &Triple, rules: &Rules, now: Micros) -> Decision {
-    let decisions =
-        Action::ALL.map(|action| decide(standing, &Question { action, triple, other_end: true }, rules, now));
+    let decisions = Action::ALL.map(|action| {
+        decide(standing, &Question { asker: Asker::Ourselves, action, triple, other_end: true }, rules, now)
+    });
     assert!(decisions.iter().all(|decision| *decision == decisions[0]), "{decisions:?}");
     decisions[0]
 }
@@ -56,7 +60,7 @@ fn an_allow_says_on_what_it_stands_and_ends_in_five_seconds() {
 #[test]
 fn nobody_we_know_is_denied() {
     assert!(ask(None, &asked(), &rules(), NOW).is_err());
-    let question = Question { action: Action::Collect, triple: &asked(), other_end: true };
+    let question = Question { asker: Asker::Ourselves, action: Action::Collect, triple: &asked(), other_end: true };
     let facts = facts(None, &question, &rules(), NOW);
     assert!(!facts.granted && facts.adult == Adult::Unknown);
 }
@@ -140,7 +144,7 @@ fn empty_and_partial_rules_deny_everybody() {
         ask(Some(&standing), &asked(), &rules, NOW)
     };
     assert!(ask(Some(&standing), &asked(), &Rules::default(), NOW).is_err());
-    assert_eq!(without(|rules| rules.loaded = false), Err(Denial::NoPolicy));
+    assert_eq!(without(|rules| rules.house = None), Err(Denial::NoPolicy));
     assert_eq!(without(|rules| rules.lease_valid = false), Err(Denial::NoLease));
     assert_eq!(without(|rules| rules.sources.clear()), Err(Denial::NoPolicy));
     assert_eq!(without(|rules| rules.purposes.clear()), Err(Denial::UnknownPurpose));
@@ -170,7 +174,7 @@ fn each_flag_of_a_standing_reaches_the_floor() {
 fn the_other_end_binds_scores_and_links_alone() {
     let standing = adult(&asked(), 3, NOW.plus_days(1));
     for action in Action::ALL {
-        let question = Question { action, triple: &asked(), other_end: false };
+        let question = Question { asker: Asker::Ourselves, action, triple: &asked(), other_end: false };
         let decision = decide(Some(&standing), &question, &rules(), NOW);
         assert_eq!(decision.is_ok(), !matches!(action, Action::Score | Action::Link), "{action:?}");
     }

@@ -41,6 +41,7 @@ pub(super) fn letter(answer: Result<(), Denial>) -> char {
         Err(Denial::Expired) => 'T',
         Err(Denial::NoticeOutdated) => 'N',
         Err(Denial::OtherEnd) => 'O',
+        Err(Denial::HouseRule) => 'W',
     }
 }
 

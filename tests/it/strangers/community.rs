@@ -257,6 +257,7 @@ async fn outputs(world: &World, kinds: &[Kind], people: &[Option<Member>]) -> St
         role: sayso::crypto::Role::Recipient,
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec![source("activitypub")],
+        class: Some("company".parse().unwrap()),
     };
     for action in [Action::Disclose, Action::Score, Action::Collect] {
         let purpose = "public_profile".parse().unwrap();

@@ -1,7 +1,7 @@
 //! Callers, notices, counts of decisions.
 
-use sayso::domain::{Day, Purpose, Standing};
-use sayso::store::{ClientRow, DecisionTally, NoticeRow, Tx};
+use sayso::domain::{Day, Purpose, Seq, Standing};
+use sayso::store::{ClientRow, DecisionTally, HouseRow, NoticeRow, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, story, subject, triple};
 
@@ -42,7 +42,7 @@ story!(the_newest_notice_is_shown_and_the_last_material_one_counts, notices);
 async fn notices(tx: &mut Tx) -> Told {
     let purpose: Purpose = "attention_score".parse().unwrap();
     let first = tx.notices().await?.into_iter().find(|notice| notice.purpose == purpose).unwrap();
-    assert_eq!((first.version, tx.oldest_notices().await?[&purpose]), (1, 1));
+    assert_eq!((first.version, tx.rules_in_force().await?.oldest_notices[&purpose]), (1, 1));
     for (version, material) in [(2, true), (3, false)] {
         let sha256 = format!("{version}").repeat(64);
         let (locale, text) = (String::from("en"), format!("notice {version}"));
@@ -53,7 +53,25 @@ async fn notices(tx: &mut Tx) -> Told {
     let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(all.iter().map(|notice| notice.version).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!((newest[0].version, newest[0].material, newest[0].text.as_str()), (3, false, "notice 3"));
-    assert_eq!(tx.oldest_notices().await?[&purpose], 2);
+    assert_eq!(tx.rules_in_force().await?.oldest_notices[&purpose], 2);
+    Ok(())
+}
+
+story!(the_house_rules_adopted_last_are_in_force, house_rules);
+async fn house_rules(tx: &mut Tx) -> Told {
+    let first = tx.house_rules().await?.unwrap();
+    assert!(first.built_in && first.seq.0 < 1_000);
+    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(first.sha256.clone()));
+    let row = HouseRow {
+        seq: Seq(1_000),
+        sha256: "5e".repeat(32),
+        registry_sha256: "7e".repeat(32),
+        built_in: false,
+        files: "{}".into(),
+    };
+    tx.insert_house_rules(&row).await?;
+    assert_eq!(tx.house_rules().await?, Some(row.clone()));
+    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(row.sha256));
     Ok(())
 }
 

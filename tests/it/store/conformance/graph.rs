@@ -1,6 +1,6 @@
 //! Edges, what gave them, and posts: added once, taken back exactly, gone with their grant.
 
-use sayso::domain::{Micros, ResponseKind, Seq, Standing, Week};
+use sayso::domain::{Assurance, Micros, ResponseKind, Seq, Standing, Week};
 use sayso::ids::Subject;
 use sayso::store::{ActivityRow, EdgeKey, ObjectRow, StoreError, Tx, VisibleQuery};
 
@@ -43,6 +43,7 @@ fn window() -> VisibleQuery {
         valid_after: Micros(500),
         oldest_notice: 1,
         source: None,
+        denied: Vec::new(),
     }
 }
 
@@ -111,6 +112,7 @@ async fn visibility(tx: &mut Tx) -> Told {
         query(|q| q.valid_after = Micros(1_000)),
         query(|q| q.oldest_notice = 2),
         query(|q| q.target = subject(CLEO)),
+        query(|q| q.denied = Assurance::ALL.map(|assurance| ("github".parse().unwrap(), assurance)).into()),
     ] {
         assert!(tx.visible_edges(&hidden).await?.is_empty(), "{hidden:?}");
     }

@@ -1,0 +1,195 @@
+//! House rules in force. They stand in the database, so that every node decides by the same ones, and a change is one event of the log:
+//! whatever is decided in a transaction stands on the rules that this transaction sees. Working their table out takes a while, so it is
+//! kept by its digest. Rules that cannot be read deny everything, until an operator sends others.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Idempotency;
+use super::{App, Done, ServiceError};
+use crate::domain::{Act, Seq};
+use crate::gate::{House, Rules};
+use crate::policy::{HouseRules, Registry, RuleFiles, built_in_rules, check_size, policy_sha256};
+use crate::store::{HouseRow, StoreError, Tx};
+
+/// The table that was worked out last, by the digest that was asked for; nothing where its rules cannot be read.
+pub(super) type HouseCache = RwLock<Option<(String, Option<Arc<House>>)>>;
+
+/// The rules that this program was built with: worked out once, whatever is opened in this process.
+static BUILT_IN: OnceLock<Arc<House>> = OnceLock::new();
+
+/// The house rules in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PoliciesView {
+    /// The digest that decisions name, in hexadecimal.
+    pub sha256: String,
+    /// Where in the log it stands that they were adopted.
+    pub seq: Seq,
+    /// Whether they came with the program.
+    pub built_in: bool,
+    /// The rule files.
+    pub files: RuleFiles,
+}
+
+/// House rules were adopted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The digest that decisions name from here on, in hexadecimal.
+    pub sha256: String,
+    /// The leaf of the log that says so.
+    #[serde(flatten)]
+    pub done: Done,
+}
+
+impl App {
+    /// What holds for everybody now: the registry, the notices, the house rules.
+    pub(super) async fn rules(&self, tx: &mut Tx) -> Result<Rules, ServiceError> {
+        let in_force = tx.rules_in_force().await?;
+        let house = match in_force.policy_sha256 {
+            Some(sha256) => self.house(tx, sha256).await?,
+            None => None,
+        };
+        Ok(Rules {
+            house,
+            lease_valid: true,
+            purposes: self.registry.purpose.iter().map(|entry| entry.name.clone()).collect(),
+            sources: self.registry.source.iter().map(|entry| entry.name.clone()).collect(),
+            oldest_notice: in_force.oldest_notices,
+        })
+    }
+
+    async fn house(&self, tx: &mut Tx, sha256: String) -> Result<Option<Arc<House>>, ServiceError> {
+        let kept = self.house.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, house)) = kept.filter(|(kept, _)| *kept == sha256) {
+            return Ok(house);
+        }
+        let row = tx.house_rules().await?.ok_or(StoreError::Corrupt("house_rules"))?;
+        let house = match self.work_out(&row).await {
+            Ok(house) => Some(house),
+            Err(error) => {
+                tracing::error!(%error, "the house rules cannot be read: everything is denied until others are adopted");
+                None
+            }
+        };
+        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((sha256, house.clone()));
+        Ok(house)
+    }
+
+    async fn work_out(&self, row: &HouseRow) -> Result<Arc<House>, ServiceError> {
+        let house = self.house_of(intact(row)?).await?;
+        if house.sha256 == row.sha256 { Ok(house) } else { Err(StoreError::Corrupt("house_rules").into()) }
+    }
+
+    /// Checks rules, and asks them about every class.
+    async fn house_of(&self, files: RuleFiles) -> Result<Arc<House>, ServiceError> {
+        let sha256 = policy_sha256(&self.registry.sha256, &files);
+        if let Some(house) = BUILT_IN.get().filter(|house| house.sha256 == sha256) {
+            return Ok(house.clone());
+        }
+        let is_built_in = files == built_in_rules();
+        let registry = self.registry.clone();
+        let worked_out = tokio::task::spawn_blocking(move || house(&registry, &files)).await;
+        let house = worked_out.map_err(|error| ServiceError::Broken(error.into()))??;
+        Ok(if is_built_in { BUILT_IN.get_or_init(|| house).clone() } else { house })
+    }
+
+    /// At every start: the rules of this program, unless an operator adopted others. Those are adopted anew when the registry of this
+    /// program is another one; where they do not fit it, everything is denied until an operator has sent some that do.
+    pub(super) async fn adopt_policy(&self) -> Result<(), ServiceError> {
+        let before = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
+        let kept = before.as_ref().filter(|row| !row.built_in);
+        let (built_in, files) = (kept.is_none(), kept.map_or_else(|| Ok(built_in_rules()), intact));
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => {
+                tracing::error!(%error, "the house rules were changed in the database: everything is denied until others are adopted");
+                return Ok(());
+            }
+        };
+        if before.is_some_and(|row| row.sha256 == policy_sha256(&self.registry.sha256, &files)) {
+            return Ok(());
+        }
+        match self.house_of(files.clone()).await {
+            Ok(house) => {
+                let input = (self, files, house, built_in);
+                self.store
+                    .run_tx(&input, |tx, (app, files, house, built_in)| {
+                        Box::pin(app.adopt(tx, (files, house, *built_in)))
+                    })
+                    .await
+                    .map(drop)
+            }
+            Err(error) if !built_in => {
+                tracing::error!(%error, "the house rules do not fit this program: everything is denied until others are adopted");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn adopt(
+        &self,
+        tx: &mut Tx,
+        (files, house, built_in): (&RuleFiles, &Arc<House>, bool),
+    ) -> Result<Adopted, ServiceError> {
+        let head = self.head(tx).await?;
+        let sha256 = house.sha256.clone();
+        if tx.house_rules().await?.is_some_and(|row| row.sha256 == sha256) {
+            return Err(ServiceError::Conflict("set of house rules is in force and"));
+        }
+        let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone() }).await?;
+        let (registry_sha256, files) = (self.registry.sha256.clone(), serde_json::to_string(files)?);
+        let row = HouseRow { seq: done.seq, sha256: sha256.clone(), registry_sha256, built_in, files };
+        tx.insert_house_rules(&row).await?;
+        Ok(Adopted { sha256, done })
+    }
+
+    /// Puts other house rules in force, at one place of the log: whatever is decided after it stands on them.
+    ///
+    /// # Errors
+    /// For rules with anything wrong, with file and line; those in force stay. For the rules that are in force already.
+    pub async fn adopt_rules(
+        &self,
+        files: &RuleFiles,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Adopted, ServiceError> {
+        check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
+        let house = self.house_of(files.clone()).await?;
+        let adopted = self
+            .act(idempotency, &(self, files, house.clone()), |tx, (app, files, house)| {
+                Box::pin(async move { Ok((app.adopt(tx, (files, house, false)).await?, None)) })
+            })
+            .await?;
+        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((house.sha256.clone(), Some(house)));
+        Ok(adopted)
+    }
+
+    /// The house rules in force, to be compared with others.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn policies(&self) -> Result<PoliciesView, ServiceError> {
+        let row = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
+        let HouseRow { seq, sha256, built_in, files, .. } = row.ok_or(ServiceError::NotFound("house rules"))?;
+        Ok(PoliciesView { sha256, seq, built_in, files: serde_json::from_str(&files)? })
+    }
+}
+
+/// The rule files of a row, as they were when they were adopted.
+fn intact(row: &HouseRow) -> Result<RuleFiles, ServiceError> {
+    let damaged = || StoreError::Corrupt("house_rules");
+    let files: RuleFiles = serde_json::from_str(&row.files).map_err(|_| damaged())?;
+    if policy_sha256(&row.registry_sha256, &files) == row.sha256 { Ok(files) } else { Err(damaged().into()) }
+}
+
+fn house(registry: &Registry, files: &RuleFiles) -> Result<Arc<House>, ServiceError> {
+    let rules =
+        HouseRules::load(registry, files).map_err(|error| ServiceError::invalid("files", &error.to_string()))?;
+    let regime = registry.regime.first().map(|entry| entry.name.clone());
+    let own_class = registry.recipient_class.first().map(|entry| entry.name.clone());
+    let (Some(regime), Some(own_class)) = (regime, own_class) else {
+        return Err(ServiceError::NotFound("regime or recipient class"));
+    };
+    Ok(Arc::new(House { sha256: rules.sha256().to_owned(), regime, own_class, table: rules.into_table() }))
+}
