@@ -90,6 +90,8 @@ pub const AUDIT_ROWS_MAX: i64 = 1_000;
 pub const AUDIT_OPENED_MAX: usize = 20_000;
 /// How long a recipient's decisions are counted in memory before they are written, in milliseconds.
 pub const DECISION_FLUSH_MILLIS: u64 = 500;
+/// A caller's id of a request that is given back, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 200;
 /// Classes of questions that house rules may tell apart.
 pub const HOUSE_CLASSES_MAX: usize = 1 << 16;
 /// Files of house rules.

@@ -46,6 +46,7 @@ pub(super) struct Answer {
     allowed: Vec<Id>,
     use_by_us: Micros,
     seq: Seq,
+    policy_sha256: Option<String>,
 }
 
 pub(super) async fn filter(
@@ -60,7 +61,7 @@ pub(super) async fn filter(
     let asked = ids.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
     let answer = app.filter(&caller, &GateQuestion { action, purpose, source, ids: asked }).await?;
     let allowed = answer.allowed.iter().filter_map(|place| ids.get(*place).cloned()).collect();
-    Ok(Json(Answer { allowed, use_by_us: answer.use_by_us, seq: answer.seq }))
+    Ok(Json(Answer { allowed, use_by_us: answer.use_by_us, seq: answer.seq, policy_sha256: answer.policy_sha256 }))
 }
 
 fn asked(id: &Id) -> Result<Asked, Problem> {

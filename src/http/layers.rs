@@ -58,10 +58,16 @@ fn fixed(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLaye
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// A caller's own request id could carry anything into the log, so it is not taken.
+/// A caller's own request id could carry anything into the log, so it is not taken. AuthZEN wants it back, and gets it.
 async fn own_request_id(mut request: Request, next: Next) -> Response {
-    request.headers_mut().remove("x-request-id");
-    next.run(request).await
+    let given = request.headers_mut().remove("x-request-id");
+    let given =
+        given.filter(|id| id.len() <= limits::REQUEST_ID_BYTES_MAX && request.uri().path().starts_with("/access/"));
+    let mut response = next.run(request).await;
+    if let Some(given) = given {
+        response.headers_mut().insert("x-request-id", given);
+    }
+    response
 }
 
 async fn logged(request: Request, next: Next) -> Response {

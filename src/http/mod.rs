@@ -5,6 +5,7 @@ mod activities;
 mod admin;
 mod anyone;
 mod audit;
+mod authzen;
 mod callers;
 mod extract;
 mod gate;

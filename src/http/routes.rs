@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 use super::problem::Problem;
-use super::{Shared, accounts, activities, admin, anyone, audit, gate, health, layers, me};
+use super::{Shared, accounts, activities, admin, anyone, audit, authzen, gate, health, layers, me};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,8 @@ routes! {
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
+    Recipient Prompt Path  post   "/access/v1/evaluation" => authzen::evaluation;
+    Recipient Prompt Path  post   "/access/v1/evaluations" => authzen::evaluations;
     Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;
     Recipient Prompt Path  post   "/v1/deliveries/{id}/confirm" => gate::confirm;
     Anyone    Prompt Path  get    "/v1/webhooks/key" => gate::webhook_key;
@@ -149,11 +151,10 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/deliveries/{id}/retry" => admin::retry;
 
     Anyone    Prompt Path  get    "/.well-known/gpc.json" => anyone::gpc;
+    Anyone    Prompt Path  get    "/.well-known/authzen-configuration" => authzen::configuration;
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt Query post   "/access/v1/evaluation" => not_built;
-    NotBuilt  Prompt Query post   "/access/v1/evaluations" => not_built;
     NotBuilt  Prompt Query get    "/gate/forward" => not_built;
     NotBuilt  Prompt Query put    "/v1/scores/{pairwise}" => not_built;
     NotBuilt  Prompt Query get    "/openapi.json" => not_built;

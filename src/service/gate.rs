@@ -44,6 +44,8 @@ pub struct Filtered {
     pub use_by_us: Micros,
     /// The last event when it was decided.
     pub seq: Seq,
+    /// The digest of the rules by which it was decided, in hexadecimal. Without any, nobody is allowed.
+    pub policy_sha256: Option<String>,
 }
 
 /// Counts of decisions that wait to be written: for members by question, for others by caller.
@@ -127,7 +129,8 @@ impl App {
             }
             tallies.add(asking, somebody, decision.is_ok());
         }
-        Filtered { allowed, use_by_us: use_by, seq }
+        let policy_sha256 = rules.house.as_ref().map(|house| house.sha256.clone());
+        Filtered { allowed, use_by_us: use_by, seq, policy_sha256 }
     }
 
     /// Writes the counts that wait. What cannot be written is kept and tried again.

@@ -1,6 +1,7 @@
 //! The HTTP API, asked through its real router, and where sockets and processes matter through the real program.
 
 mod activities;
+mod authzen;
 mod bad_input;
 mod cases;
 mod client;

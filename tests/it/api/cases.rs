@@ -12,6 +12,8 @@ pub enum Good {
     Json(Value),
     Form(&'static str),
     Activity(Value),
+    /// A document that may hold more than is known.
+    Open(Value),
 }
 
 /// A good request.
@@ -113,6 +115,12 @@ fn good(route: &Route, things: &Things) -> Good {
         ("post", "/v1/admin/notices") => Good::Json(json!({
             "purpose": "link", "text": "what you say yes to", "locale": "en", "material": false,
         })),
+        ("post", "/access/v1/evaluation" | "/access/v1/evaluations") => Good::Open(json!({
+            "subject": { "type": "recipient", "id": "a-recipient" },
+            "action": { "name": "disclose" },
+            "resource": { "type": "email", "id": NOBODY },
+            "context": { "purpose": "public_profile", "source": "activitypub" },
+        })),
         ("post", "/v1/admin/policies") => Good::Json(json!({
             "files": { "all.cedar": "@id(\"all\") permit (principal, action, resource);" },
         })),
@@ -130,9 +138,7 @@ fn good(route: &Route, things: &Things) -> Good {
             | "/v1/me/hold"
             | "/v1/admin/claims/{id}/proof"
             | "/v1/deliveries/{id}/confirm"
-            | "/v1/admin/deliveries/{id}/retry"
-            | "/access/v1/evaluation"
-            | "/access/v1/evaluations",
+            | "/v1/admin/deliveries/{id}/retry",
         )
         | (
             "delete",
@@ -148,7 +154,7 @@ impl Case {
         let call = api.call(self.route.method, &self.path);
         match &self.good {
             Good::Nothing => call,
-            Good::Json(body) => call.json(body),
+            Good::Json(body) | Good::Open(body) => call.json(body),
             Good::Form(form) => call.bytes("application/x-www-form-urlencoded", form.as_bytes().to_vec()),
             Good::Activity(body) => call.bytes("application/activity+json", body.to_string().into_bytes()),
         }

@@ -134,6 +134,18 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
         let answer = api.post("/v1/gate/filter").bearer(&token).json(&body).send().await.expect_status(200);
         assert_eq!(answer.json()["allowed"], json!([]), "{name}");
         answers.push(answer.text());
+        let (kind, id) = match name.get("pairwise") {
+            Some(id) => (json!("pairwise"), id.clone()),
+            None => (name["kind"].clone(), name["identifier"].clone()),
+        };
+        let question = json!({
+            "subject": { "type": "recipient", "id": "a-recipient" },
+            "action": { "name": "disclose" },
+            "resource": { "type": kind, "id": id },
+            "context": { "purpose": "public_profile", "source": "activitypub" },
+        });
+        let answer = api.post("/access/v1/evaluation").bearer(&token).json(&question).send().await.expect_status(200);
+        assert_eq!(answer.text(), "{\"decision\":false}", "{name}");
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");

@@ -79,7 +79,7 @@ pub(super) async fn grant(world: &World, person: &PersonCaller, triple: &Triple)
         until: None,
         decision: ConsentDecision::Granted,
     };
-    let key = world.app.idempotency(&person.subject.to_string(), "consents", &triple.source.to_string(), b"");
+    let key = world.app.idempotency(&person.subject.to_string(), "consents", triple.source.as_ref(), b"");
     world.app.decide_consent(person, &request, Some(&key)).await.unwrap().consent_id
 }
 
