@@ -102,7 +102,7 @@ pub(super) async fn token(State(app): State<Shared>, request: Request) -> Result
     Ok(Json(app.client_token(&id, &secret).await?))
 }
 
-fn basic(headers: &HeaderMap) -> Result<(String, SecretText), Problem> {
+pub(super) fn basic(headers: &HeaderMap) -> Result<(String, SecretText), Problem> {
     let value = only(headers, &header::AUTHORIZATION)?.ok_or(ServiceError::BadCredentials)?;
     let encoded = value.strip_prefix("Basic ").ok_or(ServiceError::BadCredentials)?;
     let bytes = STANDARD.decode(encoded).map_err(|_| ServiceError::BadCredentials)?;

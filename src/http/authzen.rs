@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 
 use super::Shared;
 use super::extract::{Recipient, media_type, read};
+use super::forward::named;
 use super::problem::Problem;
 use crate::domain::{Micros, Purpose, Seq, Source};
 use crate::limits;
-use crate::service::{Action, Asked, ClientCaller, GateQuestion, Identifier, IdentifierKind, ServiceError};
+use crate::service::{Action, ClientCaller, GateQuestion, ServiceError};
 
 /// Something with a type and an id. What else it says is not looked at.
 #[derive(Debug, Clone, Deserialize)]
@@ -215,20 +216,12 @@ impl Evaluation {
         if subject.kind != "recipient" || subject.id != caller.id.as_str() {
             return None;
         }
-        let named = &self.action.as_ref()?.name;
-        let action = Action::ALL.into_iter().find(|action| action.as_str() == named)?;
+        let wanted = &self.action.as_ref()?.name;
+        let action = Action::ALL.into_iter().find(|action| action.as_str() == wanted)?;
         let text = |key: &str| self.context.as_ref()?.get(key)?.as_str();
         let purpose: Purpose = text("purpose")?.parse().ok()?;
         let source: Source = text("source")?.parse().ok()?;
-        Some(GateQuestion { action, purpose, source, ids: vec![person(&resource.kind, &resource.id)?] })
-    }
-}
-
-/// A person as a recipient names them: `pairwise`, `email` or `handle`, and the id.
-fn person(kind: &str, id: &str) -> Option<Asked> {
-    match IdentifierKind::from_name(kind) {
-        Some(kind) => Identifier::parse(kind, id).ok().map(Asked::Identifier),
-        None => id.parse().ok().filter(|_| kind == "pairwise").map(Asked::Pairwise),
+        Some(GateQuestion { action, purpose, source, ids: vec![named(&resource.kind, &resource.id)?] })
     }
 }
 

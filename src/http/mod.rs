@@ -8,6 +8,7 @@ mod audit;
 mod authzen;
 mod callers;
 mod extract;
+mod forward;
 mod gate;
 mod health;
 mod layers;

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 use super::problem::Problem;
-use super::{Shared, accounts, activities, admin, anyone, audit, authzen, gate, health, layers, me};
+use super::{Shared, accounts, activities, admin, anyone, audit, authzen, forward, gate, health, layers, me};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,7 @@ routes! {
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
+    Recipient Prompt Path  get    "/gate/forward" => forward::forward;
     Recipient Prompt Path  post   "/access/v1/evaluation" => authzen::evaluation;
     Recipient Prompt Path  post   "/access/v1/evaluations" => authzen::evaluations;
     Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;
@@ -155,7 +156,6 @@ routes! {
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt Query get    "/gate/forward" => not_built;
     NotBuilt  Prompt Query put    "/v1/scores/{pairwise}" => not_built;
     NotBuilt  Prompt Query get    "/openapi.json" => not_built;
 }

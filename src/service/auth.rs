@@ -1,5 +1,7 @@
 //! Who is calling: from the token, never from the body (N13).
 
+use std::str::FromStr;
+
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
@@ -9,7 +11,7 @@ use crate::domain::{Purpose, Recipient, RecipientClass, Source};
 use crate::gate::Asker;
 use crate::ids::{Session, Subject};
 use crate::secret::SecretText;
-use crate::store::StoreError;
+use crate::store::{ClientRow, StoreError};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, Copy)]
@@ -104,30 +106,39 @@ impl App {
     /// # Errors
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
     pub async fn client_token(&self, id: &str, secret: &SecretText) -> Result<ClientToken, ServiceError> {
+        let client = self.client_by_secret(id, secret).await?;
+        let access_token = self.tokens.issue(client.id.to_string(), client.role, self.now())?;
+        Ok(ClientToken { access_token, token_type: "Bearer", expires_in: crate::limits::ACCESS_SECONDS })
+    }
+
+    /// The same without a token, for callers that cannot renew one.
+    ///
+    /// # Errors
+    /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
+    pub async fn client_by_secret(&self, id: &str, secret: &SecretText) -> Result<ClientCaller, ServiceError> {
         let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
         let row = self.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
         let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
         let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
         let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;
-        let role = Role::from_name(&row.role).ok_or(StoreError::Corrupt("client"))?;
-        let access_token = self.tokens.issue(row.id, role, self.now())?;
-        Ok(ClientToken { access_token, token_type: "Bearer", expires_in: crate::limits::ACCESS_SECONDS })
+        Ok(client_caller(&row)?)
     }
 
     async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
         let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
-        let Some(row) = row.filter(|row| !row.disabled) else { return Ok(None) };
-        let bad = || StoreError::Corrupt("client");
-        Ok(Some(ClientCaller {
-            id: row.id.parse().map_err(|_| bad())?,
-            role: Role::from_name(&row.role).ok_or_else(bad)?,
-            purposes: row.purposes.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
-            sources: row.sources.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?,
-            class: Some(row.class)
-                .filter(|class| !class.is_empty())
-                .map(RecipientClass::try_from)
-                .transpose()
-                .map_err(|_| bad())?,
-        }))
+        Ok(row.filter(|row| !row.disabled).as_ref().map(client_caller).transpose()?)
     }
+}
+
+fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError> {
+    fn names<T: FromStr>(text: &str) -> Result<Vec<T>, StoreError> {
+        text.split_whitespace().map(|name| name.parse().map_err(|_| StoreError::Corrupt("client"))).collect()
+    }
+    Ok(ClientCaller {
+        id: row.id.parse().map_err(|_| StoreError::Corrupt("client"))?,
+        role: Role::from_name(&row.role).ok_or(StoreError::Corrupt("client"))?,
+        purposes: names(&row.purposes)?,
+        sources: names(&row.sources)?,
+        class: names(&row.class)?.pop(),
+    })
 }

@@ -24,6 +24,7 @@ mod deliveries;
 mod demo;
 mod disclosing;
 mod domain;
+mod doors;
 mod egress;
 mod exchange;
 mod floor;

@@ -1,0 +1,132 @@
+//! Forward authentication: nginx `auth_request`, Caddy and Traefik `forward_auth` ask before they let a request through.
+//!
+//! The proxy's configuration says in headers of its own who asks and what for; none of them may come from whoever sent the request, so the
+//! configuration must set every one: `Authorization` (Basic or Bearer, of a recipient), `Sayso-Action`, `Sayso-Purpose`, `Sayso-Source`,
+//! and either `Sayso-Person` (`pairwise:..`, `email:..`, `handle:..`) or `Sayso-Route`, a pattern such as `/people/{pairwise}/score` for the
+//! address that was asked for (`X-Original-URI` or `X-Forwarded-Uri`). Whatever comes twice, or both ways, is denied.
+//!
+//! The answer is 200, 401 (the proxy's credentials) or 403, nothing else: whatever goes wrong inside is a denial.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
+
+use super::Shared;
+use super::accounts::basic;
+use super::extract::{bearer, only};
+use super::problem::Problem;
+use crate::service::{
+    Action, Asked, Caller, ClientCaller, GateQuestion, Identifier, IdentifierKind, Role, ServiceError,
+};
+
+pub(super) async fn forward(State(app): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let caller = caller(&app, &headers).await.map_err(inside)?;
+    let question = question(&headers).ok_or(ServiceError::NotPermitted)?;
+    let found = app.filter(&caller, &question).await.map_err(|error| match error {
+        ServiceError::Forbidden | ServiceError::Invalid(_) => ServiceError::NotPermitted,
+        error => inside(error),
+    })?;
+    let policy = found.policy_sha256.filter(|_| !found.allowed.is_empty()).ok_or(ServiceError::NotPermitted)?;
+    let headers = [
+        (HeaderName::from_static("sayso-use-by-us"), found.use_by_us.0.to_string()),
+        (HeaderName::from_static("sayso-seq"), found.seq.0.to_string()),
+        (HeaderName::from_static("sayso-policy-sha256"), policy),
+    ];
+    Ok((StatusCode::OK, headers).into_response())
+}
+
+/// A failure of ours goes to the log, and is a denial to the proxy.
+fn inside(error: ServiceError) -> ServiceError {
+    match error {
+        ServiceError::Unauthenticated | ServiceError::Forbidden => error,
+        ServiceError::BadCredentials => ServiceError::Unauthenticated,
+        error => {
+            let _logged = Problem::from(error);
+            ServiceError::NotPermitted
+        }
+    }
+}
+
+async fn caller(app: &Shared, headers: &HeaderMap) -> Result<ClientCaller, ServiceError> {
+    let given = only(headers, &header::AUTHORIZATION).ok().flatten().ok_or(ServiceError::Unauthenticated)?;
+    let client = if given.starts_with("Basic ") {
+        let (id, secret) = basic(headers).map_err(|_| ServiceError::BadCredentials)?;
+        app.client_by_secret(&id, &secret).await?
+    } else {
+        let token = bearer(headers).ok().flatten().ok_or(ServiceError::Unauthenticated)?;
+        match app.authenticate(token).await? {
+            Caller::Client(client) => client,
+            Caller::Person(_) => return Err(ServiceError::Forbidden),
+        }
+    };
+    if client.role == Role::Recipient { Ok(client) } else { Err(ServiceError::Forbidden) }
+}
+
+/// What the proxy asks; nothing for what does not exist here.
+fn question(headers: &HeaderMap) -> Option<GateQuestion> {
+    let one = |name: &'static str| only(headers, &HeaderName::from_static(name));
+    let needed = |name| one(name).ok().flatten();
+    let action = needed("sayso-action")?;
+    let action = Action::ALL.into_iter().find(|one| one.as_str() == action)?;
+    let (purpose, source) = (needed("sayso-purpose")?.parse().ok()?, needed("sayso-source")?.parse().ok()?);
+    let who = match (one("sayso-person").ok()?, one("sayso-route").ok()?) {
+        (Some(person), None) => {
+            let (kind, id) = person.split_once(':')?;
+            named(kind, id)?
+        }
+        (None, Some(route)) => {
+            let uris = [one("x-original-uri").ok()?, one("x-forwarded-uri").ok()?];
+            let ([Some(uri), None] | [None, Some(uri)]) = uris else { return None };
+            on_route(route, uri)?
+        }
+        _ => return None,
+    };
+    Some(GateQuestion { action, purpose, source, ids: vec![who] })
+}
+
+/// A person as a recipient names them: `pairwise`, `email` or `handle`, and the id.
+pub(super) fn named(kind: &str, id: &str) -> Option<Asked> {
+    match IdentifierKind::from_name(kind) {
+        Some(kind) => Identifier::parse(kind, id).ok().map(Asked::Identifier),
+        None => id.parse().ok().filter(|_| kind == "pairwise").map(Asked::Pairwise),
+    }
+}
+
+/// The person in an address, by a pattern with exactly one `{pairwise}`, `{email}` or `{handle}`; a last `*` stands for any rest.
+///
+/// A proxy and what stands behind it may read an unusual path in two ways, so it names nobody: one with empty or dotted parts, with
+/// parameters or back-slashes, or with escapes anywhere but in the name.
+fn on_route(pattern: &str, uri: &str) -> Option<Asked> {
+    let path = uri.split(['?', '#']).next()?;
+    let (mut parts, mut found) = (path.strip_prefix('/')?.split('/'), None);
+    let mut wanted = pattern.strip_prefix('/')?.split('/').peekable();
+    while let Some(want) = wanted.next() {
+        if want == "*" && wanted.peek().is_none() {
+            let rest: Vec<&str> = parts.collect();
+            let (last, before) = rest.split_last()?;
+            let plain = before.iter().all(|part| is_plain(part)) && (last.is_empty() || is_plain(last));
+            return found.filter(|_| plain);
+        }
+        let part = parts.next()?;
+        match want.strip_prefix('{').and_then(|want| want.strip_suffix('}')) {
+            Some(kind) if found.is_none() => {
+                let id = percent_decode_str(part).decode_utf8().ok()?;
+                let is_one_part =
+                    !id.contains(['/', '\\', ';', '%']) && !id.contains(char::is_control) && id != "." && id != "..";
+                found = Some(named(kind, &id).filter(|_| is_one_part)?);
+            }
+            None if part == want && is_plain(part) => {}
+            _ => return None,
+        }
+    }
+    found.filter(|_| parts.next().is_none())
+}
+
+fn is_plain(part: &str) -> bool {
+    !part.is_empty()
+        && part != "."
+        && part != ".."
+        && !part.contains(['%', ';', '\\'])
+        && !part.contains(char::is_control)
+}
