@@ -96,5 +96,11 @@ pub const REQUEST_ID_BYTES_MAX: usize = 200;
 pub const HOUSE_CLASSES_MAX: usize = 1 << 16;
 /// Files of house rules.
 pub const RULE_FILES_MAX: usize = 50;
+/// House rules in all files together.
+pub const RULES_MAX: usize = 500;
+/// Brackets in each other, and conditions, in one file of house rules.
+pub const RULE_NESTING_MAX: usize = 50;
+/// One file of house rules, in bytes.
+pub const RULE_FILE_BYTES_MAX: usize = 16 << 10;
 /// House rules, in bytes.
 pub const RULE_BYTES_MAX: usize = 256 << 10;

@@ -100,6 +100,16 @@ impl HouseRules {
     /// # Errors
     /// Everything that is wrong, with file, line and column.
     pub fn load(registry: &Registry, files: &RuleFiles) -> Result<Self, BadRules> {
+        // Cedar works its way down an expression by recursion, so how long a rule may be depends on the stack.
+        let on_a_deep_stack = std::thread::Builder::new().stack_size(STACK_BYTES);
+        std::thread::scope(|scope| {
+            let loading = on_a_deep_stack.spawn_scoped(scope, || Self::load_here(registry, files)).map_err(|_| ())?;
+            loading.join().map_err(|_| ())
+        })
+        .unwrap_or_else(|()| Err(BadRules(vec![fault(ANY_FILE, "the rules could not be worked out on this machine")])))
+    }
+
+    fn load_here(registry: &Registry, files: &RuleFiles) -> Result<Self, BadRules> {
         let axes = registry.axes();
         few_classes(&axes).map_err(|fault| BadRules(vec![fault]))?;
         let mut faults = Vec::new();
@@ -155,6 +165,8 @@ impl HouseRules {
     }
 }
 
+const STACK_BYTES: usize = 64 << 20;
+
 /// What is wrong with no file in particular.
 const ANY_FILE: &str = "*.cedar";
 
@@ -190,6 +202,9 @@ fn few_classes(axes: &Axes) -> Result<(), Fault> {
 
 /// Adds the rules of one file. Returns their ids.
 fn read(name: &str, text: &str, rules: &mut PolicySet) -> Result<Vec<String>, Vec<Fault>> {
+    if let Some(message) = too_deep(text) {
+        return Err(vec![fault(name, message)]);
+    }
     let parsed = PolicySet::from_str(text).map_err(|errors| {
         let errors = errors.iter().map(|error| located(name, text, &DetailedError::from(error)));
         errors.collect::<Vec<_>>()
@@ -211,7 +226,57 @@ fn read(name: &str, text: &str, rules: &mut PolicySet) -> Result<Vec<String>, Ve
         }
         ids.push(id.to_owned());
     }
+    if rules.num_of_policies() > limits::RULES_MAX {
+        faults.push(fault(name, "there are more than 500 rules"));
+    }
     if faults.is_empty() { Ok(ids) } else { Err(faults) }
+}
+
+/// What Cedar would work through by recursion, without a bound of its own.
+fn too_deep(text: &str) -> Option<&'static str> {
+    let code = without_words(text);
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for c in code.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    let conditions = code.split(|c: char| !c.is_alphanumeric()).filter(|word| *word == "if").count();
+    if text.len() > limits::RULE_FILE_BYTES_MAX {
+        Some("a rule file is at most 16 KiB long: put some of the rules into another file")
+    } else if deepest > limits::RULE_NESTING_MAX {
+        Some("brackets are in each other more than 50 deep: write more rules with shorter conditions")
+    } else if conditions > limits::RULE_NESTING_MAX {
+        Some("there are more than 50 `if` in one file: write more rules, or more files")
+    } else {
+        None
+    }
+}
+
+/// The text without what stands in strings and comments, where a bracket is none.
+fn without_words(text: &str) -> String {
+    let (mut code, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(['"', '/']) {
+        let (before, from) = rest.split_at(at);
+        code.push_str(before);
+        rest = if from.starts_with('"') {
+            let mut is_escaped = true; // the mark that opens it does not close it
+            let end = from.find(|c: char| {
+                let closes = c == '"' && !is_escaped;
+                is_escaped = c == '\\' && !is_escaped;
+                closes
+            });
+            end.and_then(|end| from.get(end + 1..)).unwrap_or_default()
+        } else if from.starts_with("//") {
+            from.find('\n').and_then(|end| from.get(end..)).unwrap_or_default()
+        } else {
+            from.get(1..).unwrap_or_default()
+        };
+    }
+    code + rest
 }
 
 fn validate(registry: &Registry, rules: &PolicySet, file_of: &BTreeMap<String, (&String, &String)>) -> Vec<Fault> {

@@ -64,6 +64,7 @@ impl App {
         if let Some((_, house)) = kept.filter(|(kept, _)| *kept == sha256) {
             return Ok(house);
         }
+        // On PostgreSQL they may have changed since that digest was read: then the newer ones are those in force.
         let row = tx.house_rules().await?.ok_or(StoreError::Corrupt("house_rules"))?;
         let house = match self.work_out(&row).await {
             Ok(house) => Some(house),
@@ -72,7 +73,7 @@ impl App {
                 None
             }
         };
-        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((sha256, house.clone()));
+        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((row.sha256, house.clone()));
         Ok(house)
     }
 
@@ -119,6 +120,7 @@ impl App {
                     })
                     .await
                     .map(drop)
+                    .or_else(|error| if matches!(error, ServiceError::Conflict(_)) { Ok(()) } else { Err(error) }) // by another process
             }
             Err(error) if !built_in => {
                 tracing::error!(%error, "the house rules do not fit this program: everything is denied until others are adopted");
@@ -184,8 +186,8 @@ fn intact(row: &HouseRow) -> Result<RuleFiles, ServiceError> {
 }
 
 fn house(registry: &Registry, files: &RuleFiles) -> Result<Arc<House>, ServiceError> {
-    let rules =
-        HouseRules::load(registry, files).map_err(|error| ServiceError::invalid("files", &error.to_string()))?;
+    let rules = HouseRules::load(registry, files)
+        .map_err(|error| ServiceError::invalid("files", &format!("rules that pass every check; {error}")))?;
     let regime = registry.regime.first().map(|entry| entry.name.clone());
     let own_class = registry.recipient_class.first().map(|entry| entry.name.clone());
     let (Some(regime), Some(own_class)) = (regime, own_class) else {

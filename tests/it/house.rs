@@ -175,6 +175,47 @@ fn whatever_is_wrong_with_a_rule_is_said_with_its_place() {
     assert!(none.to_string().contains("everything is denied"), "{none}");
 }
 
+/// Whatever is nested ends in an answer: a stack that overflows would end the service.
+#[test]
+fn rules_that_are_deep_or_long_are_refused_or_worked_out() {
+    let rule = |condition: &str| format!("@id(\"a\") permit (principal, action, resource) when {{ {condition} }};");
+    let nested = |open: &str, times: usize, inner: &str, close: &str| {
+        rule(&format!("{}{inner}{}", open.repeat(times), close.repeat(times)))
+    };
+    for (text, said) in [
+        (nested("(", 40_000, "true", ")"), "16 KiB"),
+        (nested("(", 5_000, "true", ")"), "50 deep"),
+        (nested("( // )\n", 600, "true", ")"), "50 deep"),
+        (nested("(\")\" == \"\" || ", 600, "true", ")"), "50 deep"),
+        (nested("(\"\\\")\\\")\" == \"\" || ", 600, "true", ")"), "50 deep"),
+        (nested("[", 5_000, "", "]"), "50 deep"),
+        (nested("{a: ", 2_000, "1", "}"), "50 deep"),
+        (nested("if true then ", 600, "true", " else false"), "`if`"),
+        (nested("if\ntrue\tthen ", 600, "true", " else false"), "`if`"),
+        (nested("!", 10_000, "true", ""), "house.cedar:1:"),
+        (nested("-", 10_000, "1 == 1", ""), "house.cedar:1:"),
+        (rule(&format!("context{}", ".a".repeat(7_000))), "house.cedar:1:"),
+        ("@id(\"a\") permit (principal, action, resource); ".repeat(300), "two rules"),
+    ] {
+        let error = load(&text).unwrap_err().to_string();
+        assert!(error.contains(said), "{said}: {}", &error[..error.len().min(300)]);
+    }
+    load(&nested("(", 40, "true", ")")).unwrap();
+    load(&rule(&format!("{}context.source == Source::\"x\"", "context.source == Source::\"x\" || ".repeat(400))))
+        .unwrap();
+    let sum = format!("{} == 1", "1 + ".repeat(3_500) + "1");
+    let _answered = load(&rule(&sum));
+    let files: RuleFiles = (0..6)
+        .map(|file| {
+            let rules =
+                (0..100).map(|number| format!("@id(\"{file}-{number}\") permit (principal, action, resource);"));
+            (format!("{file}.cedar"), rules.collect())
+        })
+        .collect();
+    let error = HouseRules::load(&Registry::built_in().unwrap(), &files).unwrap_err().to_string();
+    assert!(error.contains("more than 500 rules"), "{error}");
+}
+
 #[test]
 fn a_registry_that_is_too_wide_says_what_is_widest() {
     let mut text = include_str!("../../policies/registry.toml").to_owned();
