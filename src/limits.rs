@@ -100,7 +100,9 @@ pub const RULE_FILES_MAX: usize = 50;
 pub const RULES_MAX: usize = 500;
 /// Brackets in each other, and conditions, in one file of house rules.
 pub const RULE_NESTING_MAX: usize = 50;
+/// So many of the things that are wrong with house rules are said at once.
+pub const RULE_FAULTS_MAX: usize = 50;
 /// One file of house rules, in bytes.
 pub const RULE_FILE_BYTES_MAX: usize = 16 << 10;
 /// House rules, in bytes.
-pub const RULE_BYTES_MAX: usize = 256 << 10;
+pub const RULE_BYTES_MAX: usize = 128 << 10;

@@ -163,7 +163,9 @@ impl ActivityKey {
         if let Some(fields) = document.as_object_mut() {
             fields.remove("@context");
         }
-        Self::digest(source, &document.to_string())
+        let mut sorted = document.clone();
+        sorted.sort_all_objects();
+        Self::digest(source, &sorted.to_string())
     }
     pub(super) fn digest(source: &Source, text: &str) -> Self {
         let digest = Sha256::new().chain_update(source.as_str()).chain_update([0]).chain_update(text).finalize();

@@ -105,6 +105,9 @@ impl Case {
         }
         for class in classes {
             let found = rules.explain(&class);
+            if rules.table().allows(&class.row(), class.assurance) != found.allowed {
+                return failed(format!("{class} has another answer in the table than by the rules"));
+            }
             let decided = if found.rules.is_empty() { "no rule".into() } else { found.rules.join(", ") };
             if found.allowed != (self.expect == Expected::Allow) {
                 let answer = if found.allowed { "allowed" } else { "denied" };

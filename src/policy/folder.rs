@@ -39,6 +39,11 @@ pub enum FolderError {
     /// The rules.
     #[error("{}", .0.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Rules(#[from] BadRules),
+    /// The service would not see it.
+    #[error(
+        "registry.toml is not the one that this program was built with, which decides: build the program with it, or take it out of this folder"
+    )]
+    OtherRegistry,
     /// Too much.
     #[error("{0}")]
     TooMuch(&'static str),
@@ -98,6 +103,9 @@ impl Policies {
     /// # Errors
     /// Whatever is wrong.
     pub fn check(&self) -> Result<HouseRules, FolderError> {
+        if self.registry.sha256 != Registry::built_in()?.sha256 {
+            return Err(FolderError::OtherRegistry);
+        }
         let rules = self.rules()?;
         let failing = self.cases.failing(&rules);
         if failing.is_empty() { Ok(rules) } else { Err(FolderError::CasesFail(failing)) }
@@ -113,12 +121,15 @@ fn has_ending(name: &str) -> bool {
 /// # Errors
 /// Says what is allowed.
 pub fn check_size(files: &RuleFiles) -> Result<(), &'static str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !files.keys().all(|name| has_ending(name) && name.len() <= 60 && name.chars().all(plain)) {
-        return Err("names of rule files are letters, digits, `-`, `_` and `.`, at most 60, and end with `.cedar`");
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let begins = |name: &str| name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !files.keys().all(|name| has_ending(name) && begins(name) && name.len() <= 60 && name.chars().all(plain)) {
+        return Err(
+            "names of rule files begin with a small letter or a digit, hold these, `-`, `_` and `.` alone, at most 60, and end with `.cedar`",
+        );
     }
     if files.len() > limits::RULE_FILES_MAX || files.values().map(String::len).sum::<usize>() > limits::RULE_BYTES_MAX {
-        return Err("at most 50 rule files with 256 KiB in all");
+        return Err("at most 50 rule files with 128 KiB in all");
     }
     Ok(())
 }

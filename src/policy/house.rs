@@ -129,6 +129,9 @@ impl HouseRules {
             faults.extend(validate(registry, &rules, &file_of));
         }
         if !faults.is_empty() {
+            let mut said = BTreeSet::new();
+            faults.retain(|fault| said.insert((fault.file.clone(), fault.place)) || fault.place.is_none());
+            faults.truncate(limits::RULE_FAULTS_MAX);
             return Err(BadRules(faults));
         }
         let (table, errors) = worked_out(axes, &rules);
@@ -271,7 +274,7 @@ fn without_words(text: &str) -> String {
             });
             end.and_then(|end| from.get(end + 1..)).unwrap_or_default()
         } else if from.starts_with("//") {
-            from.find('\n').and_then(|end| from.get(end..)).unwrap_or_default()
+            from.find(['\n', '\r']).and_then(|end| from.get(end..)).unwrap_or_default()
         } else {
             from.get(1..).unwrap_or_default()
         };

@@ -134,11 +134,15 @@ fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError> {
     fn names<T: FromStr>(text: &str) -> Result<Vec<T>, StoreError> {
         text.split_whitespace().map(|name| name.parse().map_err(|_| StoreError::Corrupt("client"))).collect()
     }
+    let role = Role::from_name(&row.role).ok_or(StoreError::Corrupt("client"))?;
     Ok(ClientCaller {
         id: row.id.parse().map_err(|_| StoreError::Corrupt("client"))?,
-        role: Role::from_name(&row.role).ok_or(StoreError::Corrupt("client"))?,
+        role,
         purposes: names(&row.purposes)?,
         sources: names(&row.sources)?,
-        class: names(&row.class)?.pop(),
+        class: match role {
+            Role::Recipient => Some(row.class.parse().map_err(|_| StoreError::Corrupt("client"))?),
+            _ => None,
+        },
     })
 }

@@ -68,10 +68,11 @@ impl App {
         let row = tx.house_rules().await?.ok_or(StoreError::Corrupt("house_rules"))?;
         let house = match self.work_out(&row).await {
             Ok(house) => Some(house),
-            Err(error) => {
+            Err(error @ (ServiceError::Store(StoreError::Corrupt(_)) | ServiceError::Invalid(_))) => {
                 tracing::error!(%error, "the house rules cannot be read: everything is denied until others are adopted");
                 None
             }
+            Err(error) => return Err(error),
         };
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((row.sha256, house.clone()));
         Ok(house)
@@ -108,15 +109,17 @@ impl App {
                 return Ok(());
             }
         };
-        if before.is_some_and(|row| row.sha256 == policy_sha256(&self.registry.sha256, &files)) {
+        let sha256 = policy_sha256(&self.registry.sha256, &files);
+        if before.as_ref().is_some_and(|row| row.sha256 == sha256 && intact(row).is_ok()) {
             return Ok(());
         }
+        let seen = before.map(|row| row.seq);
         match self.house_of(files.clone()).await {
             Ok(house) => {
-                let input = (self, files, house, built_in);
+                let input = (self, files, house, (built_in, seen));
                 self.store
-                    .run_tx(&input, |tx, (app, files, house, built_in)| {
-                        Box::pin(app.adopt(tx, (files, house, *built_in)))
+                    .run_tx(&input, |tx, (app, files, house, (built_in, seen))| {
+                        Box::pin(app.adopt(tx, (files, house, *built_in), Some(*seen)))
                     })
                     .await
                     .map(drop)
@@ -130,14 +133,18 @@ impl App {
         }
     }
 
+    /// At a start only over the rules that it had seen: others that came meanwhile are newer.
     async fn adopt(
         &self,
         tx: &mut Tx,
         (files, house, built_in): (&RuleFiles, &Arc<House>, bool),
+        seen: Option<Option<Seq>>,
     ) -> Result<Adopted, ServiceError> {
         let head = self.head(tx).await?;
         let sha256 = house.sha256.clone();
-        if tx.house_rules().await?.is_some_and(|row| row.sha256 == sha256) {
+        let newest = tx.house_rules().await?;
+        let others_came = seen.is_some_and(|seen| newest.as_ref().map(|row| row.seq) != seen);
+        if others_came || newest.is_some_and(|row| row.sha256 == sha256 && intact(&row).is_ok()) {
             return Err(ServiceError::Conflict("set of house rules is in force and"));
         }
         let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone() }).await?;
@@ -160,7 +167,7 @@ impl App {
         let house = self.house_of(files.clone()).await?;
         let adopted = self
             .act(idempotency, &(self, files, house.clone()), |tx, (app, files, house)| {
-                Box::pin(async move { Ok((app.adopt(tx, (files, house, false)).await?, None)) })
+                Box::pin(async move { Ok((app.adopt(tx, (files, house, false), None).await?, None)) })
             })
             .await?;
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((house.sha256.clone(), Some(house)));

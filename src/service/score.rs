@@ -237,7 +237,7 @@ impl App {
             valid_after: now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
             oldest_notice: purpose,
             source: source.cloned(),
-            denied: self.denied_ends(&rules, wanted.action)?,
+            allowed: self.allowed_ends(&rules, wanted.action)?,
         };
         let edges = tx.visible_edges(&query).await?;
         let seq = tx.head().await?.seq;
@@ -245,11 +245,11 @@ impl App {
         Ok(Computed { attention: attention(subject, until, &edges), sources, until, use_by, seq, choices })
     }
 
-    /// Whose responses, and from where, a rule of the house keeps out of a score that is used for this: both ends must be allowed, and the
+    /// Whose responses, and from where, the rules of the house let count in a score that is used for this: both ends must be allowed, and the
     /// edges of many people are read at once.
-    fn denied_ends(&self, rules: &Rules, action: Action) -> Result<Vec<(Source, Assurance)>, ServiceError> {
+    fn allowed_ends(&self, rules: &Rules, action: Action) -> Result<Vec<(Source, Assurance)>, ServiceError> {
         let house = rules.house.as_ref().ok_or(ServiceError::Denied(Denial::NoPolicy))?;
-        let mut denied = Vec::new();
+        let mut allowed = Vec::new();
         for entry in &self.registry.source {
             let triple = collecting(&entry.name)?;
             let allows = |assurance| {
@@ -258,10 +258,10 @@ impl App {
                     house.allows(&question, assurance)
                 })
             };
-            let some = Assurance::ALL.into_iter().filter(|assurance| !allows(*assurance));
-            denied.extend(some.map(|assurance| (entry.name.clone(), assurance)));
+            let some = Assurance::ALL.into_iter().filter(|assurance| allows(*assurance));
+            allowed.extend(some.map(|assurance| (entry.name.clone(), assurance)));
         }
-        Ok(denied)
+        Ok(allowed)
     }
 
     /// Every wanted source through the gate. Nothing is computed unless one allows it.

@@ -68,8 +68,8 @@ pub struct VisibleQuery {
     pub oldest_notice: i64,
     /// Only activity from here; from anywhere when nothing is said.
     pub source: Option<Source>,
-    /// Activity from here does not count where this is how either of the two is known to be an adult.
-    pub denied: Vec<(Source, Assurance)>,
+    /// Activity from here counts where this is how either of the two is known to be an adult; nothing else does.
+    pub allowed: Vec<(Source, Assurance)>,
 }
 
 const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
@@ -83,8 +83,8 @@ const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e
     AND st.erased + st.held + st.suppressed + st.latched = 0 AND st.adult = 'yes' \
     AND ga.valid_until_us > $4 AND ga.notice_version >= $5 AND gt.valid_until_us > $4 AND gt.notice_version >= $5 \
     AND ($6 = '' OR e.source = $6) \
-    AND ($7 = '' OR (replace($7, ' ' || e.source || '/' || sa.assurance || ' ', '') = $7 \
-    AND replace($7, ' ' || e.source || '/' || st.assurance || ' ', '') = $7))";
+    AND replace($7, ' ' || e.source || '/' || sa.assurance || ' ', '') <> $7 \
+    AND replace($7, ' ' || e.source || '/' || st.assurance || ' ', '') <> $7";
 
 /// The same without the join: what a forgotten check would read. Only a test can reach it.
 const UNFENCED_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
@@ -302,10 +302,10 @@ impl Tx {
         let text = if crate::mutant::on("edges_read_without_lineage") { UNFENCED } else { VISIBLE };
         // Names hold neither spaces nor slashes.
         let pair = |(source, assurance): &(Source, Assurance)| format!(" {source}/{} ", assurance.as_str());
-        let denied: String = q.denied.iter().map(pair).collect();
+        let allowed: String = q.allowed.iter().map(pair).collect();
         let rows: Vec<EdgeColumns> = on!(self, c => sqlx::query_as(text).bind(q.target.as_bytes().as_slice())
             .bind(q.from.0).bind(q.until.0).bind(q.valid_after.0).bind(q.oldest_notice)
-            .bind(q.source.as_ref().map_or("", Source::as_str)).bind(denied.as_str()).fetch_all(c).await)?;
+            .bind(q.source.as_ref().map_or("", Source::as_str)).bind(allowed.as_str()).fetch_all(c).await)?;
         rows.into_iter().map(edge).collect()
     }
 

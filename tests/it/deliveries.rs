@@ -162,10 +162,10 @@ fn check(app: &App, call: &Call, secret: &str, kind: &str, pairwise: &str) {
 
     let body: Value = serde_json::from_str(&call.body).unwrap();
     assert_eq!((&body["type"], &body["data"]["id"]), (&kind.into(), &pairwise.into()));
-    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
     assert_eq!(
         (fields(&body), fields(&body["data"])),
-        (vec!["data".into(), "timestamp".into(), "type".into()], vec!["id".into()])
+        (["data", "timestamp", "type"].map(String::from).into(), [String::from("id")].into())
     );
 }
 

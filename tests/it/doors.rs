@@ -147,7 +147,7 @@ fn free_port() -> u16 {
 async fn behind() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let router = Router::new().fallback(|| async { "let through" });
+    let router = Router::new().fallback(async |_read: axum::body::Bytes| "let through");
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     port
 }

@@ -185,6 +185,8 @@ fn rules_that_are_deep_or_long_are_refused_or_worked_out() {
     for (text, said) in [
         (nested("(", 40_000, "true", ")"), "16 KiB"),
         (nested("(", 5_000, "true", ")"), "50 deep"),
+        (nested("// )\r(", 600, "true", ")"), "50 deep"),
+        (nested("//\rif true then ", 400, "true", " else false"), "`if`"),
         (nested("( // )\n", 600, "true", ")"), "50 deep"),
         (nested("(\")\" == \"\" || ", 600, "true", ")"), "50 deep"),
         (nested("(\"\\\")\\\")\" == \"\" || ", 600, "true", ")"), "50 deep"),

@@ -33,7 +33,7 @@ pub(super) async fn gate(
     scene.claim("only Ada and Cleo, who said yes to this paper, are in the answer", allowed == only);
     scene.claim(
         "Finn is scored but said nothing about the paper, Eve is unknown, Dan is a minor: all three are just absent",
-        reply.body.as_object().is_some_and(|fields| fields.len() == 3),
+        reply.body.as_object().is_some_and(|fields| fields.len() == 4),
     );
     let told = stage.told(&ada).await?;
     let own = stage.api.get(Some(&cast.ada.token), "/v1/me/score").await?;

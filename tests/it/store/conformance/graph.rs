@@ -43,7 +43,7 @@ fn window() -> VisibleQuery {
         valid_after: Micros(500),
         oldest_notice: 1,
         source: None,
-        denied: Vec::new(),
+        allowed: Assurance::ALL.map(|assurance| ("github".parse().unwrap(), assurance)).into(),
     }
 }
 
@@ -112,7 +112,8 @@ async fn visibility(tx: &mut Tx) -> Told {
         query(|q| q.valid_after = Micros(1_000)),
         query(|q| q.oldest_notice = 2),
         query(|q| q.target = subject(CLEO)),
-        query(|q| q.denied = Assurance::ALL.map(|assurance| ("github".parse().unwrap(), assurance)).into()),
+        query(|q| q.allowed.clear()),
+        query(|q| q.allowed.iter_mut().for_each(|(source, _)| *source = "blog".parse().unwrap())),
     ] {
         assert!(tx.visible_edges(&hidden).await?.is_empty(), "{hidden:?}");
     }
