@@ -19,6 +19,9 @@ pub(super) type HouseCache = RwLock<Option<(String, Option<Arc<House>>)>>;
 /// The rules that this program was built with: worked out once, whatever is opened in this process.
 static BUILT_IN: OnceLock<Arc<House>> = OnceLock::new();
 
+/// The place of no event.
+const NO_RULES: Seq = Seq(0);
+
 /// The house rules in force.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PoliciesView {
@@ -113,7 +116,7 @@ impl App {
         if before.as_ref().is_some_and(|row| row.sha256 == sha256 && intact(row).is_ok()) {
             return Ok(());
         }
-        let seen = before.map(|row| row.seq);
+        let seen = before.map_or(NO_RULES, |row| row.seq);
         match self.house_of(files.clone()).await {
             Ok(house) => {
                 let input = (self, files, house, (built_in, seen));
@@ -138,12 +141,12 @@ impl App {
         &self,
         tx: &mut Tx,
         (files, house, built_in): (&RuleFiles, &Arc<House>, bool),
-        seen: Option<Option<Seq>>,
+        seen: Option<Seq>,
     ) -> Result<Adopted, ServiceError> {
         let head = self.head(tx).await?;
         let sha256 = house.sha256.clone();
         let newest = tx.house_rules().await?;
-        let others_came = seen.is_some_and(|seen| newest.as_ref().map(|row| row.seq) != seen);
+        let others_came = seen.is_some_and(|seen| newest.as_ref().map_or(NO_RULES, |row| row.seq) != seen);
         if others_came || newest.is_some_and(|row| row.sha256 == sha256 && intact(&row).is_ok()) {
             return Err(ServiceError::Conflict("set of house rules is in force and"));
         }
