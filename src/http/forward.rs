@@ -5,7 +5,9 @@
 //! and either `Sayso-Person` (`pairwise:..`, `email:..`, `handle:..`) or `Sayso-Route`, a pattern such as `/people/{pairwise}/score` for the
 //! address that was asked for (`X-Original-URI` or `X-Forwarded-Uri`). Whatever comes twice, or both ways, is denied.
 //!
-//! The answer is 200, 401 (the proxy's credentials) or 403, nothing else: whatever goes wrong inside is a denial.
+//! The answer is 200, 401 (the proxy's credentials) or 403: whatever goes wrong inside is a denial. Only when there is too much at once
+//! the layers in front of every route answer 503, which no proxy lets through either. A query is taken, because Caddy sends along that of
+//! the request, and not read.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};

@@ -121,7 +121,7 @@ routes! {
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
-    Recipient Prompt Path  get    "/gate/forward" => forward::forward;
+    Recipient Prompt Query get    "/gate/forward" => forward::forward;
     Recipient Prompt Path  post   "/access/v1/evaluation" => authzen::evaluation;
     Recipient Prompt Path  post   "/access/v1/evaluations" => authzen::evaluations;
     Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BadRules, CaseFailed, Cases, HouseRules, Registry, RegistryError, RuleFiles, built_in_rules};
+use super::{CaseFailed, Cases, HouseRules, Registry, RegistryError, RuleFiles, RulesError, built_in_rules};
 use crate::limits;
 
 /// What a folder holds.
@@ -37,8 +37,8 @@ pub enum FolderError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     CasesFail(Vec<CaseFailed>),
     /// The rules.
-    #[error("{}", .0.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Rules(#[from] BadRules),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// The service would not see it.
     #[error(
         "registry.toml is not the one that this program was built with, which decides: build the program with it, or take it out of this folder"

@@ -35,10 +35,16 @@ pub struct Fault {
     pub message: String,
 }
 
-/// House rules that cannot be used, with everything that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("house rules: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct BadRules(pub Vec<Fault>);
+/// House rules that were not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// They cannot be used: everything that is wrong with them.
+    #[error("house rules:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Bad(Vec<Fault>),
+    /// The machine has no place for working them out now, whatever they say.
+    #[error("house rules cannot be worked out now")]
+    NoThread(#[source] std::io::Error),
+}
 
 /// Why a class is allowed or denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,19 +105,20 @@ impl HouseRules {
     ///
     /// # Errors
     /// Everything that is wrong, with file, line and column.
-    pub fn load(registry: &Registry, files: &RuleFiles) -> Result<Self, BadRules> {
+    pub fn load(registry: &Registry, files: &RuleFiles) -> Result<Self, RulesError> {
         // Cedar works its way down an expression by recursion, so how long a rule may be depends on the stack.
         let on_a_deep_stack = std::thread::Builder::new().stack_size(STACK_BYTES);
         std::thread::scope(|scope| {
-            let loading = on_a_deep_stack.spawn_scoped(scope, || Self::load_here(registry, files)).map_err(|_| ())?;
-            loading.join().map_err(|_| ())
+            let loading = on_a_deep_stack.spawn_scoped(scope, || Self::load_here(registry, files));
+            let ended = loading.map_err(RulesError::NoThread)?.join();
+            let broke_off = |_| Err(vec![fault(ANY_FILE, "working them out broke off: write them in another way")]);
+            ended.unwrap_or_else(broke_off).map_err(RulesError::Bad)
         })
-        .unwrap_or_else(|()| Err(BadRules(vec![fault(ANY_FILE, "the rules could not be worked out on this machine")])))
     }
 
-    fn load_here(registry: &Registry, files: &RuleFiles) -> Result<Self, BadRules> {
+    fn load_here(registry: &Registry, files: &RuleFiles) -> Result<Self, Vec<Fault>> {
         let axes = registry.axes();
-        few_classes(&axes).map_err(|fault| BadRules(vec![fault]))?;
+        few_classes(&axes).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut rules = PolicySet::new();
         let mut file_of = BTreeMap::new();
@@ -132,13 +139,13 @@ impl HouseRules {
             let mut said = BTreeSet::new();
             faults.retain(|fault| said.insert((fault.file.clone(), fault.place)) || fault.place.is_none());
             faults.truncate(limits::RULE_FAULTS_MAX);
-            return Err(BadRules(faults));
+            return Err(faults);
         }
         let (table, errors) = worked_out(axes, &rules);
         if errors.is_empty() {
             Ok(Self { table, rules, sha256: policy_sha256(&registry.sha256, files) })
         } else {
-            Err(BadRules(errors.iter().map(|error| fault(ANY_FILE, error)).collect()))
+            Err(errors.iter().take(limits::RULE_FAULTS_MAX).map(|error| fault(ANY_FILE, error)).collect())
         }
     }
 
@@ -205,7 +212,7 @@ fn few_classes(axes: &Axes) -> Result<(), Fault> {
 
 /// Adds the rules of one file. Returns their ids.
 fn read(name: &str, text: &str, rules: &mut PolicySet) -> Result<Vec<String>, Vec<Fault>> {
-    if let Some(message) = too_deep(text) {
+    if let Some(message) = too_costly(text) {
         return Err(vec![fault(name, message)]);
     }
     let parsed = PolicySet::from_str(text).map_err(|errors| {
@@ -235,8 +242,8 @@ fn read(name: &str, text: &str, rules: &mut PolicySet) -> Result<Vec<String>, Ve
     if faults.is_empty() { Ok(ids) } else { Err(faults) }
 }
 
-/// What Cedar would work through by recursion, without a bound of its own.
-fn too_deep(text: &str) -> Option<&'static str> {
+/// What Cedar would work through by recursion or again and again, without a bound of its own.
+fn too_costly(text: &str) -> Option<&'static str> {
     let code = without_words(text);
     let (mut depth, mut deepest) = (0_usize, 0);
     for c in code.chars() {
@@ -247,13 +254,16 @@ fn too_deep(text: &str) -> Option<&'static str> {
         }
         deepest = deepest.max(depth);
     }
-    let conditions = code.split(|c: char| !c.is_alphanumeric()).filter(|word| *word == "if").count();
+    let words = || code.split(|c: char| !c.is_alphanumeric());
+    let conditions = words().filter(|word| *word == "if").count();
     if text.len() > limits::RULE_FILE_BYTES_MAX {
         Some("a rule file is at most 16 KiB long: put some of the rules into another file")
     } else if deepest > limits::RULE_NESTING_MAX {
         Some("brackets are in each other more than 50 deep: write more rules with shorter conditions")
     } else if conditions > limits::RULE_NESTING_MAX {
         Some("there are more than 50 `if` in one file: write more rules, or more files")
+    } else if words().any(|word| word == "like") {
+        Some("`like` compares texts, and nothing here is a text: use `==`")
     } else {
         None
     }

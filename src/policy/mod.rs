@@ -21,7 +21,7 @@ use crate::gate::Axes;
 pub use cases::{Case, CaseFailed, Cases, Part};
 pub use diff::{Change, Group, changes, groups};
 pub use folder::{FolderError, Policies, check_size};
-pub use house::{BadRules, Explained, Fault, HouseRules, RuleFiles, built_in_rules, policy_sha256, schema};
+pub use house::{Explained, Fault, HouseRules, RuleFiles, RulesError, built_in_rules, policy_sha256, schema};
 pub use stores::{BadStores, DeclaredStore, DeclaredTable, IdForm, Literal, ScoreStores};
 
 /// What the registry file says.

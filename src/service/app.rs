@@ -44,6 +44,8 @@ pub struct App {
     pub(super) entropy: Entropy,
     pub(super) registry: Arc<Registry>,
     pub(super) house: HouseCache,
+    /// Held by whoever works out a table of house rules.
+    pub(super) working_out: AsyncMutex<()>,
     pub(super) datamap: DataMap,
     pub(super) topics: Topics,
     pub(super) egress: Egress,
@@ -147,6 +149,7 @@ impl App {
             entropy,
             registry: Arc::new(registry),
             house: HouseCache::default(),
+            working_out: AsyncMutex::default(),
             datamap,
             topics,
             origin,
@@ -196,6 +199,8 @@ impl App {
     /// Each is done only if it was not yet, so that a first start that was killed is taken up by the next one.
     async fn first_acts(&self) -> Result<Option<String>, ServiceError> {
         self.adopt_policy().await?;
+        // Before anybody asks: working out an operator's rules takes seconds.
+        self.store.read_tx(self, |tx, app| Box::pin(app.rules(tx))).await?;
         let published = self.notices().await?;
         for (purpose, text) in self.registry.first_notices()? {
             if !published.iter().any(|notice| notice.purpose == purpose) {

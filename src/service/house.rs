@@ -10,7 +10,7 @@ use super::act::Idempotency;
 use super::{App, Done, ServiceError};
 use crate::domain::{Act, Seq};
 use crate::gate::{House, Rules};
-use crate::policy::{HouseRules, Registry, RuleFiles, built_in_rules, check_size, policy_sha256};
+use crate::policy::{HouseRules, Registry, RuleFiles, RulesError, built_in_rules, check_size, policy_sha256};
 use crate::store::{HouseRow, StoreError, Tx};
 
 /// The table that was worked out last, by the digest that was asked for; nothing where its rules cannot be read.
@@ -63,8 +63,11 @@ impl App {
     }
 
     async fn house(&self, tx: &mut Tx, sha256: String) -> Result<Option<Arc<House>>, ServiceError> {
-        let kept = self.house.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, house)) = kept.filter(|(kept, _)| *kept == sha256) {
+        if let Some((_, house)) = self.kept_house(&sha256) {
+            return Ok(house);
+        }
+        let _one_for_all = self.working_out.lock().await;
+        if let Some((_, house)) = self.kept_house(&sha256) {
             return Ok(house);
         }
         // On PostgreSQL they may have changed since that digest was read: then the newer ones are those in force.
@@ -79,6 +82,11 @@ impl App {
         };
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((row.sha256, house.clone()));
         Ok(house)
+    }
+
+    fn kept_house(&self, sha256: &str) -> Option<(String, Option<Arc<House>>)> {
+        let kept = self.house.read().unwrap_or_else(PoisonError::into_inner);
+        kept.clone().filter(|(kept, _)| kept == sha256)
     }
 
     async fn work_out(&self, row: &HouseRow) -> Result<Arc<House>, ServiceError> {
@@ -167,7 +175,9 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<Adopted, ServiceError> {
         check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
+        let one_at_a_time = self.working_out.lock().await;
         let house = self.house_of(files.clone()).await?;
+        drop(one_at_a_time);
         let adopted = self
             .act(idempotency, &(self, files, house.clone()), |tx, (app, files, house)| {
                 Box::pin(async move { Ok((app.adopt(tx, (files, house, false), None).await?, None)) })
@@ -180,11 +190,11 @@ impl App {
     /// The house rules in force, to be compared with others.
     ///
     /// # Errors
-    /// Only for the database.
+    /// For the database, and for rules that were changed in it.
     pub async fn policies(&self) -> Result<PoliciesView, ServiceError> {
         let row = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
-        let HouseRow { seq, sha256, built_in, files, .. } = row.ok_or(ServiceError::NotFound("house rules"))?;
-        Ok(PoliciesView { sha256, seq, built_in, files: serde_json::from_str(&files)? })
+        let row = row.ok_or(ServiceError::NotFound("house rules"))?;
+        Ok(PoliciesView { files: intact(&row)?, sha256: row.sha256, seq: row.seq, built_in: row.built_in })
     }
 }
 
@@ -196,8 +206,10 @@ fn intact(row: &HouseRow) -> Result<RuleFiles, ServiceError> {
 }
 
 fn house(registry: &Registry, files: &RuleFiles) -> Result<Arc<House>, ServiceError> {
-    let rules = HouseRules::load(registry, files)
-        .map_err(|error| ServiceError::invalid("files", &format!("rules that pass every check; {error}")))?;
+    let rules = HouseRules::load(registry, files).map_err(|error| match error {
+        RulesError::Bad(_) => ServiceError::invalid("files", &format!("rules that pass every check; {error}")),
+        RulesError::NoThread(_) => ServiceError::Broken(error.into()),
+    })?;
     let regime = registry.regime.first().map(|entry| entry.name.clone());
     let own_class = registry.recipient_class.first().map(|entry| entry.name.clone());
     let (Some(regime), Some(own_class)) = (regime, own_class) else {

@@ -226,7 +226,9 @@ async fn holds_the_door(program: &str, configuration: &str) {
     };
     let path = format!("/people/{pairwise}/score");
     let stranger = "/people/00112233445566778899aabbccddeeff/score";
-    assert_eq!(ask(&path, &[]).await, (200, "let through".into()), "{program}");
+    for asked in [path.clone(), format!("{path}?as_of=1&x=%2F..")] {
+        assert_eq!(ask(&asked, &[]).await, (200, "let through".into()), "{program} {asked}");
+    }
     let person = format!("pairwise:{pairwise}");
     for headers in [
         vec![],

@@ -11,7 +11,7 @@ use sayso::domain::{
     ATTENTION_SCORE, Adult, Assurance, Grant, Micros, Purpose, RecipientClass, SAYSO, Seq, Source, Standing, Triple,
 };
 use sayso::gate::{Action, Asker, Axes, Denial, House, HouseTable, Question, Rules, decide, facts, floor};
-use sayso::policy::{BadRules, HouseRules, Policies, Registry, RuleFiles, built_in_rules, policy_sha256};
+use sayso::policy::{HouseRules, Policies, Registry, RuleFiles, RulesError, built_in_rules, policy_sha256};
 
 const NOW: Micros = Micros(1_795_435_200_000_000);
 
@@ -34,7 +34,7 @@ pub(crate) fn built_in() -> Arc<House> {
     house_of(Policies::built_in().unwrap().rules().unwrap().into_table())
 }
 
-fn load(text: &str) -> Result<HouseRules, BadRules> {
+fn load(text: &str) -> Result<HouseRules, RulesError> {
     HouseRules::load(&Registry::built_in().unwrap(), &RuleFiles::from([("house.cedar".into(), text.into())]))
 }
 
@@ -190,6 +190,7 @@ fn rules_that_are_deep_or_long_are_refused_or_worked_out() {
         (nested("( // )\n", 600, "true", ")"), "50 deep"),
         (nested("(\")\" == \"\" || ", 600, "true", ")"), "50 deep"),
         (nested("(\"\\\")\\\")\" == \"\" || ", 600, "true", ")"), "50 deep"),
+        (rule(&format!("\"{}\" like \"*{}b\"", "a".repeat(9_000), "a".repeat(4_000))), "`like`"),
         (nested("[", 5_000, "", "]"), "50 deep"),
         (nested("{a: ", 2_000, "1", "}"), "50 deep"),
         (nested("if true then ", 600, "true", " else false"), "`if`"),
