@@ -66,6 +66,10 @@ pub const TELLING_DAYS: i64 = 7;
 pub const DELIVERY_DAYS: i64 = 90;
 /// How many different values one recipient is told of one person on one day; then none until the next.
 pub const TOLD_PER_DAY_MAX: u32 = 8;
+/// An engine's name for its formula, in bytes.
+pub const FORMULA_BYTES_MAX: usize = 40;
+/// An engine's words for those among whom it scored, in bytes.
+pub const POPULATION_BYTES_MAX: usize = 200;
 /// How long it is counted who asked about whom, in days.
 pub const DECISION_DAYS: i64 = 396;
 /// Somebody with at most so many rows is erased in the transaction that denies them; of others the rows follow.

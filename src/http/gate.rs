@@ -75,8 +75,8 @@ fn asked(id: &Id) -> Result<Asked, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ToldFor {
-    purpose: Purpose,
-    source: Source,
+    pub(super) purpose: Purpose,
+    pub(super) source: Source,
 }
 
 pub(super) async fn disclose(

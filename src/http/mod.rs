@@ -7,6 +7,7 @@ mod anyone;
 mod audit;
 mod authzen;
 mod callers;
+mod engine_scores;
 mod extract;
 mod forward;
 mod gate;

@@ -91,6 +91,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NoAccount => Self::new(S::FORBIDDEN, "no-account", detail),
             ServiceError::NotFound(_) => Self::new(S::NOT_FOUND, "not-found", detail),
             ServiceError::StaleGrant => Self::new(S::CONFLICT, "stale-grant", detail),
+            ServiceError::StaleEpoch => Self::new(S::CONFLICT, "stale-epoch", detail),
             ServiceError::SignalConflict => Self::new(S::CONFLICT, "signal-conflict", detail),
             ServiceError::NoticeChanged => Self::new(S::CONFLICT, "notice-changed", detail),
             ServiceError::KeyReused => Self::new(S::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail),

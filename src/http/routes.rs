@@ -7,7 +7,9 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 use super::problem::Problem;
-use super::{Shared, accounts, activities, admin, anyone, audit, authzen, forward, gate, health, layers, me};
+use super::{
+    Shared, accounts, activities, admin, anyone, audit, authzen, engine_scores, forward, gate, health, layers, me,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,7 @@ routes! {
     Person    Prompt Path  delete "/v1/me" => me::erase;
     Person    Prompt Query get    "/v1/me/score" => me::score;
     Person    Prompt Query get    "/v1/me/score/explanation" => me::explanation;
+    Person    Prompt Path  get    "/v1/me/scores" => engine_scores::of_me;
     Person    Prompt Path  put    "/v1/me/topics/{topic}" => me::topic;
     Person    Prompt Path  get    "/v1/me/decisions" => me::decisions;
     Person    Prompt Path  get    "/v1/me/disclosures" => me::told;
@@ -125,6 +128,8 @@ routes! {
     Recipient Prompt Path  post   "/access/v1/evaluation" => authzen::evaluation;
     Recipient Prompt Path  post   "/access/v1/evaluations" => authzen::evaluations;
     Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;
+    Recipient Prompt Path  put    "/v1/scores/{pairwise}" => engine_scores::write;
+    Recipient Prompt Query get    "/v1/scores/{pairwise}" => engine_scores::read;
     Recipient Prompt Path  post   "/v1/deliveries/{id}/confirm" => gate::confirm;
     Anyone    Prompt Path  get    "/v1/webhooks/key" => gate::webhook_key;
 
@@ -156,7 +161,6 @@ routes! {
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;
 
-    NotBuilt  Prompt Query put    "/v1/scores/{pairwise}" => not_built;
     NotBuilt  Prompt Query get    "/openapi.json" => not_built;
 }
 

@@ -130,7 +130,7 @@ impl App {
     }
 }
 
-fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError> {
+pub(super) fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError> {
     fn names<T: FromStr>(text: &str) -> Result<Vec<T>, StoreError> {
         text.split_whitespace().map(|name| name.parse().map_err(|_| StoreError::Corrupt("client"))).collect()
     }

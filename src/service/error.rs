@@ -55,6 +55,11 @@ pub enum ServiceError {
     /// The triple was restricted after what the person saw.
     #[error("this was restricted since you looked: read `known_seq` again and decide anew")]
     StaleGrant,
+    /// Something was restricted after an engine was allowed to compute.
+    #[error(
+        "something was restricted since that epoch, or a score of a later one is there: ask the gate again and compute anew"
+    )]
+    StaleEpoch,
     /// The browser says that nothing may be shared, and the person had not seen what that ends.
     #[error(
         "your browser says that nothing may be shared (Sec-GPC: 1), so nothing was granted: grant it again if you want it all the same"

@@ -16,6 +16,7 @@ mod consents;
 mod contests;
 mod deliveries;
 mod disclose;
+mod engine_scores;
 mod epochs;
 mod erase;
 mod error;
@@ -54,6 +55,7 @@ pub use consents::{ConsentDecision, ConsentRequest, ConsentView, Consents, Histo
 pub use contests::OpenContest;
 pub use deliveries::DeliveryView;
 pub use disclose::{DisclosureView, Telling};
+pub use engine_scores::{EngineScore, EngineScoreView, NewScore, OwnEngineScore, Scored};
 pub use erase::{ErasureStarted, ErasureView};
 pub use error::{Invalid, ServiceError};
 pub use export::{Export, Manifest, StoredView, TableManifest};

@@ -7,6 +7,7 @@
 mod clients;
 mod codes;
 mod deliveries;
+mod engine_scores;
 mod erase;
 mod error;
 mod grants;
@@ -29,6 +30,7 @@ mod tx;
 pub use clients::{ClientRow, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
 pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState};
+pub use engine_scores::EngineScoreRow;
 pub use erase::{Cell, RowSink};
 pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
@@ -76,6 +78,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         clients::STATEMENTS,
         codes::STATEMENTS,
         deliveries::STATEMENTS,
+        engine_scores::STATEMENTS,
         graph::STATEMENTS,
         grants::STATEMENTS,
         house::STATEMENTS,

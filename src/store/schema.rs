@@ -70,6 +70,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0010_house_rules.sql"),
         include_str!("../../migrations/postgres/0010_house_rules.sql"),
     ),
+    (
+        11,
+        "engine_score",
+        include_str!("../../migrations/sqlite/0011_engine_score.sql"),
+        include_str!("../../migrations/postgres/0011_engine_score.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -26,6 +26,7 @@ mod disclosing;
 mod domain;
 mod doors;
 mod egress;
+mod engines;
 mod exchange;
 mod floor;
 mod house;

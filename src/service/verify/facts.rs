@@ -81,6 +81,10 @@ impl App {
         if stray != 0 {
             walk.find(None, &format!("{stray} edges hang on no live grant"));
         }
+        let stray = tx.stray_scores().await?;
+        if stray != 0 {
+            walk.find(None, &format!("{stray} scores of engines hang on no live grant"));
+        }
         Ok(())
     }
 

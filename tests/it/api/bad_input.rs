@@ -11,7 +11,7 @@ use crate::on_both;
 use crate::world::{Db, World};
 
 const MARKER: &str = "ZQMARKERQZ";
-const STABLE: [&str; 13] = [
+const STABLE: [&str; 14] = [
     "malformed-json",
     "malformed-body",
     "invalid-field",
@@ -25,6 +25,7 @@ const STABLE: [&str; 13] = [
     "unauthenticated",
     "not-found",
     "conflict",
+    "not-permitted",
 ];
 
 /// A request that must not succeed.

@@ -66,7 +66,7 @@ pub fn case(route: &Route, things: &Things) -> Case {
     let query = match (route.method, route.path) {
         ("delete", "/v1/me/consents") => "?purpose=public_profile",
         ("post", "/v1/activities") => "?source=activitypub",
-        ("get", "/v1/disclosures/{pairwise}") => "?purpose=public_profile&source=activitypub",
+        ("get", "/v1/disclosures/{pairwise}" | "/v1/scores/{pairwise}") => "?purpose=public_profile&source=activitypub",
         ("get", "/v1/log/proof/inclusion") => "?seq=1",
         ("get", "/v1/log/proof/consistency") => "?from=1",
         _ => "",
@@ -100,6 +100,10 @@ fn good(route: &Route, things: &Things) -> Good {
         ("post", "/v1/me/identifiers") => Good::Json(json!({ "kind": "handle", "identifier": "github:me" })),
         ("post", "/v1/me/consents") => Good::Json(things.decision.clone()),
         ("put", "/v1/me/topics/{topic}") => Good::Json(json!({ "decision": "accepted" })),
+        ("put", "/v1/scores/{pairwise}") => Good::Json(json!({
+            "purpose": "public_profile", "source": "activitypub", "epoch": 1, "value": 42, "version": "ours-3",
+            "window_from_day": 20_000, "window_to_day": 20_181, "population": "readers of our site",
+        })),
         ("post", "/v1/activities") => Good::Activity(json!({
             "@context": "https://www.w3.org/ns/activitystreams", "type": "Like", "id": "https://a.example/1",
             "actor": "https://a.example/users/one", "object": "https://b.example/notes/1",
@@ -143,8 +147,7 @@ fn good(route: &Route, things: &Things) -> Good {
         | (
             "delete",
             "/v1/me" | "/v1/me/hold" | "/v1/me/consents" | "/v1/me/consents/{id}" | "/v1/admin/clients/{id}",
-        )
-        | ("put", "/v1/scores/{pairwise}") => Good::Nothing,
+        ) => Good::Nothing,
         other => panic!("{other:?} is a new route: add its good request here"),
     }
 }

@@ -1,8 +1,8 @@
 //! Edges, what gave them, and posts: added once, taken back exactly, gone with their grant.
 
-use sayso::domain::{Assurance, Micros, ResponseKind, Seq, Standing, Week};
+use sayso::domain::{Assurance, Day, Micros, ResponseKind, Seq, Standing, Week};
 use sayso::ids::Subject;
-use sayso::store::{ActivityRow, EdgeKey, ObjectRow, StoreError, Tx, VisibleQuery};
+use sayso::store::{ActivityRow, EdgeKey, EngineScoreRow, ObjectRow, StoreError, Tx, VisibleQuery};
 
 use super::{ANNA, BEN, CLEO, Told, grant, person, story, subject, triple};
 
@@ -188,3 +188,24 @@ crate::on_both!(nothing_is_stored_under_a_lineage_that_is_not_live, |world| {
         .await;
     assert!(matches!(edge, Err(StoreError::Contention(_))), "{edge:?}");
 });
+
+story!(a_score_of_an_engine_hangs_on_its_grant, engine_scores);
+async fn engine_scores(tx: &mut Tx) -> Told {
+    let (anna, _) = members(tx).await?;
+    let row = |epoch, value| EngineScoreRow {
+        value,
+        version: "one".into(),
+        window: (Day(1), Day(2)),
+        population: "all".into(),
+        epoch: Seq(epoch),
+        written: Micros(5),
+    };
+    assert!(tx.write_score(&anna, Seq(10), &row(11, 42)).await?);
+    assert!(tx.write_score(&anna, Seq(10), &row(12, 43)).await?);
+    assert!(!tx.write_score(&anna, Seq(10), &row(11, 44)).await?, "an earlier epoch");
+    assert_eq!(tx.engine_scores(&anna).await?, [(Seq(10), row(12, 43))]);
+    assert_eq!(tx.stray_scores().await?, 0);
+    tx.delete_grant(&anna, &triple("sayso")).await?;
+    assert!(tx.engine_scores(&anna).await?.is_empty());
+    Ok(())
+}
