@@ -56,6 +56,18 @@ pub const CLAIM_SECONDS: i64 = 7 * 24 * 3600;
 pub const CLAIMS_MAX: i64 = 20;
 /// How long an access token counts, in seconds.
 pub const ACCESS_SECONDS: i64 = 600;
+/// For how long a client may sign for its token, in seconds.
+pub const ASSERTION_SECONDS_MAX: i64 = 300;
+/// How far a client's clock may be ahead of ours, in seconds.
+pub const ASSERTION_AHEAD_SECONDS_MAX: i64 = 30;
+/// Questions of one recipient to the gate in one minute, unless it was registered for another number.
+pub const CALLS_PER_MINUTE: u32 = 60_000;
+/// People whom one recipient may ask about in one day, unless it was registered for another number.
+pub const PEOPLE_PER_DAY: u32 = 1_000_000;
+/// The most that a recipient can be registered for, of either.
+pub const REGISTERED_MAX: u32 = 1_000_000_000;
+/// Recipients whose questions are counted.
+pub const RECIPIENTS_COUNTED_MAX: usize = 10_000;
 /// How long a log-in can be refreshed, in seconds.
 pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 /// How long a mail stays in the outbox folder, in seconds.

@@ -29,16 +29,40 @@ impl<K: Eq + Hash> Window<K> {
 
     /// Counts a key and says whether it may. Keys that were not counted yet may not once too many are.
     pub fn take(&self, key: K, now: Micros) -> bool {
+        self.take_of(key, 1, self.times_max, now)
+    }
+
+    /// Counts a key so many times, if it may come so often in a window of its own bound; what is refused is not counted.
+    pub fn take_of(&self, key: K, times: u32, times_max: u32, now: Micros) -> bool {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now.0.div_euclid(self.seconds.saturating_mul(1_000_000));
+        let number = self.number(now);
         if number != current.number {
             *current = Current { number, times: HashMap::new() };
         }
         if current.times.len() >= self.keys_max && !current.times.contains_key(&key) {
             return false;
         }
-        let times = current.times.entry(key).or_default();
-        *times = times.saturating_add(1);
-        *times <= self.times_max
+        let so_far = current.times.entry(key).or_default();
+        let may = times <= times_max.saturating_sub(*so_far);
+        if may {
+            *so_far = so_far.saturating_add(times);
+        }
+        may
+    }
+
+    /// How often a key was counted in this window.
+    pub fn seen(&self, key: &K, now: Micros) -> u32 {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = current.times.get(key).filter(|_| current.number == self.number(now));
+        counted.copied().unwrap_or_default()
+    }
+
+    /// How long until the next window, in seconds; at least 1.
+    pub fn rest_seconds(&self, now: Micros) -> i64 {
+        self.seconds - now.0.div_euclid(1_000_000).rem_euclid(self.seconds)
+    }
+
+    fn number(&self, now: Micros) -> i64 {
+        now.0.div_euclid(self.seconds.saturating_mul(1_000_000))
     }
 }

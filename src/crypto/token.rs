@@ -60,6 +60,9 @@ pub struct Claims {
     pub exp: i64,
     /// Since when, in seconds since 1970.
     pub iat: i64,
+    /// What a recipient may ask for with it, separated by spaces; all that it is registered for when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     iss: String,
     aud: String,
 }
@@ -89,14 +92,14 @@ impl Tokens {
         Self { encoding: EncodingKey::from_ed_der(key.expose()), decoding: DecodingKey::from_ed_der(public.as_bytes()) }
     }
 
-    /// A token that counts for ten minutes.
+    /// A token that counts for ten minutes, for these scopes alone if any are named.
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub fn issue(&self, subject: String, role: Role, now: Micros) -> Result<String, TokenError> {
+    pub fn issue(&self, subject: String, role: Role, scope: Option<String>, now: Micros) -> Result<String, TokenError> {
         let iat = now.0.div_euclid(1_000_000);
         let exp = iat + limits::ACCESS_SECONDS;
-        let claims = Claims { sub: subject, role, exp, iat, iss: ISSUER.into(), aud: ISSUER.into() };
+        let claims = Claims { sub: subject, role, exp, iat, scope, iss: ISSUER.into(), aud: ISSUER.into() };
         let header = Header { kid: Some(KEY_ID.into()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|_| TokenError)
     }

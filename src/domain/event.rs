@@ -278,6 +278,9 @@ pub enum Act {
         client: Recipient,
         /// Its role.
         role: String,
+        /// The digest of everything that it was registered with, in hexadecimal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms_sha256: Option<String>,
     },
     /// An operator switched a caller off.
     ClientDisabled {

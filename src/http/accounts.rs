@@ -1,5 +1,7 @@
 //! Accounts and log-ins.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -88,18 +90,66 @@ pub(super) async fn logout(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Client credentials (RFC 6749, section 4.4) with `client_secret_basic`.
+/// What a request for a token may say (RFC 6749, section 4.4).
+const FOR_TOKEN: [&str; 4] = ["grant_type", "scope", "client_assertion_type", "client_assertion"];
+const SIGNED: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Client credentials with `client_secret_basic`, or with `private_key_jwt` (RFC 7523): one of the two.
 pub(super) async fn token(State(app): State<Shared>, request: Request) -> Result<Json<ClientToken>, Problem> {
     let (parts, body) = request.into_parts();
     media_type(&parts.headers, &["application/x-www-form-urlencoded"])?;
     let bytes = read(body, limits::BODY_BYTES_MAX).await?;
-    let fields: Vec<_> = url::form_urlencoded::parse(&bytes).collect();
-    if fields.len() != 1 || fields.iter().any(|(name, value)| name != "grant_type" || value != "client_credentials") {
-        let detail = "expected `grant_type=client_credentials` and nothing else";
-        return Err(Problem::field(StatusCode::BAD_REQUEST, "invalid-field", "grant_type", detail));
+    let expected = "expected `grant_type=client_credentials`, and beside it at most `scope`, `client_assertion_type` and `client_assertion`";
+    let bad = |field: &str, detail: &str| Problem::field(StatusCode::BAD_REQUEST, "invalid-field", field, detail);
+    let mut form = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(&bytes) {
+        if !FOR_TOKEN.contains(&&*name) || form.insert(name, value).is_some() {
+            return Err(bad("grant_type", expected));
+        }
     }
-    let (id, secret) = basic(&parts.headers)?;
-    Ok(Json(app.client_token(&id, &secret).await?))
+    let field = |name: &str| form.get(name).map(|value| &**value);
+    if field("grant_type") != Some("client_credentials") {
+        return Err(bad("grant_type", expected));
+    }
+    let scope = field("scope");
+    match (field("client_assertion_type"), field("client_assertion")) {
+        (None, None) => {
+            let (id, secret) = basic(&parts.headers)?;
+            Ok(Json(app.client_token(&id, &secret, scope).await.map_err(no_scope)?))
+        }
+        (Some(SIGNED), Some(assertion)) if !parts.headers.contains_key(header::AUTHORIZATION) => {
+            Ok(Json(app.client_token_signed(assertion, scope).await.map_err(no_scope)?))
+        }
+        _ => {
+            let detail = "expected a secret in `Authorization: Basic`, or the two fields of a signed assertion (RFC 7523), not both";
+            Err(bad("client_assertion", detail))
+        }
+    }
+}
+
+/// As RFC 6749, section 5.2, has it.
+fn no_scope(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::Invalid(invalid) => {
+            let detail = format!("expected {}", invalid.expected);
+            Problem::field(StatusCode::BAD_REQUEST, "invalid-field", invalid.field, detail)
+        }
+        error => error.into(),
+    }
+}
+
+/// What a client must know to get a token (RFC 8414).
+pub(super) async fn metadata(State(app): State<Shared>) -> impl IntoResponse {
+    let issuer = app.config.public_url.trim_end_matches('/');
+    Json(serde_json::json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/v1/auth/token"),
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "scopes_supported": ["collect", "score", "explain", "disclose"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["EdDSA"],
+    }))
 }
 
 pub(super) fn basic(headers: &HeaderMap) -> Result<(String, SecretText), Problem> {

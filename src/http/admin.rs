@@ -14,7 +14,7 @@ use crate::domain::{Purpose, Recipient, RecipientClass, Seq, Source};
 use crate::ids::{DeliveryId, IdentifierId};
 use crate::service::IdentifierKind;
 use crate::service::Role;
-use crate::service::{Done, NewClient, NewNotice, RecordTaken, RuleFiles};
+use crate::service::{Done, Jwk, NewClient, NewNotice, NewTerms, RecordTaken, RuleFiles, ServiceError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,9 @@ pub(super) struct Client {
     #[serde(default)]
     sources: Vec<Source>,
     webhook: Option<String>,
+    public_key: Option<Jwk>,
+    #[serde(default)]
+    terms: NewTerms,
 }
 
 pub(super) async fn register(
@@ -34,9 +37,17 @@ pub(super) async fn register(
     _caller: Operator,
     act: Act<Client>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Client { id, role, class, purposes, sources, webhook } = act.body;
-    let client = NewClient { id, role, class, purposes, sources, webhook };
+    let Client { id, role, class, purposes, sources, webhook, public_key, terms } = act.body;
+    let expected = "an Ed25519 key as a JWK: `{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": ..}`";
+    let key = |jwk: Jwk| jwk.ed25519().ok_or_else(|| ServiceError::invalid("public_key", expected));
+    let (public_key, terms) = (public_key.map(key).transpose()?, terms.into());
+    let client = NewClient { id, role, class, purposes, sources, webhook, public_key, terms };
     Ok((StatusCode::CREATED, Json(app.register_client(&client, act.idempotency.as_ref()).await?)))
+}
+
+/// Who is registered, with what each asked today.
+pub(super) async fn clients(State(app): State<Shared>, _caller: Operator) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.clients().await?))
 }
 
 pub(super) async fn disable(

@@ -77,6 +77,11 @@ pub(super) async fn erasure(
     Ok(Json(app.erasure(&reference).await?))
 }
 
+/// Who could be said yes to.
+pub(super) async fn recipients(State(app): State<Shared>) -> Result<impl IntoResponse, Problem> {
+    Ok(Json(app.recipients().await?))
+}
+
 pub(super) async fn notices(State(app): State<Shared>) -> Result<Json<Vec<NoticeView>>, Problem> {
     Ok(Json(app.notices().await?))
 }

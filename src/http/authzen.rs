@@ -184,7 +184,7 @@ async fn decide(app: &Shared, caller: &ClientCaller, questions: &[Evaluation]) -
     }
     for (question, places) in groups {
         let found = match app.filter(caller, &question).await {
-            Err(ServiceError::Forbidden | ServiceError::Invalid(_)) => continue, // nothing that this recipient may ask
+            Err(ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_)) => continue, // nothing that this recipient may ask
             found => found?,
         };
         let Some(policy_sha256) = found.policy_sha256 else { continue };

@@ -26,7 +26,7 @@ pub(super) async fn forward(State(app): State<Shared>, headers: HeaderMap) -> Re
     let caller = caller(&app, &headers).await.map_err(inside)?;
     let question = question(&headers).ok_or(ServiceError::NotPermitted)?;
     let found = app.filter(&caller, &question).await.map_err(|error| match error {
-        ServiceError::Forbidden | ServiceError::Invalid(_) => ServiceError::NotPermitted,
+        ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_) => ServiceError::NotPermitted,
         error => inside(error),
     })?;
     let policy = found.policy_sha256.filter(|_| !found.allowed.is_empty()).ok_or(ServiceError::NotPermitted)?;

@@ -24,6 +24,8 @@ struct Fields {
     line: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<serde_json::Value>,
+    #[serde(skip)]
+    retry_after_seconds: Option<i64>,
 }
 
 impl Problem {
@@ -36,6 +38,7 @@ impl Problem {
             field: None,
             line: None,
             reason: None,
+            retry_after_seconds: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }))
     }
 
@@ -55,8 +58,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sayso\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.0.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -82,6 +85,12 @@ impl From<ServiceError> for Problem {
             ServiceError::Unauthenticated => Self::new(S::UNAUTHORIZED, "unauthenticated", detail),
             ServiceError::BadCredentials => Self::new(S::UNAUTHORIZED, "bad-credentials", detail),
             ServiceError::Forbidden => Self::new(S::FORBIDDEN, "forbidden", detail),
+            ServiceError::Scope(_) => Self::new(S::FORBIDDEN, "insufficient-scope", detail),
+            ServiceError::TooMuch(seconds) => {
+                let mut problem = Self::new(S::TOO_MANY_REQUESTS, "rate-limited", detail);
+                problem.0.retry_after_seconds = Some(seconds);
+                problem
+            }
             ServiceError::Denied(denial) => {
                 let mut problem = Self::new(S::FORBIDDEN, "not-permitted", detail);
                 problem.0.reason = serde_json::to_value(denial).ok();

@@ -89,6 +89,7 @@ routes! {
     Anyone    Steady Path  post   "/v1/requests/confirm" => anyone::confirm_all;
     Anyone    Prompt Path  get    "/v1/erasures/{reference}" => anyone::erasure;
     Anyone    Prompt Path  get    "/v1/stored" => anyone::stored;
+    Anyone    Prompt Path  get    "/v1/recipients" => anyone::recipients;
     Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;
     Anyone    Prompt Path  get    "/v1/notices/{purpose}" => anyone::notice;
 
@@ -143,6 +144,7 @@ routes! {
     Auditor   Prompt Query get    "/v1/audit/summary" => audit::summary;
     Auditor   Prompt Path  post   "/v1/audit/access" => audit::access;
 
+    Operator  Prompt Path  get    "/v1/admin/clients" => admin::clients;
     Operator  Prompt Path  post   "/v1/admin/clients" => admin::register;
     Operator  Prompt Path  delete "/v1/admin/clients/{id}" => admin::disable;
     Operator  Prompt Path  post   "/v1/admin/notices" => admin::publish;
@@ -157,6 +159,7 @@ routes! {
     Operator  Prompt Path  post   "/v1/admin/deliveries/{id}/retry" => admin::retry;
 
     Anyone    Prompt Path  get    "/.well-known/gpc.json" => anyone::gpc;
+    Anyone    Prompt Path  get    "/.well-known/oauth-authorization-server" => accounts::metadata;
     Anyone    Prompt Path  get    "/.well-known/authzen-configuration" => authzen::configuration;
     Anyone    Prompt Path  get    "/healthz" => health::alive;
     Anyone    Prompt Path  get    "/readyz" => health::ready;

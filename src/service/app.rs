@@ -11,6 +11,7 @@ use super::erase::Turns;
 use super::gate::Tallies;
 use super::house::HouseCache;
 use super::proving::{ScoreStores, StoresError};
+use super::terms::AskedSoFar;
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -53,6 +54,8 @@ pub struct App {
     pub(super) origin: Origin,
     pub(super) log_key: SigningKey,
     pub(super) tallies: Mutex<Tallies>,
+    /// What recipients asked, counted against their terms.
+    pub(super) asked: AskedSoFar,
     /// Mails without a code, counted by blind index.
     pub(super) courtesies: Window<[u8; 32]>,
     /// Held by whoever writes or removes files of the outbox.
@@ -136,6 +139,7 @@ impl App {
             egress: Egress::new(config.private_hosts.clone())?,
             log_key: SigningKey::from_bytes(ring.log.expose()),
             tallies: Mutex::default(),
+            asked: AskedSoFar::default(),
             courtesies: Window::new(3600, limits::COURTESIES_PER_HOUR_MAX, limits::COURTESIES_COUNTED_MAX),
             outbox: AsyncMutex::default(),
             turns: Turns::default(),

@@ -5,13 +5,15 @@ use std::str::FromStr;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
+use super::terms::{Terms, scope_text, scopes_from};
 use super::{App, ServiceError};
-use crate::crypto::{Role, sha256};
+use crate::crypto::{Role, check_assertion, says_it_is_from, sha256};
 use crate::domain::{Purpose, Recipient, RecipientClass, Source};
 use crate::gate::Asker;
 use crate::ids::{Session, Subject};
 use crate::secret::SecretText;
 use crate::store::{ClientRow, StoreError};
+use crate::{limits, mutant};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub struct ClientCaller {
     pub sources: Vec<Source>,
     /// What kind of body a recipient is.
     pub class: Option<RecipientClass>,
+    /// What a recipient may ask for, and how much.
+    pub terms: Terms,
 }
 
 impl ClientCaller {
@@ -72,6 +76,20 @@ pub struct ClientToken {
     pub token_type: &'static str,
     /// For how many seconds.
     pub expires_in: i64,
+    /// What a recipient may ask for with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// A caller with no more scopes than a token or a request for one names; nothing where it names one that the caller does not have.
+fn narrowed(mut client: ClientCaller, scope: Option<&str>) -> Option<ClientCaller> {
+    let Some(scope) = scope else { return Some(client) };
+    let scopes = scopes_from(scope).filter(|scopes| !scopes.is_empty() && client.role == Role::Recipient)?;
+    if !scopes.is_subset(&client.terms.scopes) {
+        return None;
+    }
+    client.terms.scopes = scopes;
+    Some(client)
 }
 
 impl App {
@@ -90,6 +108,7 @@ impl App {
             return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
         }
         let client = self.live_client(&claims.sub).await?.ok_or(ServiceError::Unauthenticated)?;
+        let client = narrowed(client, claims.scope.as_deref()).ok_or(ServiceError::Unauthenticated)?;
         if client.role == claims.role { Ok(Caller::Client(client)) } else { Err(ServiceError::Unauthenticated) }
     }
 
@@ -101,14 +120,51 @@ impl App {
         Ok(self.tokens.check(token, self.now())?.sub)
     }
 
-    /// Client credentials (RFC 6749, section 4.4): name and secret for a token.
+    /// Client credentials (RFC 6749, section 4.4): name and secret for a token, for some of the scopes if any are named.
     ///
     /// # Errors
-    /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
-    pub async fn client_token(&self, id: &str, secret: &SecretText) -> Result<ClientToken, ServiceError> {
+    /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other; a scope that it does not have.
+    pub async fn client_token(
+        &self,
+        id: &str,
+        secret: &SecretText,
+        scope: Option<&str>,
+    ) -> Result<ClientToken, ServiceError> {
         let client = self.client_by_secret(id, secret).await?;
-        let access_token = self.tokens.issue(client.id.to_string(), client.role, self.now())?;
-        Ok(ClientToken { access_token, token_type: "Bearer", expires_in: crate::limits::ACCESS_SECONDS })
+        self.token_for(client, scope)
+    }
+
+    /// The same for what a client signed in place of sending a secret (`private_key_jwt`, RFC 7523). It counts once.
+    ///
+    /// # Errors
+    /// As for a secret, whatever is wrong with it.
+    pub async fn client_token_signed(&self, assertion: &str, scope: Option<&str>) -> Result<ClientToken, ServiceError> {
+        let id = says_it_is_from(assertion).ok_or(ServiceError::BadCredentials)?;
+        let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
+        let row = self.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
+        // Under the key of the log nobody signs for a token: an unknown client costs the same as another one.
+        let key = row.as_ref().and_then(|row| row.public_key).unwrap_or(self.log_key.verifying_key().to_bytes());
+        let issuer = self.config.public_url.trim_end_matches('/');
+        let audiences = [issuer, &format!("{issuer}/v1/auth/token")];
+        let assertion = check_assertion(assertion, &key, id.as_str(), (&audiences, self.now()));
+        let assertion = assertion.map_err(|_| ServiceError::BadCredentials)?;
+        let row = row.filter(|row| !row.disabled && row.public_key.is_some()).ok_or(ServiceError::BadCredentials)?;
+        let token = self.token_for(client_caller(&row)?, scope)?;
+        let first = self.store.run_tx(&assertion, |tx, assertion| {
+            Box::pin(
+                async move { Ok::<_, ServiceError>(tx.use_assertion(&assertion.digest, assertion.expires).await?) },
+            )
+        });
+        if first.await? || mutant::on("assertions_count_twice") { Ok(token) } else { Err(ServiceError::BadCredentials) }
+    }
+
+    fn token_for(&self, client: ClientCaller, scope: Option<&str>) -> Result<ClientToken, ServiceError> {
+        let unknown = || ServiceError::invalid("scope", "some of the scopes that you are registered for");
+        let role = client.role;
+        let client = narrowed(client, scope).ok_or_else(unknown)?;
+        let scope = (role == Role::Recipient).then(|| scope_text(&client.terms.scopes));
+        let access_token = self.tokens.issue(client.id.to_string(), role, scope.clone(), self.now())?;
+        Ok(ClientToken { access_token, token_type: "Bearer", expires_in: limits::ACCESS_SECONDS, scope })
     }
 
     /// The same without a token, for callers that cannot renew one.
@@ -140,6 +196,11 @@ pub(super) fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError>
         role,
         purposes: names(&row.purposes)?,
         sources: names(&row.sources)?,
+        terms: Terms {
+            scopes: scopes_from(&row.scopes).ok_or(StoreError::Corrupt("client"))?,
+            calls_per_minute: row.calls_per_minute,
+            people_per_day: row.people_per_day,
+        },
         class: match role {
             Role::Recipient => Some(row.class.parse().map_err(|_| StoreError::Corrupt("client"))?),
             _ => None,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
+use super::terms::{Terms, scope_text};
 use super::{App, Done, ServiceError};
 use crate::crypto::{Blind, Role, sha256};
 use crate::domain::{Act, Purpose, Recipient, RecipientClass, SAYSO, Source, prohibited};
@@ -30,6 +31,10 @@ pub struct NewClient {
     pub sources: Vec<Source>,
     /// Where a recipient is told that something no longer holds.
     pub webhook: Option<String>,
+    /// The key under which it signs for its tokens; without one it gets a secret.
+    pub public_key: Option<[u8; 32]>,
+    /// What a recipient may ask for, and how much.
+    pub terms: Terms,
 }
 
 /// A registered caller. The secret is shown once and kept nowhere.
@@ -37,8 +42,9 @@ pub struct NewClient {
 pub struct RegisteredClient {
     /// Its name.
     pub client_id: Recipient,
-    /// Its secret, for the client credentials grant.
-    pub client_secret: String,
+    /// Its secret, for the client credentials grant; none for one that signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
     /// Of a recipient with a webhook: the secret under which each call is signed (Standard Webhooks).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret: Option<String>,
@@ -71,16 +77,21 @@ impl App {
         self.act(idempotency, &(self, client, secret), |tx, (app, client, secret)| {
             Box::pin(async move {
                 let head = app.head(tx).await?;
-                match tx.insert_client(&row(client, secret)).await {
+                let row = row(client, secret);
+                match tx.insert_client(&row).await {
                     Err(StoreError::Duplicate) => return Err(ServiceError::Conflict("client")),
                     other => other?,
                 }
-                let act = Act::ClientRegistered { client: client.id.clone(), role: client.role.as_str().into() };
+                let act = Act::ClientRegistered {
+                    client: client.id.clone(),
+                    role: client.role.as_str().into(),
+                    terms_sha256: Some(terms_sha256(&row)),
+                };
                 let done = app.record_own(tx, head, act).await?;
                 let signer = client.webhook.as_ref().map(|_| app.webhook_signer(client.id.as_str()));
                 let registered = RegisteredClient {
                     client_id: client.id.clone(),
-                    client_secret: secret.clone(),
+                    client_secret: client.public_key.is_none().then(|| secret.clone()),
                     webhook_secret: signer.map(|signer| signer.secret()),
                     done,
                 };
@@ -111,6 +122,9 @@ impl App {
                 let expected = "of a recipient alone: a public https address, or one whose host `private_hosts` lists";
                 return Err(ServiceError::invalid("webhook", expected));
             }
+        }
+        if client.role == Role::Recipient {
+            client.terms.check()?;
         }
         let is_registered =
             |class: &RecipientClass| self.registry.recipient_class.iter().any(|entry| entry.name == *class);
@@ -196,9 +210,17 @@ pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceE
         let waits = row.secret_hash == sha256(secret.as_bytes()) && !shown_mark(&app.config.data).exists();
         return Ok(Some(secret).filter(|_| waits));
     }
-    let client =
-        NewClient { id, role: Role::Operator, class: None, purposes: Vec::new(), sources: Vec::new(), webhook: None };
-    Ok(Some(app.register_with(&client, secret, None).await?.client_secret))
+    let client = NewClient {
+        id,
+        role: Role::Operator,
+        class: None,
+        purposes: Vec::new(),
+        sources: Vec::new(),
+        webhook: None,
+        public_key: None,
+        terms: Terms::default(),
+    };
+    Ok(app.register_with(&client, secret, None).await?.client_secret)
 }
 
 impl App {
@@ -228,5 +250,20 @@ fn row(client: &NewClient, secret: &str) -> ClientRow {
         disabled: false,
         webhook: client.webhook.clone(),
         webhook_gone: false,
+        scopes: if client.role == Role::Recipient { scope_text(&client.terms.scopes) } else { String::new() },
+        calls_per_minute: client.terms.calls_per_minute,
+        people_per_day: client.terms.people_per_day,
+        public_key: client.public_key,
     }
+}
+
+/// Everything that an operator registered of a caller, in one digest: what is in the database must be what the log says.
+pub(super) fn terms_sha256(row: &ClientRow) -> String {
+    let secret = hex::encode(row.secret_hash);
+    let numbers = [row.calls_per_minute.to_string(), row.people_per_day.to_string()];
+    let key = row.public_key.map(hex::encode).unwrap_or_default();
+    let webhook = row.webhook.as_deref().unwrap_or_default();
+    let [calls, people] = &numbers;
+    let parts = [secret.as_str(), &row.class, &row.purposes, &row.sources, webhook, &row.scopes, calls, people, &key];
+    hex::encode(sha256(parts.join("\n").as_bytes()))
 }

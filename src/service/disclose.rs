@@ -101,6 +101,7 @@ impl App {
         if !self.registry.purpose.iter().any(|entry| entry.name == telling.purpose && entry.tells_score) {
             return Err(ServiceError::invalid("purpose", "a purpose for which the score may be told"));
         }
+        self.may_ask(caller, Action::Disclose, 1)?;
         let triple =
             Triple { purpose: telling.purpose.clone(), source: telling.source.clone(), recipient: caller.id.clone() };
         let input = (self, &telling.pairwise, (&triple, caller.asker()?));

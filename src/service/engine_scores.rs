@@ -113,6 +113,7 @@ impl App {
         score: &NewScore,
     ) -> Result<(), ServiceError> {
         let triple = triple_of(caller, scored)?;
+        self.may_ask(caller, Action::Score, 1)?;
         check(score, self.now().day())?;
         let input = (self, (caller, scored.pairwise), &triple, score);
         let (known, written) = self
@@ -160,6 +161,7 @@ impl App {
         scored: &Scored,
     ) -> Result<OwnEngineScore, ServiceError> {
         let triple = triple_of(caller, scored)?;
+        self.may_ask(caller, Action::Score, 1)?;
         let input = (self, (caller, scored.pairwise), &triple);
         let (known, allowed, own) = self
             .store

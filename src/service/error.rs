@@ -4,7 +4,7 @@
 use super::proving::StoreFailure;
 use crate::crypto::{SealError, SlowError, TokenError};
 use crate::egress::EgressError;
-use crate::gate::Denial;
+use crate::gate::{Action, Denial};
 use crate::ident::BadIdentifier;
 use crate::ingest::InputError;
 use crate::log::{BadFrontier, NoteError};
@@ -40,6 +40,12 @@ pub enum ServiceError {
     /// The caller may not do this.
     #[error("this needs another role")]
     Forbidden,
+    /// A recipient, or its token, is not for this action.
+    #[error("this needs the scope `{}`", .0.as_str())]
+    Scope(Action),
+    /// A recipient asked more than it is registered for.
+    #[error("that is more than you are registered for: ask again in {0} seconds, or ask the operator for more")]
+    TooMuch(i64),
     /// The gate denied; only the person themselves is told why.
     #[error("not permitted")]
     Denied(Denial),

@@ -72,6 +72,7 @@ impl App {
         if question.action == Action::Link {
             return Err(ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`"));
         }
+        self.may_ask(caller, question.action, question.ids.len())?;
         let triple =
             Triple { purpose: question.purpose.clone(), source: question.source.clone(), recipient: caller.id.clone() };
         let names: Vec<[Vec<u8>; 2]> = question.ids.iter().map(|id| self.names(id)).collect();

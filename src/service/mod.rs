@@ -41,6 +41,7 @@ mod signal;
 mod spool;
 mod stores;
 mod sweep;
+mod terms;
 mod told;
 mod verify;
 
@@ -74,11 +75,12 @@ pub use requests::{Answer, Confirmation, ConfirmedOne, Requested, What};
 pub use score::{ExplanationView, ScoreSummary, ScoreView, SourceView, TopicView};
 pub use spool::Spool;
 pub use stores::StoreView;
+pub use terms::{ClientView, NewTerms, RecipientView, Terms};
 pub use told::{ToldProof, ToldView};
 pub use verify::{Finding, Report};
 
 /// The words of the rooms below that the doors need, so that a door asks the service and nobody else.
-pub use crate::crypto::Role;
+pub use crate::crypto::{Jwk, Role};
 pub use crate::gate::{Action, Class};
 pub use crate::ident::{Identifier, IdentifierKind};
 pub use crate::ingest::Format;

@@ -195,7 +195,7 @@ impl App {
         if store.is_proved() || now < store.tried().1 {
             return Ok(self.score_store(name)?);
         }
-        let recipients = self.recipients().await?;
+        let recipients = self.recipient_names().await?;
         say_what_was_not_searched(name, &store.prove(&recipients, &self.canary(name), now).await?);
         tracing::info!(store = name, "the declaration of a score store is proved");
         Ok(Arc::clone(store))
@@ -207,7 +207,7 @@ impl App {
     }
 
     /// Every registered recipient, also those that were switched off: their ids stay in databases.
-    async fn recipients(&self) -> Result<BTreeSet<String>, StoreError> {
+    async fn recipient_names(&self) -> Result<BTreeSet<String>, StoreError> {
         let clients = self.store.read_tx(&(), |tx, ()| Box::pin(tx.clients())).await?;
         let recipients = clients.into_iter().filter(|client| client.role == Role::Recipient.as_str());
         Ok(recipients.map(|client| client.id).collect())
@@ -244,7 +244,7 @@ impl App {
 
     async fn proofs(&self) -> Result<BTreeMap<String, Result<Vec<String>, StoreFailure>>, StoreError> {
         let (mut proving, now) = (JoinSet::new(), self.now());
-        let recipients = Arc::new(self.recipients().await?);
+        let recipients = Arc::new(self.recipient_names().await?);
         for store in self.score_stores.all() {
             let (store, canary, recipients) = (Arc::clone(store), self.canary(store.name()), Arc::clone(&recipients));
             proving.spawn(async move { (store.name().to_owned(), store.prove(&recipients, &canary, now).await) });

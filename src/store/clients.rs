@@ -1,7 +1,7 @@
 //! Callers that an operator registered, notices, and counts of decisions.
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Day, Purpose, Recipient};
+use crate::domain::{Day, Micros, Purpose, Recipient};
 use crate::ids::Subject;
 
 /// A registered caller.
@@ -25,6 +25,14 @@ pub struct ClientRow {
     pub webhook: Option<String>,
     /// Its server answered that there is nobody to tell any more.
     pub webhook_gone: bool,
+    /// What a recipient may ask the gate for, separated by spaces.
+    pub scopes: String,
+    /// How often a recipient may ask in one minute.
+    pub calls_per_minute: u32,
+    /// About how many people it may ask in one day.
+    pub people_per_day: u32,
+    /// The key under which it signs for its tokens.
+    pub public_key: Option<[u8; 32]>,
 }
 
 /// A version of a notice.
@@ -64,11 +72,12 @@ pub struct DecisionTally {
 }
 
 sql! {
-    INSERT_CLIENT(7) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled, webhook) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)";
-    READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone FROM client WHERE id = $1";
-    ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone FROM client ORDER BY id";
+    INSERT_CLIENT(11) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled, webhook, scopes, calls_per_minute, people_per_day, public_key) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11)";
+    READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client WHERE id = $1";
+    ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client ORDER BY id";
     DISABLE_CLIENT(1) = "UPDATE client SET disabled = 1 WHERE id = $1 AND disabled = 0";
     WEBHOOK_GONE(1) = "UPDATE client SET webhook_gone = 1 WHERE id = $1";
+    USE_ASSERTION(2) = "INSERT INTO client_assertion (digest, expires_us) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
     ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
@@ -78,15 +87,32 @@ sql! {
     READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
 }
 
-type ClientColumns = (String, String, Vec<u8>, String, String, String, i64, Option<String>, i64);
 type NoticeColumns = (String, i64, String, String, i64, String);
 type TallyColumns = (i64, String, String, String, String, i64, i64);
 
-fn client(row: ClientColumns) -> Result<ClientRow, StoreError> {
-    let (id, role, hash, class, purposes, sources, disabled, webhook, gone) = row;
-    let secret_hash = hash.try_into().map_err(|_| StoreError::Corrupt("client"))?;
-    let (disabled, webhook_gone) = (disabled != 0, gone != 0);
-    Ok(ClientRow { id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone })
+/// More columns than a tuple takes.
+macro_rules! client {
+    ($row:expr) => {{
+        use sqlx::Row;
+        let r = &$row;
+        let counted = |number: i64| u32::try_from(number).map_err(|_| StoreError::Corrupt("client"));
+        let bytes = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt("client"));
+        ClientRow {
+            id: r.try_get(0)?,
+            role: r.try_get(1)?,
+            secret_hash: bytes(r.try_get(2)?)?,
+            class: r.try_get(3)?,
+            purposes: r.try_get(4)?,
+            sources: r.try_get(5)?,
+            disabled: r.try_get::<i64, _>(6)? != 0,
+            webhook: r.try_get(7)?,
+            webhook_gone: r.try_get::<i64, _>(8)? != 0,
+            scopes: r.try_get(9)?,
+            calls_per_minute: counted(r.try_get(10)?)?,
+            people_per_day: counted(r.try_get(11)?)?,
+            public_key: r.try_get::<Option<Vec<u8>>, _>(12)?.map(bytes).transpose()?,
+        }
+    }};
 }
 
 fn notice((purpose, version, locale, sha256, material, text): NoticeColumns) -> Result<NoticeRow, StoreError> {
@@ -99,7 +125,9 @@ impl Tx {
     pub async fn insert_client(&mut self, row: &ClientRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_CLIENT).bind(row.id.as_str()).bind(row.role.as_str())
             .bind(row.secret_hash.as_slice()).bind(row.class.as_str()).bind(row.purposes.as_str())
-            .bind(row.sources.as_str()).bind(row.webhook.as_deref()).execute(c).await.map(drop))?;
+            .bind(row.sources.as_str()).bind(row.webhook.as_deref()).bind(row.scopes.as_str())
+            .bind(i64::from(row.calls_per_minute)).bind(i64::from(row.people_per_day))
+            .bind(row.public_key.as_ref().map(<[u8; 32]>::as_slice)).execute(c).await.map(drop))?;
         Ok(())
     }
 
@@ -111,14 +139,31 @@ impl Tx {
 
     /// A caller.
     pub async fn client(&mut self, id: &str) -> Result<Option<ClientRow>, StoreError> {
-        let row: Option<ClientColumns> = on!(self, c => sqlx::query_as(READ_CLIENT).bind(id).fetch_optional(c).await)?;
-        row.map(client).transpose()
+        on!(self, c => {
+            let row = sqlx::query(READ_CLIENT).bind(id).fetch_optional(c).await?;
+            Ok(match row {
+                Some(row) => Some(client!(row)),
+                None => None,
+            })
+        })
+    }
+
+    /// Remembers what a client signed; false when it was used before.
+    pub async fn use_assertion(&mut self, digest: &[u8; 32], expires: Micros) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(USE_ASSERTION).bind(digest.as_slice()).bind(expires.0).execute(c).await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
     }
 
     /// Every caller.
     pub async fn clients(&mut self) -> Result<Vec<ClientRow>, StoreError> {
-        let rows: Vec<ClientColumns> = on!(self, c => sqlx::query_as(ALL_CLIENTS).fetch_all(c).await)?;
-        rows.into_iter().map(client).collect()
+        on!(self, c => {
+            let mut clients = Vec::new();
+            for row in sqlx::query(ALL_CLIENTS).fetch_all(c).await? {
+                clients.push(client!(row));
+            }
+            Ok(clients)
+        })
     }
 
     /// Switches a caller off; false when it was off or never there.

@@ -1,4 +1,5 @@
-//! House rules as they were adopted. None is ever changed or removed: whoever holds a decision can look up by what it was decided.
+//! House rules as they were adopted. None is ever changed or removed: whoever holds a decision can look up by what it was decided. In
+//! force are those that the last event of this kind names; a row that no event names is nothing.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ pub struct RulesInForce {
 
 sql! {
     INSERT_RULES(5) = "INSERT INTO house_rules (seq, sha256, registry_sha256, built_in, files) VALUES ($1, $2, $3, $4, $5)";
-    NEWEST_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules ORDER BY seq DESC LIMIT 1";
-    IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h ORDER BY h.seq DESC LIMIT 1) FROM notice n WHERE n.material = 1 GROUP BY n.purpose";
+    NEWEST_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules WHERE seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')";
+    IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h WHERE h.seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')) FROM notice n WHERE n.material = 1 GROUP BY n.purpose";
 }
 
 impl Tx {

@@ -36,6 +36,7 @@ sql! {
     OLD_DELIVERIES(1) = "DELETE FROM delivery WHERE made_us <= $1 AND job IS NULL";
     OLD_NAMES(1) = "UPDATE delivery SET pairwise = NULL WHERE made_us <= $1 AND next_us IS NULL AND pairwise IS NOT NULL";
     OLD_DECISIONS(1) = "DELETE FROM decision_count WHERE day <= $1";
+    OLD_ASSERTIONS(1) = "DELETE FROM client_assertion WHERE expires_us <= $1";
     OLD_UNKNOWN(1) = "DELETE FROM unknown_count WHERE day <= $1";
 }
 
@@ -44,7 +45,7 @@ const fn rule(table: &'static str, kept: &'static str, statement: &'static str, 
 }
 
 /// Every rule.
-pub const RETENTION: [Retention; 8] = [
+pub const RETENTION: [Retention; 9] = [
     rule("claim", "7 days", OLD_CLAIMS, &[Bound::Seconds(0)]),
     rule("session", "30 days after the last use", OLD_SESSIONS, &[Bound::Seconds(0)]),
     rule("idempotency", "24 hours", OLD_ANSWERS, &[Bound::Seconds(0)]),
@@ -68,6 +69,7 @@ pub const RETENTION: [Retention; 8] = [
         &[Bound::Seconds(limits::DELIVERY_DAYS * DAY_SECONDS)],
     ),
     rule("decision_count", "13 months", OLD_DECISIONS, &[Bound::Days(limits::DECISION_DAYS)]),
+    rule("client_assertion", "6 minutes", OLD_ASSERTIONS, &[Bound::Seconds(0)]),
     rule("unknown_count", "13 months", OLD_UNKNOWN, &[Bound::Days(limits::DECISION_DAYS)]),
 ];
 

@@ -76,6 +76,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0011_engine_score.sql"),
         include_str!("../../migrations/postgres/0011_engine_score.sql"),
     ),
+    (
+        12,
+        "recipient_terms",
+        include_str!("../../migrations/sqlite/0012_recipient_terms.sql"),
+        include_str!("../../migrations/postgres/0012_recipient_terms.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -210,6 +210,8 @@ on_both!(a_recipient_is_granted_no_more_than_it_registered_for, |world| {
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["blog".parse().unwrap()],
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
     world.app.register_client(&collector, None).await.unwrap();
     let size = log_size(&world).await;
@@ -245,6 +247,8 @@ on_both!(no_one_opens_a_prohibited_purpose, |world| {
             purposes: vec!["public_profile".parse().unwrap(), purpose.parse().unwrap()],
             sources: vec!["blog".parse().unwrap()],
             webhook: None,
+            public_key: None,
+            terms: Default::default(),
         };
         let registered = world.app.register_client(&client, None).await;
         assert!(matches!(registered, Err(ServiceError::ProhibitedPurpose)), "{purpose}");
@@ -288,16 +292,19 @@ on_both!(a_name_is_registered_once_and_its_secret_is_its_own, |world| {
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["blog".parse().unwrap()],
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
     assert!(matches!(world.app.register_client(&client, None).await, Err(ServiceError::Conflict(_))));
     let other = NewClient { id: "bureau".parse().unwrap(), ..client };
     let registered = world.app.register_client(&other, None).await.unwrap();
-    client_caller(&world, "bureau", &registered.client_secret).await;
-    for (id, tried) in [("desk", registered.client_secret.as_str()), ("bureau", ""), ("nobody", "x")] {
-        let token = world.app.client_token(id, &crate::people::secret(tried)).await;
+    let own = registered.client_secret.unwrap();
+    client_caller(&world, "bureau", &own).await;
+    for (id, tried) in [("desk", own.as_str()), ("bureau", ""), ("nobody", "x")] {
+        let token = world.app.client_token(id, &crate::people::secret(tried), None).await;
         assert!(matches!(token, Err(ServiceError::BadCredentials)));
     }
     let all = dump(&world).await;
-    assert!(!format!("{all:?}").contains(&registered.client_secret));
+    assert!(!format!("{all:?}").contains(&own));
     drop(only(&all, &["client"]));
 });

@@ -127,9 +127,14 @@ async fn recipient(world: &World, id: &str, webhook: Option<&str>) -> (ClientCal
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec!["activitypub".parse().unwrap(), "blog".parse().unwrap()],
         webhook: webhook.map(str::to_owned),
+        public_key: None,
+        terms: Default::default(),
     };
     let registered = world.app.register_client(&client, None).await.unwrap();
-    (client_caller(world, id, &registered.client_secret).await, registered.webhook_secret.unwrap_or_default())
+    (
+        client_caller(world, id, registered.client_secret.as_deref().unwrap()).await,
+        registered.webhook_secret.unwrap_or_default(),
+    )
 }
 
 async fn shown(world: &World, member: &Member, id: &str) -> ConsentView {
@@ -411,6 +416,8 @@ async fn no_webhook_leads_into_the_operators_network() {
             purposes: vec!["public_profile".parse().unwrap()],
             sources: vec!["activitypub".parse().unwrap()],
             webhook: Some(url.into()),
+            public_key: None,
+            terms: Default::default(),
         };
         let answer = world.app.register_client(&client, None).await;
         assert!(matches!(answer, Err(ServiceError::Invalid(_))), "{url}: {answer:?}");

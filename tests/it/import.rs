@@ -110,8 +110,10 @@ async fn a_running_service_refuses_a_second_one_on_its_folder_and_takes_the_same
         purposes: Vec::new(),
         sources: vec!["campus".parse().unwrap()],
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
-    let secret = app.register_client(&client, None).await.unwrap().client_secret;
+    let secret = app.register_client(&client, None).await.unwrap().client_secret.unwrap();
     let running = sayso::http::start(app).await.unwrap();
     let url = format!("http://{}", running.address);
 

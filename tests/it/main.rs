@@ -41,6 +41,7 @@ mod people;
 mod raw;
 mod readme;
 mod real_data;
+mod recipients;
 mod rotating;
 mod score;
 mod scores;

@@ -46,6 +46,8 @@ const PAIRS: &[(&str, &str)] = &[
     ("score_keeps_best_week", "score::one_viral_week_changes_nothing_in_a_steady_half_year"),
     ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),
     ("signal_unheard", "objecting::the_signal_ends_what_was_shared_and_nothing_else_and_a_later_yes_stands::sqlite"),
+    ("assertions_count_twice", "recipients::signing::what_was_signed_counts_once_and_for_this_service::sqlite"),
+    ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
     ("told_after_the_wait", "disclosing::an_answer_that_had_to_wait_is_decided_once_more::sqlite"),

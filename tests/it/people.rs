@@ -194,13 +194,15 @@ pub(crate) async fn recipient(world: &World, id: &str, purposes: &[&str], source
         purposes: purposes.iter().map(|name| name.parse().unwrap()).collect(),
         sources: sources.iter().map(|name| name.parse().unwrap()).collect(),
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
     let registered = world.app.register_client(&client, None).await.unwrap();
-    client_caller(world, id, &registered.client_secret).await
+    client_caller(world, id, registered.client_secret.as_deref().unwrap()).await
 }
 
 pub(crate) async fn client_caller(world: &World, id: &str, client_secret: &str) -> ClientCaller {
-    let token = world.app.client_token(id, &secret(client_secret)).await.unwrap();
+    let token = world.app.client_token(id, &secret(client_secret), None).await.unwrap();
     match world.app.authenticate(&token.access_token).await.unwrap() {
         Caller::Client(client) => client,
         Caller::Person(_) => panic!("a client's token"),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::super::clients::terms_sha256;
 use super::super::{App, ServiceError};
 use super::{PAGE, Walk};
 use crate::crypto::sha256;
 use crate::domain::{Act, Event, Notice, Rulebook};
 use crate::ids::Subject;
-use crate::store::{JobStep, LeafRow, StoreError, Tx};
+use crate::store::{ClientRow, JobStep, LeafRow, StoreError, Tx};
 
 /// Kinds whose opening the service keeps for good.
 const OWN: [&str; 5] =
@@ -17,14 +18,29 @@ const OWN: [&str; 5] =
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) rulebook: Rulebook,
-    /// Role and whether it is switched off, by client.
-    clients: BTreeMap<String, (String, bool)>,
+    clients: BTreeMap<String, Said>,
     /// Events that certificates say they unlinked, by kind.
     unlinked: BTreeMap<String, u64>,
     /// Events without a body, by kind, with the first of each.
     sealed_off: BTreeMap<String, (u64, crate::domain::Seq)>,
     erasures: u64,
     completed: u64,
+}
+
+/// What the log says of a caller.
+#[derive(Debug)]
+struct Said {
+    role: String,
+    /// Nothing where it was registered before this was written down.
+    terms_sha256: Option<String>,
+    disabled: bool,
+}
+
+impl Said {
+    fn is_of(&self, row: &ClientRow) -> bool {
+        let terms = self.terms_sha256.as_ref().is_none_or(|said| *said == terms_sha256(row));
+        terms && (self.role.as_str(), self.disabled) == (row.role.as_str(), row.disabled)
+    }
 }
 
 impl Facts {
@@ -40,12 +56,13 @@ impl Facts {
     pub(super) fn said(&mut self, event: &Event) {
         self.rulebook.apply(&event.act);
         match &event.act {
-            Act::ClientRegistered { client, role } => {
-                self.clients.insert(client.to_string(), (role.clone(), false));
+            Act::ClientRegistered { client, role, terms_sha256 } => {
+                let said = Said { role: role.clone(), terms_sha256: terms_sha256.clone(), disabled: false };
+                self.clients.insert(client.to_string(), said);
             }
             Act::ClientDisabled { client } => {
-                if let Some((_, disabled)) = self.clients.get_mut(client.as_str()) {
-                    *disabled = true;
+                if let Some(said) = self.clients.get_mut(client.as_str()) {
+                    said.disabled = true;
                 }
             }
             Act::ErasureCompleted { unlinked, .. } => {
@@ -112,6 +129,8 @@ impl App {
     pub(super) async fn check_facts(&self, tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
         let notices = check_notices(tx, walk).await;
         walk.read(notices)?;
+        let rules = check_rules(tx, walk).await;
+        walk.read(rules)?;
         let clients = check_clients(tx, walk).await;
         walk.read(clients)?;
         let erasures = check_erasures(tx, walk).await;
@@ -135,10 +154,19 @@ async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError>
     Ok(())
 }
 
+/// The rules in force are those that the log names.
+async fn check_rules(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
+    let stored = tx.house_rules().await?.map(|row| row.sha256);
+    if stored != walk.facts.rulebook.policy_sha256 {
+        walk.find(None, "the house rules in the database are not those that were adopted");
+    }
+    Ok(())
+}
+
 async fn check_clients(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
     let rows = tx.clients().await?;
     for row in &rows {
-        if walk.facts.clients.get(&row.id) != Some(&(row.role.clone(), row.disabled)) {
+        if !walk.facts.clients.get(&row.id).is_some_and(|said| said.is_of(row)) {
             walk.find(None, &format!("the caller `{}` is not what an operator registered", row.id));
         }
     }

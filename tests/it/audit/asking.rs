@@ -17,9 +17,11 @@ async fn auditor(world: &World) -> ClientCaller {
         purposes: Vec::new(),
         sources: Vec::new(),
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
     let registered = world.app.register_client(&new, None).await.unwrap();
-    client_caller(world, "ngo", &registered.client_secret).await
+    client_caller(world, "ngo", registered.client_secret.as_deref().unwrap()).await
 }
 
 fn at(as_of: Micros, known_at: Micros) -> PointInTime {

@@ -62,9 +62,11 @@ pub(super) async fn recipient(world: &World, name: &str) -> ClientCaller {
         purposes: purposes.clone(),
         sources: sources.clone(),
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     };
     world.app.register_client(&client, None).await.unwrap();
-    ClientCaller { id: client.id, role: Role::Recipient, purposes, sources, class: client.class }
+    ClientCaller { id: client.id, role: Role::Recipient, purposes, sources, class: client.class, terms: client.terms }
 }
 
 /// Says yes. Returns the lineage.

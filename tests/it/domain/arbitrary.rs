@@ -87,7 +87,8 @@ fn of_the_service() -> impl Strategy<Value = Act> {
         (triple(), any::<i64>(), "[0-9a-f]{64}", any::<bool>()).prop_map(|(triple, version, sha256, material)| {
             Act::NoticePublished { purpose: triple.purpose, version, sha256, material }
         }),
-        (client(), "[a-z]{1,10}").prop_map(|(client, role)| Act::ClientRegistered { client, role }),
+        (client(), "[a-z]{1,10}", proptest::option::of("[0-9a-f]{64}"))
+            .prop_map(|(client, role, terms_sha256)| { Act::ClientRegistered { client, role, terms_sha256 } }),
         client().prop_map(|client| Act::ClientDisabled { client }),
         (triple(), "[a-z:]{1,10}", "[0-9a-f]{64}").prop_map(|(triple, status, sha256)| Act::RecordImported {
             triple,

@@ -44,7 +44,7 @@ on_both!(without_the_mailed_code_nobody_grants_for_somebody_else, |world| {
 on_both!(a_client_is_never_a_person, |world| {
     let shop = recipient(&world, "shop", &["public_profile"], &["activitypub"]).await;
     assert_eq!(shop.role, sayso::crypto::Role::Recipient);
-    let token = world.app.client_token("operator", &secret(&world.operator_secret)).await.unwrap();
+    let token = world.app.client_token("operator", &secret(&world.operator_secret), None).await.unwrap();
     let caller = world.app.authenticate(&token.access_token).await.unwrap();
     assert_eq!(caller.role(), sayso::crypto::Role::Operator);
     assert!(matches!(caller, Caller::Client(_)));

@@ -17,7 +17,7 @@ on_both!(an_access_token_counts_for_ten_minutes, |world| {
     person(&world, &ann.tokens).await;
     world.pass_seconds(1);
     assert!(refused(&world, &ann.tokens.access_token).await);
-    let shop = world.app.client_token("operator", &secret(&world.operator_secret)).await.unwrap();
+    let shop = world.app.client_token("operator", &secret(&world.operator_secret), None).await.unwrap();
     world.app.authenticate(&shop.access_token).await.unwrap();
     world.pass_seconds(ACCESS_SECONDS);
     assert!(refused(&world, &shop.access_token).await);
@@ -28,7 +28,7 @@ on_both!(a_token_that_is_not_ours_is_refused, |world| {
     let good = &ann.tokens.access_token;
     let parts: Vec<&str> = good.split('.').collect();
     let foreign = sayso::crypto::Tokens::new(&Key::new(Entropy::seeded(8).bytes().unwrap()));
-    let foreign = foreign.issue(ann.caller.session.to_string(), Role::Person, world.app.clock.now()).unwrap();
+    let foreign = foreign.issue(ann.caller.session.to_string(), Role::Person, None, world.app.clock.now()).unwrap();
     // {"alg":"none"} and {"alg":"HS256","kid":"1"}
     let mut bad = vec![
         foreign,
@@ -69,7 +69,7 @@ on_both!(a_signed_token_is_only_what_its_owner_is, |world| {
         (session.as_str(), Role::Recipient),
         ("00000000000000000000000000000000", Role::Person),
     ] {
-        let token = ours.issue(sub.to_owned(), role, now).unwrap();
+        let token = ours.issue(sub.to_owned(), role, None, now).unwrap();
         assert!(refused(&world, &token).await, "{role:?}");
     }
 });
@@ -133,9 +133,9 @@ on_both!(a_log_in_ends_after_thirty_days_without_use, |world| {
 });
 
 on_both!(a_client_that_is_switched_off_is_refused_at_once, |world| {
-    let token = world.app.client_token("operator", &secret(&world.operator_secret)).await.unwrap();
+    let token = world.app.client_token("operator", &secret(&world.operator_secret), None).await.unwrap();
     world.app.disable_client(&"operator".parse().unwrap(), None).await.unwrap();
     assert!(refused(&world, &token.access_token).await);
-    let again = world.app.client_token("operator", &secret(&world.operator_secret)).await;
+    let again = world.app.client_token("operator", &secret(&world.operator_secret), None).await;
     assert!(matches!(again, Err(ServiceError::BadCredentials)));
 });

@@ -26,6 +26,8 @@ fn auditor(number: i64) -> NewClient {
         purposes,
         sources,
         webhook: None,
+        public_key: None,
+        terms: Default::default(),
     }
 }
 

@@ -258,6 +258,7 @@ async fn outputs(world: &World, kinds: &[Kind], people: &[Option<Member>]) -> St
         purposes: vec!["public_profile".parse().unwrap()],
         sources: vec![source("activitypub")],
         class: Some("company".parse().unwrap()),
+        terms: Default::default(),
     };
     for action in [Action::Disclose, Action::Score, Action::Collect] {
         let purpose = "public_profile".parse().unwrap();

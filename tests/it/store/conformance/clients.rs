@@ -1,6 +1,6 @@
 //! Callers, notices, counts of decisions.
 
-use sayso::domain::{Day, Purpose, Seq, Standing};
+use sayso::domain::{Day, Micros, Purpose, Seq, Standing};
 use sayso::store::{ClientRow, DecisionTally, HouseRow, NoticeRow, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, story, subject, triple};
@@ -17,11 +17,18 @@ async fn callers(tx: &mut Tx) -> Told {
         disabled: false,
         webhook: Some("https://acme.example/hook".into()),
         webhook_gone: false,
+        scopes: "score disclose".into(),
+        calls_per_minute: 10,
+        people_per_day: 20,
+        public_key: Some([9; 32]),
     };
     tx.insert_client(&row).await?;
     assert_eq!(tx.client("acme").await?, Some(row.clone()));
     assert_eq!(tx.client("nobody").await?, None);
     assert!(tx.clients().await?.contains(&row));
+    let (digest, until) = ([3; 32], Micros(5));
+    assert!(tx.use_assertion(&digest, until).await?);
+    assert!(!tx.use_assertion(&digest, until).await?, "it counts once");
     tx.webhook_is_gone("acme").await?;
     assert!(tx.client("acme").await?.unwrap().webhook_gone);
     let anna = person(tx, ANNA).await?;
@@ -57,7 +64,7 @@ async fn notices(tx: &mut Tx) -> Told {
     Ok(())
 }
 
-story!(the_house_rules_adopted_last_are_in_force, house_rules);
+story!(house_rules_that_no_event_names_are_not_in_force, house_rules);
 async fn house_rules(tx: &mut Tx) -> Told {
     let first = tx.house_rules().await?.unwrap();
     assert!(first.built_in && first.seq.0 < 1_000);
@@ -70,8 +77,8 @@ async fn house_rules(tx: &mut Tx) -> Told {
         files: "{}".into(),
     };
     tx.insert_house_rules(&row).await?;
-    assert_eq!(tx.house_rules().await?, Some(row.clone()));
-    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(row.sha256));
+    assert_eq!(tx.house_rules().await?, Some(first.clone()));
+    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(first.sha256));
     Ok(())
 }
 
