@@ -2,7 +2,7 @@
 //!
 //! # The house
 //!
-//! Data flows one way: `cli, http, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
+//! Data flows one way: `cli, http, layer, proxy, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
 //! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ident`, `ingest`, `datamap`) do no I/O and take `now`
 //! as an argument. Only `store` runs SQL, only `http` knows axum, only `egress` calls addresses that somebody else chose. A test
 //! reads the sources and enforces this.
@@ -35,6 +35,7 @@
 //! - A certificate of an erasure is a receipt: of the leaf that says what went, written from the counts of the read-back.
 //! - Databases of others that keep scores ([`store::outside`]) are proved by a row that is nobody's before anything is read or deleted
 //!   there, and no erasure that concerns one is certified before it was read back.
+//! - Whoever asks a sayso elsewhere ([`remote`]: the [`layer`] for Rust services, the [`proxy`]) takes every failure for a denial.
 //! - A score that is told to a recipient is an event of the person, on disk before the recipient has its answer.
 
 pub mod cli;
@@ -50,10 +51,13 @@ pub mod http;
 pub mod ident;
 pub mod ids;
 pub mod ingest;
+pub mod layer;
 pub mod limits;
 pub mod log;
 pub mod mutant;
 pub mod policy;
+pub mod proxy;
+pub mod remote;
 pub mod score;
 pub mod secret;
 pub mod service;

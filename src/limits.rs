@@ -8,6 +8,22 @@ pub const ACTIVITIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const ACTIVITIES_MAX: usize = 1_000;
 /// Most ids in one gate question.
 pub const FILTER_IDS_MAX: usize = 1_000;
+/// Most ids that are asked about as lines of text.
+pub const LINES_MAX: usize = 1_000_000;
+/// The same in bytes.
+pub const LINES_BYTES_MAX: usize = 64 << 20;
+/// Recipients that may do so at once.
+pub const LINES_AT_ONCE_MAX: usize = 4;
+/// Longest time for reading such an answer, in seconds.
+pub const LINES_SECONDS_MAX: u64 = 300;
+/// Longest time for a question to a gate elsewhere, in seconds.
+pub const GATE_SECONDS_MAX: u64 = 5;
+/// Longest time for the answer of an engine behind the proxy, in seconds.
+pub const ENGINE_SECONDS_MAX: u64 = 30;
+/// The same in bytes.
+pub const ENGINE_BYTES_MAX: usize = 8 << 20;
+/// Allows of a gate elsewhere that are kept until they end.
+pub const LEASES_MAX: usize = 100_000;
 /// Most leaves in one answer.
 pub const LEAVES_MAX: i64 = 1_000;
 /// Most requests at work at once; the next one gets 503.

@@ -6,6 +6,7 @@ mod demo;
 mod import;
 mod output;
 mod policy;
+mod proxy;
 mod scan;
 mod score;
 mod serve;
@@ -20,6 +21,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::http::ServeError;
+use crate::proxy::{MapError, ProxyError};
+use crate::remote::RemoteError;
 use crate::secret::Entropy;
 use crate::service::{Access, FolderError};
 use crate::service::{App, Boot, BootError, ServiceError};
@@ -55,6 +58,8 @@ enum Command {
     Stores(stores::Stores),
     /// How many people have a score. No person and no value is shown.
     Score(score::Score),
+    /// Stands in front of a scoring engine: whoever its answers name without consent is taken out of them.
+    Proxy(proxy::ProxyCommand),
 }
 
 /// Where a service keeps its things.
@@ -92,6 +97,12 @@ enum CliError {
     Usage(String),
     #[error("the service at this address did not answer as expected: {0}")]
     Remote(String),
+    #[error(transparent)]
+    Asked(#[from] RemoteError),
+    #[error("`--map`: {0}")]
+    Map(#[from] MapError),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The answer is no, and was shown already.
     #[error("")]
     Negative,
@@ -131,6 +142,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Scan(scan) => scan.run(),
         Command::Stores(stores) => stores.run().await,
         Command::Score(score) => score.run().await,
+        Command::Proxy(proxy) => proxy.run().await,
     }
 }
 

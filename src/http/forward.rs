@@ -1,30 +1,40 @@
-//! Forward authentication: nginx `auth_request`, Caddy and Traefik `forward_auth` ask before they let a request through.
+//! Forward authentication: nginx `auth_request`, Caddy and Traefik `forward_auth`, Envoy `ext_authz` ask before they let a request through.
 //!
 //! The proxy's configuration says in headers of its own who asks and what for; none of them may come from whoever sent the request, so the
 //! configuration must set every one: `Authorization` (Basic or Bearer, of a recipient), `Sayso-Action`, `Sayso-Purpose`, `Sayso-Source`,
 //! and either `Sayso-Person` (`pairwise:..`, `email:..`, `handle:..`) or `Sayso-Route`, a pattern such as `/people/{pairwise}/score` for the
-//! address that was asked for (`X-Original-URI` or `X-Forwarded-Uri`). Whatever comes twice, or both ways, is denied.
+//! address that was asked for (`X-Original-URI`, `X-Forwarded-Uri`, or what follows `/gate/forward` in the path, as Envoy has it, which
+//! also keeps the method). Whatever comes twice, or in two of these ways, is denied.
 //!
 //! The answer is 200, 401 (the proxy's credentials) or 403: whatever goes wrong inside is a denial. Only when there is too much at once
 //! the layers in front of every route answer 503, which no proxy lets through either. A query is taken, because Caddy sends along that of
 //! the request, and not read.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode_str;
 
 use super::Shared;
 use super::accounts::basic;
 use super::extract::{bearer, only};
 use super::problem::Problem;
 use crate::service::{
-    Action, Asked, Caller, ClientCaller, GateQuestion, Identifier, IdentifierKind, Role, ServiceError,
+    Action, Asked, Caller, ClientCaller, GateQuestion, Identifier, IdentifierKind, InAddress, Role, ServiceError,
+    in_address,
 };
 
 pub(super) async fn forward(State(app): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers).await.map_err(inside)?;
-    let question = question(&headers).ok_or(ServiceError::NotPermitted)?;
+    decide(&app, &headers, None).await
+}
+
+/// The address that was asked for stands behind that of this route.
+pub(super) async fn forward_path(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+    decide(&app, &headers, uri.path().strip_prefix("/gate/forward")).await
+}
+
+async fn decide(app: &Shared, headers: &HeaderMap, uri: Option<&str>) -> Result<Response, Problem> {
+    let caller = caller(app, headers).await.map_err(inside)?;
+    let question = question(headers, uri).ok_or(ServiceError::NotPermitted)?;
     let found = app.filter(&caller, &question).await.map_err(|error| match error {
         ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_) => ServiceError::NotPermitted,
         error => inside(error),
@@ -66,7 +76,7 @@ async fn caller(app: &Shared, headers: &HeaderMap) -> Result<ClientCaller, Servi
 }
 
 /// What the proxy asks; nothing for what does not exist here.
-fn question(headers: &HeaderMap) -> Option<GateQuestion> {
+fn question(headers: &HeaderMap, behind: Option<&str>) -> Option<GateQuestion> {
     let one = |name: &'static str| only(headers, &HeaderName::from_static(name));
     let needed = |name| one(name).ok().flatten();
     let action = needed("sayso-action")?;
@@ -78,9 +88,13 @@ fn question(headers: &HeaderMap) -> Option<GateQuestion> {
             named(kind, id)?
         }
         (None, Some(route)) => {
-            let uris = [one("x-original-uri").ok()?, one("x-forwarded-uri").ok()?];
-            let ([Some(uri), None] | [None, Some(uri)]) = uris else { return None };
-            on_route(route, uri)?
+            let uris = [one("x-original-uri").ok()?, one("x-forwarded-uri").ok()?, behind];
+            let mut given = uris.into_iter().flatten();
+            let (Some(uri), None) = (given.next(), given.next()) else { return None };
+            match in_address(route, uri)? {
+                InAddress::Somebody { kind, id } => named(&kind, &id)?,
+                InAddress::Nobody => return None,
+            }
         }
         _ => return None,
     };
@@ -93,42 +107,4 @@ pub(super) fn named(kind: &str, id: &str) -> Option<Asked> {
         Some(kind) => Identifier::parse(kind, id).ok().map(Asked::Identifier),
         None => id.parse().ok().filter(|_| kind == "pairwise").map(Asked::Pairwise),
     }
-}
-
-/// The person in an address, by a pattern with exactly one `{pairwise}`, `{email}` or `{handle}`; a last `*` stands for any rest.
-///
-/// A proxy and what stands behind it may read an unusual path in two ways, so it names nobody: one with empty or dotted parts, with
-/// parameters or back-slashes, or with escapes anywhere but in the name.
-fn on_route(pattern: &str, uri: &str) -> Option<Asked> {
-    let path = uri.split(['?', '#']).next()?;
-    let (mut parts, mut found) = (path.strip_prefix('/')?.split('/'), None);
-    let mut wanted = pattern.strip_prefix('/')?.split('/').peekable();
-    while let Some(want) = wanted.next() {
-        if want == "*" && wanted.peek().is_none() {
-            let rest: Vec<&str> = parts.collect();
-            let (last, before) = rest.split_last()?;
-            let plain = before.iter().all(|part| is_plain(part)) && (last.is_empty() || is_plain(last));
-            return found.filter(|_| plain);
-        }
-        let part = parts.next()?;
-        match want.strip_prefix('{').and_then(|want| want.strip_suffix('}')) {
-            Some(kind) if found.is_none() => {
-                let id = percent_decode_str(part).decode_utf8().ok()?;
-                let is_one_part =
-                    !id.contains(['/', '\\', ';', '%']) && !id.contains(char::is_control) && id != "." && id != "..";
-                found = Some(named(kind, &id).filter(|_| is_one_part)?);
-            }
-            None if part == want && is_plain(part) => {}
-            _ => return None,
-        }
-    }
-    found.filter(|_| parts.next().is_none())
-}
-
-fn is_plain(part: &str) -> bool {
-    !part.is_empty()
-        && part != "."
-        && part != ".."
-        && !part.contains(['%', ';', '\\'])
-        && !part.contains(char::is_control)
 }

@@ -87,9 +87,12 @@ fn known(method: &Method) -> &'static str {
     all.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
 }
 
-/// Reads the body before anything else begins. A batch of activities is read by its handler, after its collector is known.
+/// What may be long is read by its handler, after its caller is known.
+const LONG: [&str; 2] = ["/v1/activities", "/v1/gate/filter/lines"];
+
+/// Reads the body before anything else begins.
 async fn with_body(request: Request, next: Next) -> Response {
-    if matched(&request) == Some("/v1/activities") {
+    if matched(&request).is_some_and(|path| LONG.contains(&path)) {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();

@@ -13,6 +13,7 @@ mod forward;
 mod gate;
 mod health;
 mod layers;
+mod lines;
 mod long;
 mod me;
 mod problem;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use crate::service::App;
 
 pub use routes::{Access, Pace, ROUTES, Reads, Route, router};
-pub use serve::{Running, ServeError, start};
+pub use serve::{Running, ServeError, listen, start};
 
 /// What every handler shares.
 type Shared = Arc<App>;

@@ -1,14 +1,15 @@
 //! Every route on one page, with who may call it. A test calls each one without a caller, with every wrong one, and with
 //! the right one.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{any, delete, get, post, put};
+use axum::{Extension, Router};
 
 use super::problem::Problem;
 use super::{
-    Shared, accounts, activities, admin, anyone, audit, authzen, engine_scores, forward, gate, health, layers, me,
+    Shared, accounts, activities, admin, anyone, audit, authzen, engine_scores, forward, gate, health, layers, lines,
+    me,
 };
 
 /// Who may call a route.
@@ -53,7 +54,7 @@ pub enum Reads {
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// Its method.
+    /// Its method; `any` for whatever a proxy passes on.
     pub method: &'static str,
     /// Its path.
     pub path: &'static str,
@@ -125,7 +126,9 @@ routes! {
 
     Collector Prompt Query post   "/v1/activities" => activities::take;
     Recipient Prompt Path  post   "/v1/gate/filter" => gate::filter;
+    Recipient Prompt Query post   "/v1/gate/filter/lines" => lines::filter;
     Recipient Prompt Query get    "/gate/forward" => forward::forward;
+    Recipient Prompt Query any    "/gate/forward/{*path}" => forward::forward_path;
     Recipient Prompt Path  post   "/access/v1/evaluation" => authzen::evaluation;
     Recipient Prompt Path  post   "/access/v1/evaluations" => authzen::evaluations;
     Recipient Rechecked Query get "/v1/disclosures/{pairwise}" => gate::disclose;
@@ -170,7 +173,7 @@ routes! {
 /// The whole API of a service.
 pub fn router(app: Shared) -> Router {
     let routes = all().fallback(not_found).method_not_allowed_fallback(not_allowed);
-    layers::around(routes, &app).with_state(app)
+    layers::around(routes, &app).layer(Extension(lines::UnderWay::default())).with_state(app)
 }
 
 async fn not_built() -> impl IntoResponse {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -64,15 +65,36 @@ pub async fn start(app: Shared) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(|e| ServeError::Listen(wanted, e))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app.clone(), stopped.clone()));
-    let server = tokio::spawn(accept(listener, app.clone(), stopped));
+    let trusted = app.config.trusted_proxies.clone();
+    let server = tokio::spawn(accept(listener, router(app.clone()), trusted, stopped));
     Ok(Running { address, stop, server, worker, app })
+}
+
+/// Listens for another router than that of the service, until `signal` ends. Returns where, and what is to be waited for.
+///
+/// # Errors
+/// When the address cannot be used.
+pub async fn listen(
+    wanted: SocketAddr,
+    router: Router,
+    signal: impl Future<Output = ()>,
+) -> Result<(SocketAddr, impl Future<Output = ()>), ServeError> {
+    let listener = TcpListener::bind(wanted).await.map_err(|e| ServeError::Listen(wanted, e))?;
+    let address = listener.local_addr().map_err(|e| ServeError::Listen(wanted, e))?;
+    let (stop, stopped) = watch::channel(false);
+    let mut server = tokio::spawn(accept(listener, router, Vec::new(), stopped));
+    let serving = async move {
+        signal.await;
+        let _nobody_listens = stop.send(true);
+        let _cut_off = timeout(GRACE, &mut server).await;
+    };
+    Ok((address, serving))
 }
 
 /// Takes connections until told to stop; then lets those that are at work end.
 ///
 /// In place of `axum::serve`, which waits without end for the headers of a caller who sends none.
-async fn accept(listener: TcpListener, app: Shared, mut stopped: watch::Receiver<bool>) {
-    let router = router(app.clone());
+async fn accept(listener: TcpListener, router: Router, trusted: Vec<IpAddr>, mut stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
     let by_address = ByAddress::default();
     let open = GracefulShutdown::new();
@@ -93,7 +115,7 @@ async fn accept(listener: TcpListener, app: Shared, mut stopped: watch::Receiver
                 }
             },
         };
-        let Some(counted) = by_address.take(from.ip(), &app.config.trusted_proxies) else { continue };
+        let Some(counted) = by_address.take(from.ip(), &trusted) else { continue };
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(from));

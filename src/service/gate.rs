@@ -63,16 +63,37 @@ impl App {
     /// # Errors
     /// [`ServiceError::Forbidden`] for a purpose or source that the recipient is not registered for; too many ids.
     pub async fn filter(&self, caller: &ClientCaller, question: &GateQuestion) -> Result<Filtered, ServiceError> {
-        if !caller.purposes.contains(&question.purpose) || !caller.sources.contains(&question.source) {
-            return Err(ServiceError::Forbidden);
-        }
         if question.ids.len() > limits::FILTER_IDS_MAX {
             return Err(ServiceError::invalid("ids", "at most 1,000 ids"));
+        }
+        self.may_filter(caller, question, question.ids.len())?;
+        self.decide_many(caller, question).await
+    }
+
+    /// Whether a recipient may ask this about so many people, of whom none need be named yet. Counts them.
+    ///
+    /// # Errors
+    /// As for [`App::filter`].
+    pub fn may_filter(
+        &self,
+        caller: &ClientCaller,
+        question: &GateQuestion,
+        people: usize,
+    ) -> Result<(), ServiceError> {
+        if !caller.purposes.contains(&question.purpose) || !caller.sources.contains(&question.source) {
+            return Err(ServiceError::Forbidden);
         }
         if question.action == Action::Link {
             return Err(ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`"));
         }
-        self.may_ask(caller, question.action, question.ids.len())?;
+        self.may_ask(caller, question.action, people)
+    }
+
+    /// Decides what [`App::may_filter`] let pass, in one snapshot.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn decide_many(&self, caller: &ClientCaller, question: &GateQuestion) -> Result<Filtered, ServiceError> {
         let triple =
             Triple { purpose: question.purpose.clone(), source: question.source.clone(), recipient: caller.id.clone() };
         let names: Vec<[Vec<u8>; 2]> = question.ids.iter().map(|id| self.names(id)).collect();

@@ -82,7 +82,7 @@ pub use verify::{Finding, Report};
 /// The words of the rooms below that the doors need, so that a door asks the service and nobody else.
 pub use crate::crypto::{Jwk, Role};
 pub use crate::gate::{Action, Class};
-pub use crate::ident::{Identifier, IdentifierKind};
+pub use crate::ident::{Identifier, IdentifierKind, InAddress, in_address};
 pub use crate::ingest::Format;
 pub use crate::log::{Receipt, Tile};
 pub use crate::policy::{Change, FolderError, Part, Policies, RuleFiles, changes, groups, schema};

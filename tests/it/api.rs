@@ -9,6 +9,7 @@ mod crashes;
 mod durable;
 mod flood;
 mod idempotency;
+mod lines;
 mod oracle;
 pub(crate) mod program;
 mod roles;

@@ -14,9 +14,11 @@ use crate::api::client::{Api, Call};
 use crate::api::program::{Program, ok};
 use crate::on_both;
 
-const NGINX: &str = include_str!("../doors/nginx.conf");
+pub(crate) const NGINX: &str = include_str!("../doors/nginx.conf");
 const CADDY: &str = include_str!("../doors/Caddyfile");
-const DESK: &str = "a-recipient";
+const ENVOY: &str = include_str!("../doors/envoy.yaml");
+const TRAEFIK: &str = include_str!("../doors/traefik.yml");
+pub(crate) const DESK: &str = "a-recipient";
 
 fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
@@ -125,10 +127,10 @@ on_both!(a_proxy_hears_yes_for_whom_it_may_let_through_and_one_no_for_everything
 });
 
 /// A proxy that ends with its test.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
     _folder: TempDir,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Proxy {
@@ -139,7 +141,7 @@ impl Drop for Proxy {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -153,14 +155,17 @@ async fn behind() -> u16 {
 }
 
 /// Starts a proxy on the ready configuration, with the addresses of this test in place of its own. Somebody else may take the port first.
-async fn start(program: &str, configuration: &str, (sayso, behind): (&str, u16), secret: &str) -> Proxy {
+pub(crate) async fn start(program: &str, configuration: &str, (sayso, behind): (&str, u16), secret: &str) -> Proxy {
     let configuration = configuration
         .replace("127.0.0.1:8080", sayso.trim_start_matches("http://"))
         .replace("127.0.0.1:8082", &format!("127.0.0.1:{behind}"))
+        .replace("port_value: 8080", &format!("port_value: {}", sayso.rsplit(':').next().unwrap()))
+        .replace("port_value: 8082", &format!("port_value: {behind}"))
         .replace("Basic CREDENTIALS", &basic(DESK, secret));
     for _ in 0..5 {
         let port = free_port();
         let configuration = configuration.replace("127.0.0.1:8081", &format!("127.0.0.1:{port}"));
+        let configuration = configuration.replace("port_value: 8081", &format!("port_value: {port}"));
         if let Some(proxy) = listening(program, &configuration, port).await {
             return proxy;
         }
@@ -170,11 +175,12 @@ async fn start(program: &str, configuration: &str, (sayso, behind): (&str, u16),
 
 async fn listening(program: &str, configuration: &str, port: u16) -> Option<Proxy> {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("configuration");
+    let file = folder.path().join("configuration.yaml"); // Envoy goes by the ending
     std::fs::write(&file, configuration).unwrap();
     let mut command = Command::new(program);
     match program {
         "nginx" => command.arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(&file),
+        "envoy" => command.args(["--base-id", &port.to_string(), "--log-level", "error", "-c"]).arg(&file),
         _ => command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder.path()),
     };
     let said = folder.path().join("said"); // a pipe that nobody reads would stop the proxy when it is full
@@ -279,4 +285,66 @@ async fn nginx_lets_through_whom_the_gate_allows_and_nobody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caddy_lets_through_whom_the_gate_allows_and_nobody_else() {
     holds_the_door("caddy", CADDY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn envoy_lets_through_whom_the_gate_allows_and_nobody_else() {
+    holds_the_door("envoy", ENVOY).await;
+}
+
+on_both!(the_address_may_follow_the_path_of_the_door_whatever_the_method, |world| {
+    let api = Api::over(world);
+    let desk = api.recipient(DESK).await;
+    let ann = api.person("ann@example.org").await;
+    let pairwise = api.grant(&ann, DESK).await["pairwise"].as_str().unwrap().to_owned();
+    let secret = basic(DESK, &desk.secret);
+    let at = async |method: &str, path: &str, more: &[(&str, &str)]| {
+        let mut call = api.call(method, &format!("/gate/forward{path}")).header("authorization", &secret);
+        for (name, value) in [
+            ("sayso-action", "disclose"),
+            ("sayso-purpose", "public_profile"),
+            ("sayso-source", "activitypub"),
+            ("sayso-route", "/people/{pairwise}/*"),
+        ] {
+            call = call.header(name, value);
+        }
+        for (name, value) in more {
+            call = call.header(name, value);
+        }
+        call.send().await.status
+    };
+    let (known, stranger) = (format!("/people/{pairwise}/score"), "/people/00112233445566778899aabbccddeeff/score");
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"] {
+        assert_eq!(at(method, &known, &[]).await, 200, "{method}");
+        assert_eq!(at(method, &format!("{known}?as_of=1"), &[]).await, 200, "{method}");
+        assert_eq!(at(method, stranger, &[]).await, 403, "{method}");
+    }
+    for path in [
+        format!("/{known}"),
+        format!("/people/{pairwise}/../score"),
+        format!("/people/{pairwise}/%2e%2e/x"),
+        format!("/people/{pairwise}%2Fx/score"),
+        format!("/gate/forward{known}"),
+        "/".into(),
+    ] {
+        let status = at("GET", &path, &[]).await;
+        assert!(status == 403 || status == 404, "{path}: {status}");
+    }
+    for twice in [("x-original-uri", known.as_str()), ("x-forwarded-uri", stranger), ("sayso-person", "email:a@b.org")]
+    {
+        assert_eq!(at("GET", &known, &[twice]).await, 403, "{twice:?}");
+    }
+});
+
+/// Traefik itself is not here; its configuration must at least set or remove every header that sayso reads.
+#[test]
+fn the_configuration_for_traefik_sets_or_removes_every_header_that_is_read() {
+    let before = TRAEFIK.split("forwardAuth:").next().unwrap();
+    let read = include_str!("../../src/http/forward.rs");
+    for header in ["Authorization", "Sayso-Action", "Sayso-Purpose", "Sayso-Source", "Sayso-Route", "Sayso-Person"] {
+        assert!(before.contains(&format!("          {header}: ")), "{header}");
+    }
+    assert!(before.contains("          X-Original-URI: \"\"") && TRAEFIK.contains("trustForwardHeader: false"));
+    let named = read.matches("(\"sayso-").count() + read.matches("from_static(\"sayso-").count();
+    assert!(named >= 5, "the headers that are read are no longer written as they were: {named}");
 }

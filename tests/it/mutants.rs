@@ -29,6 +29,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("ingest_reads_private", "parsing::properties::private_addressing_never_becomes_a_response_or_a_post"),
     ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
+    ("leases_never_end", "layer::an_allow_from_elsewhere_is_used_until_its_lease_ends_and_a_denial_never"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
     ("damage_spreads", "rotating::who_has_a_damaged_handle_and_post_is_still_erased_by_address::sqlite"),
     (
@@ -40,6 +41,7 @@ const PAIRS: &[(&str, &str)] = &[
         "rotating::nothing_of_the_erased_can_be_read_in_an_old_copy_after_the_day_that_the_certificate_names::sqlite",
     ),
     ("proof_ignores_code", "ident::page::a_link_to_me_without_the_code_proves_nothing"),
+    ("proxy_strips_nobody", "proxy::strip::nobody_who_is_not_allowed_is_left_and_the_order_of_the_rest_is_kept"),
     ("receipt_skips_commitment", "log::receipts::what_is_wrong_with_a_receipt_is_said"),
     ("rollback_unnoticed", "audit::kept::an_older_copy_of_the_database_is_refused_even_when_it_has_grown_since"),
     ("score_counts_own_actions", "score::liking_oneself_and_others_is_worth_nothing"),

@@ -1,43 +1,26 @@
 //! Sending an import to a running service, as any collector would.
 
 use std::io::{BufRead, Read};
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Input;
 use crate::cli::{CliError, output};
-use crate::clock::Mark;
 use crate::config::variable;
 use crate::domain::Source;
 use crate::ingest::{EdgeLine, Format, InputError, edges};
 use crate::limits;
+use crate::remote::Login;
+use crate::secret::SecretText;
 use crate::service::Ingested;
 
 /// Lines of one request are sent when they reach this many bytes, well below what the service takes.
 const SEND_BYTES: usize = 2 * 1024 * 1024;
 
 pub(super) struct Service {
-    client: reqwest::Client,
-    url: String,
-    name: String,
-    secret: String,
+    login: Login,
     source: Source,
-    token: Option<Held>,
-}
-
-/// A token, since when, and for how long it counts.
-struct Held {
-    token: String,
-    since: Mark,
-    lifetime: Duration,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    access_token: String,
-    expires_in: u64,
 }
 
 #[derive(Deserialize)]
@@ -49,14 +32,9 @@ struct Answer {
 impl Service {
     pub(super) fn new(url: &str, name: &str, source: &Source) -> Result<Self, CliError> {
         let missing = || CliError::Usage("set the variable `SAYSO_CLIENT_SECRET` to the collector's secret".into());
-        Ok(Self {
-            client: output::client()?,
-            url: url.trim_end_matches('/').to_owned(),
-            name: name.to_owned(),
-            secret: variable("SAYSO_CLIENT_SECRET").ok_or_else(missing)?,
-            source: source.clone(),
-            token: None,
-        })
+        let secret = variable("SAYSO_CLIENT_SECRET").ok_or_else(missing)?;
+        let login = Login::new(output::client()?, url, name, SecretText::new(secret));
+        Ok(Self { login, source: source.clone() })
     }
 
     pub(super) async fn send_file(
@@ -103,32 +81,10 @@ impl Service {
         Ok(())
     }
 
-    async fn post(&mut self, body: Vec<u8>, media_type: &str) -> Result<reqwest::Response, CliError> {
-        let token = self.token().await?;
-        let url = format!("{}/v1/activities?source={}", self.url, self.source);
-        let request = self.client.post(url).bearer_auth(token).header("content-type", media_type);
+    async fn post(&self, body: Vec<u8>, media_type: &str) -> Result<reqwest::Response, CliError> {
+        let request = self.login.post(&format!("/v1/activities?source={}", self.source)).await?;
+        let request = request.header("content-type", media_type);
         request.body(body).send().await.map_err(failed)
-    }
-
-    /// One that counts for some time still: a service that refuses a caller does not read the body to its end, and who is still sending
-    /// it may find the connection closed instead of the refusal.
-    async fn token(&mut self) -> Result<String, CliError> {
-        let held = self.token.take().filter(|held| held.since.elapsed() < held.lifetime / 2);
-        let held = match held {
-            Some(held) => held,
-            None => self.log_in().await?,
-        };
-        Ok(self.token.insert(held).token.clone())
-    }
-
-    async fn log_in(&self) -> Result<Held, CliError> {
-        let since = Mark::now();
-        let url = format!("{}/v1/auth/token", self.url);
-        let request = self.client.post(url).basic_auth(&self.name, Some(&self.secret));
-        let answer = request.form(&[("grant_type", "client_credentials")]).send().await.map_err(failed)?;
-        let answer = answer.error_for_status().map_err(failed)?;
-        let Token { access_token, expires_in } = answer.json().await.map_err(failed)?;
-        Ok(Held { token: access_token, since, lifetime: Duration::from_secs(expires_in) })
     }
 }
 

@@ -12,6 +12,7 @@ pub enum Good {
     Json(Value),
     Form(&'static str),
     Activity(Value),
+    Lines(&'static str),
     /// A document that may hold more than is known.
     Open(Value),
 }
@@ -56,7 +57,8 @@ pub fn case(route: &Route, things: &Things) -> Case {
         .replace("{contest}", "1")
         .replace("{topic}", "music")
         .replace("{seq}", &things.consent)
-        .replace("{*tile}", "0/000.p/1");
+        .replace("{*tile}", "0/000.p/1")
+        .replace("{*path}", "people/somebody");
     let id = match route.path {
         "/v1/me/consents/{id}" => &things.consent,
         "/v1/admin/clients/{id}" => "to-disable",
@@ -67,6 +69,7 @@ pub fn case(route: &Route, things: &Things) -> Case {
         ("delete", "/v1/me/consents") => "?purpose=public_profile",
         ("post", "/v1/activities") => "?source=activitypub",
         ("get", "/v1/disclosures/{pairwise}" | "/v1/scores/{pairwise}") => "?purpose=public_profile&source=activitypub",
+        ("post", "/v1/gate/filter/lines") => "?action=disclose&purpose=public_profile&source=activitypub",
         ("get", "/v1/log/proof/inclusion") => "?seq=1",
         ("get", "/v1/log/proof/consistency") => "?from=1",
         _ => "",
@@ -84,7 +87,7 @@ fn good(route: &Route, things: &Things) -> Good {
     };
     let email = json!({ "kind": "email", "identifier": NOBODY });
     match (route.method, route.path) {
-        ("get", _) => Good::Nothing,
+        ("get" | "any", _) => Good::Nothing,
         ("post", "/v1/opt-out") => with(json!({ "kind": "email", "for": "self" })),
         ("post", "/v1/requests") => with(json!({ "kind": "email", "what": "access" })),
         ("post", "/v1/requests/{reference}/confirm") => Good::Json(json!({ "code": "12345678" })),
@@ -109,6 +112,7 @@ fn good(route: &Route, things: &Things) -> Good {
             "actor": "https://a.example/users/one", "object": "https://b.example/notes/1",
             "to": "https://www.w3.org/ns/activitystreams#Public", "published": "2026-11-20T10:00:00Z",
         })),
+        ("post", "/v1/gate/filter/lines") => Good::Lines(REFERENCE),
         ("post", "/v1/gate/filter") => Good::Json(json!({
             "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [email],
         })),
@@ -159,6 +163,7 @@ impl Case {
             Good::Nothing => call,
             Good::Json(body) | Good::Open(body) => call.json(body),
             Good::Form(form) => call.bytes("application/x-www-form-urlencoded", form.as_bytes().to_vec()),
+            Good::Lines(text) => call.bytes("text/plain", text.as_bytes().to_vec()),
             Good::Activity(body) => call.bytes("application/activity+json", body.to_string().into_bytes()),
         }
     }

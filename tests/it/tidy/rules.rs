@@ -32,8 +32,11 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
     ("http", &[PURE, WORLD, &["service", "worker"]]), // the worker runs beside the listener
-    ("cli", &[PURE, WORLD, &["service", "http", "log", "ingest"]]), // a verifier and a reader of files need no service
-    ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]), // it plays the intruder, too
+    ("remote", &[PURE, WORLD, &["gate", "ident", "service"]]), // plain types only
+    ("layer", &[PURE, WORLD, &["service", "remote"]]),
+    ("proxy", &[PURE, WORLD, &["gate", "ident", "remote"]]),
+    ("cli", &[PURE, WORLD, &["service", "http", "log", "ingest", "remote", "proxy"]]), // a verifier and a reader of files need no service
+    ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]),         // it plays the intruder, too
 ];
 pub(super) const UNDER_SERVICE: &[&str] =
     &["gate", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store"];
@@ -41,8 +44,8 @@ pub(super) const UNDER_SERVICE: &[&str] =
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["store"], "ask the store"),
-    ("axum", &["http", "pages"], "answer with a plain type"),
-    ("reqwest", &["egress", "cli"], "nothing else leaves this machine"),
+    ("axum", &["http", "pages", "layer", "proxy"], "answer with a plain type"),
+    ("reqwest", &["egress", "cli", "remote", "proxy"], "nothing else leaves this machine"),
     ("cedar_policy", &["policy"], "ask for the compiled table"),
     ("env::var", &["config"], "read a setting from `config`"),
     ("env::vars", &["config"], "read a setting from `config`"),

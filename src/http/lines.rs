@@ -1,0 +1,188 @@
+//! Which of very many people a recipient may use: ids as lines of text, up to a million in one request, and an answer that is decided
+//! while it is read.
+//!
+//! The ids are read to their end first, so that a caller may send all before it reads anything. Then for each thousand of them one line of
+//! JSON comes back, the same object that `/v1/gate/filter` answers, with its own `use_by_us`: who reads slowly gets decisions that are
+//! fresh all the same. What is no id names nobody, and is not in the answer. An answer that breaks off (the last piece of its transfer is
+//! missing) was cut: ask again for the rest.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::extract::{Query, Recipient, media_type, read};
+use super::forward::named;
+use super::problem::Problem;
+use crate::domain::{Micros, Purpose, Recipient as RecipientName, Seq, Source};
+use crate::limits;
+use crate::service::{Action, Asked, ClientCaller, GateQuestion, ServiceError};
+
+/// How the ids are to be read.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    #[default]
+    Pairwise,
+    Email,
+    Handle,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    action: Action,
+    purpose: Purpose,
+    source: Source,
+    #[serde(default)]
+    kind: Kind,
+}
+
+/// One line of the answer.
+#[derive(Serialize)]
+struct Line<'a> {
+    allowed: Vec<&'a str>,
+    use_by_us: Micros,
+    seq: Seq,
+    policy_sha256: Option<String>,
+}
+
+/// Who has an answer under way; each recipient one, so that nobody takes every place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UnderWay(Arc<Mutex<BTreeSet<RecipientName>>>);
+
+struct Place(UnderWay, RecipientName);
+
+impl UnderWay {
+    fn take(&self, recipient: &RecipientName) -> Option<Place> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = all.len() < limits::LINES_AT_ONCE_MAX && all.insert(recipient.clone());
+        free.then(|| Place(self.clone(), recipient.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self(UnderWay(all), recipient) = self;
+        all.lock().unwrap_or_else(PoisonError::into_inner).remove(recipient);
+    }
+}
+
+/// An answer under way.
+struct Asking {
+    app: Shared,
+    caller: ClientCaller,
+    about: About,
+    ids: Bytes,
+    _place: Place,
+}
+
+pub(super) async fn filter(
+    State(app): State<Shared>,
+    Recipient(caller): Recipient,
+    Query(about): Query<About>,
+    Extension(under_way): Extension<UnderWay>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    media_type(&parts.headers, &["text/plain"])?;
+    let place = under_way.take(&caller.id).ok_or(ServiceError::Busy)?;
+    let ids = read(body, limits::LINES_BYTES_MAX).await?;
+    let people = lines(&ids).count();
+    if people > limits::LINES_MAX {
+        return Err(ServiceError::invalid("ids", "at most 1,000,000 lines").into());
+    }
+    app.may_filter(&caller, &about.question(Vec::new()), people)?;
+    let mut asking = Asking { app, caller, about, ids, _place: place };
+    let first = asking.next().await?;
+    // A caller that stops reading keeps neither the place nor the ids.
+    let asking = Arc::new(Mutex::new(Some(asking)));
+    let slot = Arc::downgrade(&asking);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(limits::LINES_SECONDS_MAX)).await;
+        if let Some(slot) = slot.upgrade() {
+            drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    });
+    let rest = unfold((first, asking), |(piece, asking)| async move {
+        let piece = piece?;
+        let taken = asking.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut under_way) = taken else { return Some((Err(ServiceError::Busy), (None, asking))) };
+        let next = match under_way.next().await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "an answer in lines was cut");
+                return Some((Err(error), (None, asking)));
+            }
+        };
+        *asking.lock().unwrap_or_else(PoisonError::into_inner) = next.is_some().then_some(under_way);
+        Some((Ok(piece), (next, asking)))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rest)).into_response())
+}
+
+impl About {
+    fn question(&self, ids: Vec<Asked>) -> GateQuestion {
+        GateQuestion { action: self.action, purpose: self.purpose.clone(), source: self.source.clone(), ids }
+    }
+
+    fn id(&self, text: &str) -> Option<Asked> {
+        let kind = match self.kind {
+            Kind::Pairwise => "pairwise",
+            Kind::Email => "email",
+            Kind::Handle => "handle",
+        };
+        named(kind, text)
+    }
+}
+
+impl Asking {
+    /// The answer to the next thousand; nothing when all were answered.
+    async fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
+        let (some, rest) = split(&self.ids, limits::FILTER_IDS_MAX);
+        if some == 0 {
+            return Ok(None);
+        }
+        let mut asked = Vec::new();
+        let mut texts = Vec::new();
+        let piece = self.ids.slice(..rest);
+        for text in lines(&piece) {
+            if let Some(id) = std::str::from_utf8(text).ok().and_then(|text| Some((text, self.about.id(text)?))) {
+                texts.push(id.0);
+                asked.push(id.1);
+            }
+        }
+        let found = self.app.decide_many(&self.caller, &self.about.question(asked)).await?;
+        let allowed = found.allowed.iter().filter_map(|place| texts.get(*place).copied()).collect();
+        let (use_by_us, seq, policy_sha256) = (found.use_by_us, found.seq, found.policy_sha256);
+        let mut line = serde_json::to_vec(&Line { allowed, use_by_us, seq, policy_sha256 })?;
+        line.push(b'\n');
+        self.ids = self.ids.slice(rest..);
+        Ok(Some(line.into()))
+    }
+}
+
+/// What stands on each line; empty lines are none.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+}
+
+/// How many lines, at most so many, stand in front, and where the rest begins.
+fn split(bytes: &[u8], most: usize) -> (usize, usize) {
+    let (mut found, mut start) = (0, 0);
+    while found < most && start < bytes.len() {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| start + end + 1);
+        found += usize::from(!bytes.get(start..end).unwrap_or_default().trim_ascii().is_empty());
+        start = end;
+    }
+    (found, start)
+}
