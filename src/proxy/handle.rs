@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use url::Url;
 
-use super::map::{Map, Matched};
+use super::map::{Map, Matched, Named};
 use super::strip::{named, remove, strip};
 use crate::clock::{Clock, Mark};
 use crate::limits;
@@ -129,8 +129,9 @@ impl Proxy {
         body: Body,
     ) -> Result<(StatusCode, Value), Refusal> {
         let one = match person {
-            Some(person) => Some(person.ok_or(Refusal::Denied)?),
-            None => None,
+            Named::One(person) => Some(person),
+            Named::NoId => return Err(Refusal::Denied),
+            Named::Nobody => None,
         };
         if let Some(person) = &one {
             self.allowed(&route.wanted, std::slice::from_ref(person)).await.map_err(|_| Refusal::Denied)?.one()?;
@@ -146,7 +147,7 @@ impl Proxy {
         if one.is_some_and(|person| !decided.people.contains(&person)) {
             return Err(Refusal::Denied);
         }
-        strip(&mut answer, &route.people, &decided.people).map_err(garbled)?;
+        strip(&mut answer, &route.people, |person| decided.people.contains(person)).map_err(garbled)?;
         remove(&mut answer, &route.remove);
         // What was read of the gate a while ago is no yes any more.
         if decided.answer.holds(self.clock.now()) { Ok((status, answer)) } else { Err(Refusal::NoGate) }

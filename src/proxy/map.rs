@@ -81,8 +81,19 @@ struct PeopleEntry {
 #[derive(Debug)]
 pub(super) struct Matched<'a> {
     pub(super) route: &'a Route,
-    /// Whom the path names, where the route says that it names somebody; nothing inside for what is no id.
-    pub(super) person: Option<Option<Person>>,
+    /// Whom the path names.
+    pub(super) person: Named,
+}
+
+/// Whom a path names.
+#[derive(Debug)]
+pub(super) enum Named {
+    /// Nobody: the route is about many.
+    Nobody,
+    /// One person.
+    One(Person),
+    /// What stands in the place of an id is none.
+    NoId,
 }
 
 impl Map {
@@ -101,8 +112,8 @@ impl Map {
     pub(super) fn find(&self, method: &str, path: &str) -> Option<Matched<'_>> {
         self.0.iter().filter(|route| route.method.as_str() == method).find_map(|route| {
             let person = match in_address(&route.path, path)? {
-                InAddress::Nobody => None,
-                InAddress::Somebody { kind, id } => Some(Person::of(&kind, &id)),
+                InAddress::Nobody => Named::Nobody,
+                InAddress::Somebody { kind, id } => Person::of(&kind, &id).map_or(Named::NoId, Named::One),
             };
             Some(Matched { route, person })
         })

@@ -169,8 +169,8 @@ impl App {
                 Box::pin(async move {
                     let (known, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
                     let (Some(somebody), Some(allow)) = (&known, allow) else { return Ok((known, false, None)) };
-                    let scores = tx.engine_scores(&somebody.subject).await?;
-                    let own = scores.into_iter().find(|(lineage, _)| *lineage == allow.lineage);
+                    let written = tx.engine_scores(&somebody.subject).await?;
+                    let own = written.into_iter().find(|(lineage, _)| *lineage == allow.lineage);
                     let contested = !app.person(tx, &somebody.subject).await?.history.contests.is_empty();
                     let view = |(_, row)| OwnEngineScore { score: view(row), contested, use_by_us: allow.use_by };
                     Ok::<_, ServiceError>((known, true, own.map(view)))

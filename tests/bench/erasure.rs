@@ -283,7 +283,7 @@ async fn asking(world: &World, raw: &Raw) {
         purposes: vec!["attention_score".parse().unwrap()],
         sources: vec!["activitypub".parse().unwrap()],
         class: Some("company".parse().unwrap()),
-        terms: Default::default(),
+        terms: sayso::service::Terms::default(),
     };
     let handle = |i: usize| Identifier::parse(IdentifierKind::Email, &format!("someone{i}@example.org")).unwrap();
     let ids = (0..1_000).map(|i| Asked::Identifier(handle(i))).collect();
