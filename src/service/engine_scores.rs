@@ -120,6 +120,7 @@ impl App {
             .store
             .run_tx(&input, |tx, (app, (caller, pairwise), triple, score)| {
                 Box::pin(async move {
+                    tx.hold_rules().await?;
                     let (known, allow) = app.may_score(tx, (caller, pairwise), triple, true).await?;
                     let (Some(somebody), Some(allow)) = (&known, allow) else { return Ok((known, None)) };
                     if score.epoch > tx.head().await?.seq {

@@ -160,6 +160,7 @@ impl App {
         (files, house, built_in): (&RuleFiles, &Arc<House>, bool),
         seen: Option<Seq>,
     ) -> Result<Adopted, ServiceError> {
+        tx.wait_for_rules().await?;
         let head = self.head(tx).await?;
         let sha256 = house.sha256.clone();
         let newest = tx.house_rules().await?;

@@ -120,6 +120,7 @@ impl App {
 
     async fn take_chunk(&self, tx: &mut Tx, source: &Source, chunk: &[Item]) -> Result<Ingested, ServiceError> {
         let triple = collecting(source)?;
+        tx.hold_rules().await?;
         let rules = self.rules(tx).await?;
         let mut batch = Batch { app: self, source, triple, rules, now: self.now(), people: BTreeMap::new() };
         batch.look_up(tx, chunk).await?;

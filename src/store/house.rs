@@ -36,7 +36,30 @@ sql! {
     IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h WHERE h.seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')) FROM notice n WHERE n.material = 1 GROUP BY n.purpose";
 }
 
+/// Names the lock below on PostgreSQL: "rules" in ASCII.
+const RULES_LOCK: i64 = 0x72_75_6c_65_73;
+const HOLD: &str = "SELECT pg_advisory_xact_lock_shared($1)";
+const WAIT: &str = "SELECT pg_advisory_xact_lock($1)";
+
 impl Tx {
+    /// Until the transaction ends no other rules are adopted: for what is stored by them without the head row. On SQLite there is one
+    /// writer anyway.
+    pub async fn hold_rules(&mut self) -> Result<(), StoreError> {
+        self.lock_rules(HOLD).await
+    }
+
+    /// Waits until nothing is being stored by the rules in force. Comes before the head row.
+    pub async fn wait_for_rules(&mut self) -> Result<(), StoreError> {
+        self.lock_rules(WAIT).await
+    }
+
+    async fn lock_rules(&mut self, lock: &'static str) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            sqlx::query(lock).bind(RULES_LOCK).execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps rules that were adopted.
     pub async fn insert_house_rules(&mut self, row: &HouseRow) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_RULES).bind(row.seq.0).bind(row.sha256.as_str())

@@ -18,6 +18,7 @@ mod shared;
 mod store_crashes;
 mod surface;
 mod tables;
+mod timing;
 mod verifying;
 
 pub(crate) use client::{Api, Somebody};

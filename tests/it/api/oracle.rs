@@ -217,7 +217,7 @@ async fn answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantu
 }
 
 /// The largest distance between the shares of two samples that lie below a time (Kolmogorov and Smirnov).
-fn distance(one: &[Duration], other: &[Duration]) -> f64 {
+pub(super) fn distance(one: &[Duration], other: &[Duration]) -> f64 {
     let share = |sample: &[Duration], at: Duration| {
         sample.iter().filter(|time| **time <= at).count() as f64 / sample.len() as f64
     };
@@ -225,7 +225,7 @@ fn distance(one: &[Duration], other: &[Duration]) -> f64 {
 }
 
 /// Beyond this two samples of `size` differ, but for one in a million pairs of the same kind (Smirnov's asymptotic bound).
-fn bound(size: usize) -> f64 {
+pub(super) fn bound(size: usize) -> f64 {
     (-(1e-6_f64 / 2.0).ln() / 2.0 * 2.0 / size as f64).sqrt()
 }
 

@@ -161,3 +161,30 @@ on_both!(rules_that_cannot_be_read_deny_everything_until_others_are_adopted, |wo
     world.app.adopt_rules(&with("forbid (principal, action == Action::\"collect\", resource);"), None).await.unwrap();
     assert!(may(&world, &desk, &member, Action::Disclose).await);
 });
+
+on_both!(rules_change_only_when_nothing_is_being_stored_by_those_before, |world| {
+    let files = sayso::policy::RuleFiles::from([(
+        "all.cedar".into(),
+        "@id(\"all\") permit (principal, action, resource);".into(),
+    )]);
+    let before = world.app.policies().await.unwrap().sha256;
+    let order = std::sync::Mutex::new(Vec::new());
+    let input = (&order, before);
+    let storing = world.app.store.run_tx(&input, |tx, (order, before)| {
+        Box::pin(async move {
+            tx.hold_rules().await?;
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            assert_eq!(tx.rules_in_force().await?.policy_sha256.as_ref(), Some(before));
+            order.lock().unwrap().push("stored");
+            Ok::<_, sayso::store::StoreError>(())
+        })
+    });
+    let adopting = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        world.app.adopt_rules(&files, None).await.unwrap();
+        order.lock().unwrap().push("adopted");
+    };
+    let (stored, ()) = tokio::join!(storing, adopting);
+    stored.unwrap();
+    assert_eq!(*order.lock().unwrap(), ["stored", "adopted"]);
+});

@@ -66,6 +66,8 @@ async fn notices(tx: &mut Tx) -> Told {
 
 story!(house_rules_that_no_event_names_are_not_in_force, house_rules);
 async fn house_rules(tx: &mut Tx) -> Told {
+    tx.hold_rules().await?;
+    tx.wait_for_rules().await?;
     let first = tx.house_rules().await?.unwrap();
     assert!(first.built_in && first.seq.0 < 1_000);
     assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(first.sha256.clone()));

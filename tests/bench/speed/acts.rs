@@ -1,0 +1,230 @@
+//! House rules, and what people and collectors do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use sayso::clock::Mark;
+use sayso::domain::{Micros, Seq, Standing};
+use sayso::gate::{Action, Asker, House, Question, Rules, decide};
+use sayso::policy::{HouseRules, Registry, built_in_rules};
+use sayso::service::{Asked, Format};
+use sayso::store::Store;
+use serde_json::{Value, json};
+
+use crate::stage::{Member, Stage, grant, question, triple};
+use crate::table::{Table, Target, median, seconds};
+
+const ROUNDS: usize = 9;
+const CALLERS: usize = 64;
+
+/// The decision on facts in hand, floor and table, against Cedar asked about the same class.
+pub fn house_rules(table: &mut Table) {
+    let registry = Registry::built_in().unwrap();
+    let rules = HouseRules::load(&registry, &built_in_rules()).unwrap();
+    let triple = triple();
+    let company = "company".parse().unwrap();
+    let classes: Vec<_> = rules.axes().all().filter(|class| class.recipient_class == company).collect();
+    let of_table: Vec<bool> = classes.iter().map(|class| rules.table().allows(&class.row(), class.assurance)).collect();
+    let now = Micros(1_795_435_200_000_000);
+    let grant = sayso::domain::Grant { lineage: Seq(9), notice_version: 1, valid_until: now.plus_days(90) };
+    let standing = Standing {
+        adult: sayso::domain::Adult::Yes,
+        assurance: sayso::domain::Assurance::SelfDeclared,
+        grants: [(triple.clone(), grant)].into(),
+        ..Standing::default()
+    };
+    let mut times = [Vec::new(), Vec::new()];
+    let house = |rules: &HouseRules| {
+        Arc::new(House {
+            sha256: rules.sha256().into(),
+            regime: "gdpr".parse().unwrap(),
+            own_class: "engine".parse().unwrap(),
+            table: rules.table().clone(),
+        })
+    };
+    let held = Rules {
+        house: Some(house(&rules)),
+        lease_valid: true,
+        purposes: [triple.purpose.clone()].into(),
+        sources: [triple.source.clone()].into(),
+        oldest_notice: [(triple.purpose.clone(), 1)].into(),
+    };
+    for _ in 0..ROUNDS {
+        let begun = Mark::now();
+        for class in classes.iter().take(500) {
+            std::hint::black_box(rules.explain(class));
+        }
+        times[0].push(begun.elapsed() / 500);
+        let asked =
+            Question { asker: Asker::Recipient(&company), action: Action::Disclose, triple: &triple, other_end: true };
+        let begun = Mark::now();
+        for _ in 0..100_000 {
+            std::hint::black_box(decide(std::hint::black_box(Some(&standing)), &asked, &held, now)).unwrap();
+        }
+        times[1].push(begun.elapsed() / 100_000);
+    }
+    for (class, table) in classes.iter().zip(of_table) {
+        assert_eq!(rules.explain(class).allowed, table, "{class:?}");
+    }
+    let (cedar, own) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{:.0} ns against {:.1} microseconds; answers cross-checked", own * 1e9, cedar * 1e6);
+    table.row(
+        "Cedar asked on the same question",
+        "one decision on facts in hand",
+        cedar / own,
+        Target::AtLeast(100.0, "at least 100"),
+        note,
+    );
+}
+
+/// Lines of ActivityStreams of members against reading the same lines as JSON.
+pub async fn ingesting(stage: &Stage, table: &mut Table) {
+    let line = |number: usize| {
+        json!({
+            "@context": "https://www.w3.org/ns/activitystreams", "type": "Like", "id": format!("https://a.example/{number}"),
+            "actor": format!("https://a.example/users/{}", number % 97), "object": format!("https://b.example/notes/{number}"),
+            "to": "https://www.w3.org/ns/activitystreams#Public", "published": "2026-11-20T10:00:00Z",
+        })
+    };
+    let text: String = (0..1_000).map(|number| format!("{}\n", line(number))).collect();
+    let source = triple().source;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let begun = Mark::now();
+        for line in text.lines() {
+            std::hint::black_box(serde_json::from_str::<Value>(line).unwrap());
+        }
+        times[0].push(begun.elapsed());
+        let begun = Mark::now();
+        let items = stage.world.app.read_items(text.as_bytes(), Format::Ndjson, &source).unwrap();
+        stage.world.app.ingest(&source, items).await.unwrap();
+        times[1].push(begun.elapsed());
+    }
+    let (json, own) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{:.0} lines of strangers a second", 1_000.0 / own);
+    table.row(
+        "ActivityStreams lines ingested a second",
+        "parsing them with serde_json",
+        json / own,
+        Target::AtLeast(0.25, "at least 0.25"),
+        note,
+    );
+}
+
+async fn bare_commit(stage: &Stage, rows: usize) -> Duration {
+    let Store::Sqlite { writer, .. } = &stage.world.app.store else { panic!("SQLite") };
+    let begun = Mark::now();
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    for row in 0..rows {
+        let sql = "INSERT INTO unknown_count VALUES ($1, $2, 1) ON CONFLICT DO UPDATE SET times = 1";
+        sqlx::query(sql).bind("bench").bind(i64::try_from(row).unwrap()).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    begun.elapsed()
+}
+
+/// One withdrawal, from asked to answered, against one durable commit of one row through the same store.
+pub async fn one_withdrawal(stage: &Stage, table: &mut Table) {
+    let ann = stage.member("ann").await;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..101 {
+        let given = grant(&stage.world.app, &ann.caller).await;
+        times[0].push(bare_commit(stage, 1).await);
+        let begun = Mark::now();
+        stage.world.app.withdraw(&ann.caller, given.consent_id, None).await.unwrap();
+        times[1].push(begun.elapsed());
+    }
+    let (bare, own) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{:.2} ms against {:.2} ms", own * 1e3, bare * 1e3);
+    table.row(
+        "one withdrawal, alone",
+        "one durable commit of one row",
+        own / bare,
+        Target::AtMost(2.0, "at most 2"),
+        note,
+    );
+}
+
+async fn members(stage: &Stage, count: usize, name: &str) -> Vec<Member> {
+    let mut all = Vec::new();
+    for number in 0..count {
+        all.push(stage.member(&format!("{name}{number}")).await);
+    }
+    all
+}
+
+/// Everybody takes their grant back and gives it again, until told to stop. Returns how many acts that were.
+async fn acting(stage: &Stage, members: &[Member], stop: &AtomicBool) -> u64 {
+    let acts = AtomicU64::new(0);
+    let one = async |member: &Member| {
+        let mut consent = member.grant;
+        while !stop.load(Ordering::Relaxed) {
+            stage.world.app.withdraw(&member.caller, consent, None).await.unwrap();
+            consent = grant(&stage.world.app, &member.caller).await.consent_id;
+            acts.fetch_add(2, Ordering::Relaxed);
+        }
+        // As it was found, but under a new grant.
+        stage.world.app.withdraw(&member.caller, consent, None).await.unwrap();
+    };
+    futures_util::future::join_all(members.iter().map(one)).await;
+    acts.into_inner()
+}
+
+/// Grants and withdrawals of 64 callers, against the rows of such an act (event, leaf with its nodes, standing, grant, head) one
+/// statement each, 64 acts in one commit.
+pub async fn many_at_once(stage: &Stage, table: &mut Table) {
+    let mut ratios = Vec::new();
+    let mut note = String::new();
+    for round in 0..3 {
+        let members = members(stage, CALLERS, &format!("many{round}-")).await;
+        let bare = bare_commit(stage, CALLERS * 6).await.as_secs_f64() / CALLERS as f64;
+        let (stop, begun) = (AtomicBool::new(false), Mark::now());
+        let timer = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (acts, ()) = tokio::join!(acting(stage, &members, &stop), timer);
+        let own = begun.elapsed().as_secs_f64() / acts as f64;
+        ratios.push(bare / own);
+        note = format!("{:.0} acts a second against {:.0}", 1.0 / own, 1.0 / bare);
+    }
+    table.row(
+        "grants and withdrawals of 64 callers",
+        "the same rows, one statement each, in a group commit",
+        median(ratios),
+        Target::AtLeast(2.0, "at least 2"),
+        note,
+    );
+}
+
+/// Questions a second while others grant and withdraw as fast as they can, against the same alone.
+pub async fn while_others_write(stage: &Stage, table: &mut Table) {
+    let asked = stage.member("asked").await;
+    let members = members(stage, 8, "writer").await;
+    let asking = async || {
+        let (begun, mut times) = (Mark::now(), 0_u32);
+        while begun.elapsed() < Duration::from_secs(2) {
+            let ids = vec![Asked::Pairwise(asked.pairwise)];
+            assert_eq!(stage.world.app.filter(&stage.desk, &question(ids)).await.unwrap().allowed, [0]);
+            times += 1;
+        }
+        f64::from(times) / begun.elapsed().as_secs_f64()
+    };
+    let alone = asking().await;
+    let stop = AtomicBool::new(false);
+    let both = async {
+        let rate = asking().await;
+        stop.store(true, Ordering::Relaxed);
+        rate
+    };
+    let (acts, beside) = tokio::join!(acting(stage, &members, &stop), both);
+    let note = format!("{beside:.0} against {alone:.0} a second, beside {:.0} acts a second", acts as f64 / 2.0);
+    table.row(
+        "decisions a second while 8 callers grant and withdraw",
+        "the same without them",
+        beside / alone,
+        Target::AtLeast(0.85, "at least 0.85"),
+        note,
+    );
+}

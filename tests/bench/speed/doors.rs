@@ -1,0 +1,231 @@
+//! The doors: in this process, through a router, over sockets.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use axum::http::request::Parts;
+use axum::routing::get;
+use sayso::clock::Mark;
+use sayso::layer::{Gate, GateLayer, Person, Question, Wanted};
+use sayso::secret::SecretText;
+use sayso::service::{Action, Asked};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+use crate::stage::{DESK, Stage, question, triple};
+use crate::table::{Table, Target, median, seconds};
+
+const ROUNDS: usize = 5;
+const CONNECTIONS: usize = 64;
+/// What one id of many costs beside reading the body, when it is looked up in memory in blocks: reached in a trial.
+const BLOCK_NANOS: f64 = 49.0;
+
+fn asked(parts: &Parts) -> Option<Question> {
+    let person = Person::of("pairwise", parts.uri.path().split('/').nth(2)?)?;
+    let wanted = Wanted { action: Action::Disclose, purpose: triple().purpose, source: triple().source };
+    Some(Question { wanted, person })
+}
+
+/// One request through a router with the gate in front, against the same without it.
+pub async fn layer(stage: &Stage, table: &mut Table) {
+    let member = stage.member("layer").await;
+    let bare = Router::new().route("/people/{id}", get(async || "42"));
+    let gate = Gate::here(stage.world.app.clone(), DESK, SecretText::new(stage.secret.clone()));
+    let gated = bare.clone().layer(GateLayer::new(Arc::new(gate), asked));
+    let path = format!("/people/{}", member.pairwise);
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (router, times) in [&bare, &gated].into_iter().zip(&mut times) {
+            let begun = Mark::now();
+            for _ in 0..500 {
+                let request = Request::get(&path).body(Body::empty()).unwrap();
+                assert_eq!(router.clone().oneshot(request).await.unwrap().status(), 200);
+            }
+            times.push(begun.elapsed() / 500);
+        }
+    }
+    let (bare, gated) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{:.0} against {:.1} microseconds", gated * 1e6, bare * 1e6);
+    table.row(
+        "`tower::Layer`: one request through a router",
+        "the same router without it",
+        gated / bare,
+        Target::AtMost(1.2, "at most 1.20"),
+        note,
+    );
+}
+
+/// What one id costs in questions of a thousand, with so many people.
+pub async fn by_people(stage: &Stage, people: usize, table: &mut Table) {
+    let names = stage.names(1_000).await;
+    let ids: Vec<Asked> = names.iter().map(|name| Asked::Pairwise(name.parse().unwrap())).collect();
+    let mut times = Vec::new();
+    for _ in 0..=ROUNDS {
+        let begun = Mark::now();
+        assert_eq!(
+            stage.world.app.filter(&stage.desk, &question(ids.clone())).await.unwrap().allowed.len(),
+            names.len()
+        );
+        times.push(begun.elapsed());
+    }
+    let micros = seconds(&times[1..]) * 1e6 / names.len() as f64;
+    println!("with {people} people: {micros:.2} microseconds for one id");
+    table.by_people.push((people, micros));
+}
+
+/// One decision in this process, against a bare look-up of the same keys and a bit test.
+pub async fn one_decision(stage: &Stage, table: &mut Table) {
+    let names = stage.names(100_000).await;
+    let keys: Vec<sayso::ids::Pairwise> = names.iter().map(|name| name.parse().unwrap()).collect();
+    let map: HashMap<[u8; 16], u64> = keys.iter().map(|key| (*key.as_bytes(), 0b1010)).collect();
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let begun = Mark::now();
+        let found = keys.iter().filter(|key| map.get(key.as_bytes()).is_some_and(|mask| mask & 2 != 0)).count();
+        times[0].push(begun.elapsed() / u32::try_from(keys.len()).unwrap());
+        assert_eq!(found, keys.len());
+        let begun = Mark::now();
+        for key in keys.iter().step_by(keys.len() / 500) {
+            let answer = stage.world.app.filter(&stage.desk, &question(vec![Asked::Pairwise(*key)])).await.unwrap();
+            assert_eq!(answer.allowed, [0]);
+        }
+        times[1].push(begun.elapsed() / 500);
+    }
+    let (bare, own) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{:.0} microseconds against {:.0} ns", own * 1e6, bare * 1e9);
+    table.row(
+        "one decision in process",
+        "a bare look-up of the same keys and a bit test",
+        own / bare,
+        Target::AtMost(1.5, "at most 1.5"),
+        note,
+    );
+}
+
+/// Very many ids as lines of text, against reading the same body to memory plus 49 ns an id.
+pub async fn lines(stage: &Stage, people: usize, table: &mut Table) {
+    let names = stage.names(people).await;
+    let body = names.join("\n");
+    let router = sayso::http::router(stage.world.app.clone());
+    let token = stage.world.app.client_token(DESK, &SecretText::new(stage.secret.clone()), None).await.unwrap();
+    let path = "/v1/gate/filter/lines?action=disclose&purpose=public_profile&source=activitypub";
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        let begun = Mark::now();
+        let read = to_bytes(Body::from(body.clone()), usize::MAX).await.unwrap();
+        let reading = begun.elapsed();
+        times[0].push(reading + Duration::from_nanos((BLOCK_NANOS * names.len() as f64) as u64));
+        assert_eq!(read.len(), body.len());
+        let request = Request::post(path).header("content-type", "text/plain");
+        let request = request.header("authorization", format!("Bearer {}", token.access_token));
+        let begun = Mark::now();
+        let answer = router.clone().oneshot(request.body(Body::from(body.clone())).unwrap()).await.unwrap();
+        let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        times[1].push(begun.elapsed());
+        assert!(answer.len() > body.len());
+    }
+    let (bare, own) = (seconds(&times[0]), seconds(&times[1]));
+    let note = format!("{} ids: {:.2} s", names.len(), own);
+    table.row(
+        "filter of ids as text lines",
+        "reading the same body plus 49 ns an id",
+        bare / own,
+        Target::AtLeast(0.7, "at least 0.70"),
+        note,
+    );
+}
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(arguments).env("SAYSO_LOG", "error").stdout(Stdio::piped()).stdin(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { child, address: address.trim().into() }
+    }
+
+    /// Time that it has used of all processors.
+    fn cpu(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    }
+
+    /// Requests a second on 64 connections that stay open, and the server's time for one.
+    async fn load(&self, request: &str, seconds: f64) -> (f64, f64) {
+        let (cpu, begun) = (self.cpu(), Mark::now());
+        let one = async || {
+            let mut stream = TcpStream::connect(&self.address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let (mut answer, mut times) = (vec![0; 4_096], 0_u64);
+            while begun.elapsed().as_secs_f64() < seconds {
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let read = stream.read(&mut answer).await.unwrap();
+                assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+                times += 1;
+            }
+            times
+        };
+        let times: u64 = futures_util::future::join_all((0..CONNECTIONS).map(|_| one())).await.iter().sum();
+        (times as f64 / begun.elapsed().as_secs_f64(), (self.cpu() - cpu) / times as f64)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// AuthZEN over sockets, with everything on, against a handler that answers a constant of the same size.
+pub async fn evaluation(stage: Stage, table: &mut Table) {
+    let name = stage.names(1).await.remove(0);
+    let Stage { world, raw, secret, .. } = stage;
+    raw.close().await;
+    let data = world.data;
+    world.app.store.close().await;
+    drop(world.app);
+    let (constant, own) = (Server::start(&["constant"]), Server::start(&["serve", data.path().to_str().unwrap()]));
+    let http = reqwest::Client::new();
+    let token = http.post(format!("http://{}/v1/auth/token", own.address)).basic_auth(DESK, Some(secret));
+    let token: Value = token.form(&[("grant_type", "client_credentials")]).send().await.unwrap().json().await.unwrap();
+    let body = json!({
+        "subject": { "type": "recipient", "id": DESK }, "action": { "name": "disclose" },
+        "resource": { "type": "pairwise", "id": name },
+        "context": { "purpose": "public_profile", "source": "activitypub" },
+    })
+    .to_string();
+    let request = format!(
+        "POST /access/v1/evaluation HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        token["access_token"].as_str().unwrap(),
+        body.len()
+    );
+    let (mut rates, mut costs, mut note) = (Vec::new(), Vec::new(), String::new());
+    for round in 0..=ROUNDS {
+        let (bare, own) = (constant.load(&request, 2.0).await, own.load(&request, 2.0).await);
+        if round > 0 {
+            rates.push(own.0 / bare.0);
+            costs.push(own.1 / bare.1);
+            note = format!("{:.0} a second against {:.0}", own.0, bare.0);
+        }
+    }
+    let (what, by) = ("`POST /access/v1/evaluation`, 64 connections", "an axum handler answering a constant");
+    table.row(what, by, median(rates), Target::AtLeast(0.75, "at least 0.75"), note);
+    table.row("the same: server CPU a request", by, median(costs), Target::AtMost(1.35, "at most 1.35"), String::new());
+}

@@ -1,0 +1,108 @@
+//! A denial says the same and takes as long whoever it is about, at each door that recipients ask at.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::client::{Answer, Api, Call, basic, text};
+use super::oracle::{bound, distance};
+use crate::on_both;
+
+const DESK: &str = "desk";
+const SAMPLES: usize = 120;
+const STRANGER: &str = "00112233445566778899aabbccddeeff";
+
+/// Somebody in every state that is denied, by the id that the desk has for them, and a stranger.
+async fn denied(api: &Api) -> BTreeMap<&'static str, String> {
+    let mut all = BTreeMap::from([("unknown", STRANGER.to_owned())]);
+    let ended = api.person("expired@example.org").await;
+    let mut decision = api.decision(&ended, DESK, "granted").await;
+    decision["until_us"] = json!(api.world.app.clock.now().plus_seconds(60).0);
+    let granted = api.post("/v1/me/consents").bearer(&ended.access).json(&decision).send().await.expect_status(201);
+    all.insert("expired", text(&granted.json(), "pairwise"));
+    for state in ["withdrawn", "held", "suppressed", "child", "erased", "refused"] {
+        let address = format!("{state}@example.org");
+        let person = api.person(&address).await;
+        let granted = api.grant(&person, DESK).await;
+        all.insert(state, text(&granted, "pairwise"));
+        let me = |method: &str, path: &str| api.call(method, path).bearer(&person.access);
+        let opt_out =
+            |whom: &str| api.post("/v1/opt-out").json(&json!({ "kind": "email", "identifier": address, "for": whom }));
+        let answer = match state {
+            "withdrawn" => me("delete", &format!("/v1/me/consents/{}", granted["consent_id"])).send().await,
+            "held" => me("post", "/v1/me/hold").send().await,
+            "suppressed" => opt_out("self").send().await,
+            "child" => opt_out("child").send().await,
+            "erased" => me("delete", "/v1/me").send().await,
+            _ => {
+                let refused = api.decision(&person, DESK, "refused").await;
+                me("post", "/v1/me/consents").json(&refused).send().await
+            }
+        };
+        assert!(answer.status < 300, "{state}: {}", answer.text());
+    }
+    api.world.app.run_erasures().await.unwrap();
+    api.world.pass_seconds(120);
+    all
+}
+
+fn asking(api: &Api, door: &str, token: &str, credentials: &str, id: &str) -> Call {
+    let (purpose, source) = ("public_profile", "activitypub");
+    match door {
+        "filter" => api.post("/v1/gate/filter").bearer(token).json(&json!({
+            "action": "disclose", "purpose": purpose, "source": source, "ids": [{ "pairwise": id }],
+        })),
+        "evaluation" => api.post("/access/v1/evaluation").bearer(token).json(&json!({
+            "subject": { "type": "recipient", "id": DESK }, "action": { "name": "disclose" },
+            "resource": { "type": "pairwise", "id": id }, "context": { "purpose": purpose, "source": source },
+        })),
+        "forward" => {
+            let call = api.get("/gate/forward").header("authorization", credentials).header("sayso-action", "disclose");
+            let call = call.header("sayso-purpose", purpose).header("sayso-source", source);
+            call.header("sayso-person", &format!("pairwise:{id}"))
+        }
+        "lines" => {
+            let path = format!("/v1/gate/filter/lines?action=disclose&purpose={purpose}&source={source}");
+            api.post(&path).bearer(token).bytes("text/plain", id.as_bytes().to_vec())
+        }
+        "score" => api.get(&format!("/v1/scores/{id}?purpose={purpose}&source={source}")).bearer(token),
+        _ => api.call("put", &format!("/v1/scores/{id}")).bearer(token).json(&json!({
+            "purpose": purpose, "source": source, "epoch": 1, "value": 42, "version": "one",
+            "window_from_day": 20_000, "window_to_day": 20_001, "population": "all",
+        })),
+    }
+}
+
+fn seen(answer: &Answer) -> String {
+    let mut headers = answer.headers.clone();
+    headers.remove("x-request-id");
+    format!("{} {headers:?} {}", answer.status, answer.text())
+}
+
+on_both!(a_denial_is_the_same_and_takes_as_long_whoever_it_is_about, |world| {
+    let api = Api::over(world);
+    let desk = api.recipient(DESK).await;
+    let people = denied(&api).await;
+    let token = text(&api.token(DESK, &desk.secret).await.json(), "access_token");
+    let credentials = basic(DESK, &desk.secret);
+    for door in ["filter", "evaluation", "forward", "lines", "score", "write"] {
+        let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        let mut answers: BTreeMap<&str, String> = BTreeMap::new();
+        for _ in 0..SAMPLES {
+            for (state, id) in &people {
+                let call = asking(&api, door, &token, &credentials, id);
+                let begun = sayso::clock::Mark::now();
+                let answer = call.send().await;
+                times.entry(state).or_default().push(begun.elapsed());
+                answers.insert(state, seen(&answer));
+            }
+        }
+        for (state, answer) in &answers {
+            assert_eq!(answer, &answers["unknown"], "{door}: {state}");
+            let apart = distance(&times[state], &times["unknown"]);
+            println!("{door} {state}: {apart:.3} of {:.3}", bound(SAMPLES));
+            assert!(apart < bound(SAMPLES), "{door}: {state} is {apart} apart from somebody unknown");
+        }
+    }
+});
