@@ -121,6 +121,11 @@ impl App {
             .run_tx(&input, |tx, (app, (caller, pairwise), triple, score)| {
                 Box::pin(async move {
                     tx.hold_rules().await?;
+                    // Asked without a lock first: taking one takes time, and only of somebody who is there.
+                    let (known, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
+                    if allow.is_none() {
+                        return Ok((known, None));
+                    }
                     let (known, allow) = app.may_score(tx, (caller, pairwise), triple, true).await?;
                     let (Some(somebody), Some(allow)) = (&known, allow) else { return Ok((known, None)) };
                     if score.epoch > tx.head().await?.seq {

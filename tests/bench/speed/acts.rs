@@ -126,13 +126,11 @@ async fn bare_commit(stage: &Stage, rows: usize) -> Duration {
 
 /// One withdrawal, from asked to answered, against one durable commit of one row through the same store.
 pub async fn one_withdrawal(stage: &Stage, table: &mut Table) {
-    let ann = stage.member("ann").await;
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..101 {
-        let given = grant(&stage.world.app, &ann.caller).await;
+    for ann in members(stage, 41, "leaver").await {
         times[0].push(bare_commit(stage, 1).await);
         let begun = Mark::now();
-        stage.world.app.withdraw(&ann.caller, given.consent_id, None).await.unwrap();
+        stage.world.app.withdraw(&ann.caller, ann.grant, None).await.unwrap();
         times[1].push(begun.elapsed());
     }
     let (bare, own) = (seconds(&times[0]), seconds(&times[1]));

@@ -105,7 +105,7 @@ impl Stage {
     /// Names of some of them, spread over all.
     pub async fn names(&self, count: usize) -> Vec<String> {
         let sql = format!(
-            "SELECT lower(hex(pairwise)) FROM pairwise WHERE recipient = '{DESK}' ORDER BY pairwise LIMIT {count}"
+            "SELECT lower(hex(p.pairwise)) FROM pairwise p JOIN live_grant g ON g.subject = p.subject AND g.recipient = p.recipient ORDER BY p.pairwise LIMIT {count}"
         );
         let rows = self.raw.rows(&sql, &[], &[ColumnType::Text]).await;
         rows.into_iter()
