@@ -55,6 +55,8 @@ pub(super) struct Tallies {
     unknown: BTreeMap<(String, Day), i64>,
 }
 
+/// How somebody is looked for: an identifier under its index and its earlier one.
+type Names = (FoundBy, Vec<Vec<u8>>);
 type Key = (Day, String, String, String, &'static str, bool);
 
 impl App {
@@ -96,7 +98,7 @@ impl App {
     pub async fn decide_many(&self, caller: &ClientCaller, question: &GateQuestion) -> Result<Filtered, ServiceError> {
         let triple =
             Triple { purpose: question.purpose.clone(), source: question.source.clone(), recipient: caller.id.clone() };
-        let names: Vec<[Vec<u8>; 2]> = question.ids.iter().map(|id| self.names(id)).collect();
+        let names: Vec<Names> = question.ids.iter().map(|id| self.names(id)).collect();
         let (known, rules, seq) = self
             .store
             .read_tx(&(self, &names, &triple), |tx, (app, names, triple)| Box::pin(app.read_known(tx, names, triple)))
@@ -105,23 +107,27 @@ impl App {
         Ok(self.answer_filter(&asking, &rules, &names, &known, seq))
     }
 
-    /// Always two, so that nobody costs more work than another.
-    fn names(&self, id: &Asked) -> [Vec<u8>; 2] {
+    /// By what kind of name somebody was asked about decides what work it is, whoever it is about.
+    fn names(&self, id: &Asked) -> Names {
         match id {
-            Asked::Identifier(identifier) => self.blinds(identifier).map(|blind| blind.to_vec()),
-            Asked::Pairwise(pairwise) => [pairwise.as_bytes().to_vec(), pairwise.as_bytes().to_vec()],
+            Asked::Identifier(identifier) => {
+                (FoundBy::Blind, self.blinds(identifier).iter().map(|blind| blind.to_vec()).collect())
+            }
+            Asked::Pairwise(pairwise) => (FoundBy::Pairwise, vec![pairwise.as_bytes().to_vec()]),
         }
     }
 
     async fn read_known(
         &self,
         tx: &mut Tx,
-        names: &[[Vec<u8>; 2]],
+        names: &[Names],
         triple: &Triple,
     ) -> Result<(BTreeMap<Vec<u8>, Known>, Rules, Seq), ServiceError> {
         let mut known = BTreeMap::new();
-        for some in names.as_flattened().chunks(500) {
-            for by in [FoundBy::Blind, FoundBy::Pairwise] {
+        for by in [FoundBy::Blind, FoundBy::Pairwise] {
+            let of_this_kind = names.iter().filter(|(kind, _)| *kind == by);
+            let all: Vec<Vec<u8>> = of_this_kind.flat_map(|(_, names)| names.iter().cloned()).collect();
+            for some in all.chunks(500) {
                 let found = tx.known(some, by, triple, false).await?;
                 known.extend(found.into_iter().map(|one| (one.name.clone(), one)));
             }
@@ -133,14 +139,14 @@ impl App {
         &self,
         asking: &Asking<'_>,
         rules: &Rules,
-        names: &[[Vec<u8>; 2]],
+        names: &[Names],
         known: &BTreeMap<Vec<u8>, Known>,
         seq: Seq,
     ) -> Filtered {
         let mut use_by = asking.now.plus_seconds(limits::USE_BY_SECONDS);
         let mut allowed = Vec::new();
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        for (place, names) in names.iter().enumerate() {
+        for (place, (_, names)) in names.iter().enumerate() {
             let somebody = names.iter().find_map(|name| known.get(name));
             let question =
                 Question { asker: asking.asker, action: asking.action, triple: asking.triple, other_end: true };
