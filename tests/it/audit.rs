@@ -4,7 +4,7 @@ mod asking;
 mod facts;
 mod filtering;
 mod kept;
-mod outside;
+pub(crate) mod outside;
 mod tampering;
 
 use sayso::domain::Whom;

@@ -329,7 +329,7 @@ async fn an_engine_in_python_behind_nginx_and_behind_the_proxy_scores_only_who_s
     let of = |to: &str, times: usize| vec![json!([STRANGER, to]); times];
     let all = [of(&ann_id, 3), of(&bea_id, 2), of(STRANGER, 5)].concat();
     std::fs::write(&responses, Value::from(all).to_string()).unwrap();
-    let python = sayso::config::variable("TEST_PYTHON").expect("`tests/run` says which Python");
+    let python = crate::audit::outside::which_python();
     let (engine_port, proxy_port) = (free_port(), free_port());
     let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doors/engine.py");
     let mut command = Command::new(python);

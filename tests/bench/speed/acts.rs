@@ -73,7 +73,7 @@ pub fn house_rules(table: &mut Table) {
         "Cedar asked on the same question",
         "one decision on facts in hand",
         cedar / own,
-        Target::AtLeast(100.0, "at least 100"),
+        &Target::AtLeast(100.0, "at least 100"),
         note,
     );
 }
@@ -87,7 +87,7 @@ pub async fn ingesting(stage: &Stage, table: &mut Table) {
             "to": "https://www.w3.org/ns/activitystreams#Public", "published": "2026-11-20T10:00:00Z",
         })
     };
-    let text: String = (0..1_000).map(|number| format!("{}\n", line(number))).collect();
+    let text = (0..1_000).map(|number| line(number).to_string()).collect::<Vec<_>>().join("\n");
     let source = triple().source;
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
@@ -107,7 +107,7 @@ pub async fn ingesting(stage: &Stage, table: &mut Table) {
         "ActivityStreams lines ingested a second",
         "parsing them with serde_json",
         json / own,
-        Target::AtLeast(0.25, "at least 0.25"),
+        &Target::AtLeast(0.25, "at least 0.25"),
         note,
     );
 }
@@ -139,7 +139,7 @@ pub async fn one_withdrawal(stage: &Stage, table: &mut Table) {
         "one withdrawal, alone",
         "one durable commit of one row",
         own / bare,
-        Target::AtMost(2.0, "at most 2"),
+        &Target::AtMost(2.0, "at most 2"),
         note,
     );
 }
@@ -191,7 +191,7 @@ pub async fn many_at_once(stage: &Stage, table: &mut Table) {
         "grants and withdrawals of 64 callers",
         "the same rows, one statement each, in a group commit",
         median(ratios),
-        Target::AtLeast(2.0, "at least 2"),
+        &Target::AtLeast(2.0, "at least 2"),
         note,
     );
 }
@@ -222,7 +222,7 @@ pub async fn while_others_write(stage: &Stage, table: &mut Table) {
         "decisions a second while 8 callers grant and withdraw",
         "the same without them",
         beside / alone,
-        Target::AtLeast(0.85, "at least 0.85"),
+        &Target::AtLeast(0.85, "at least 0.85"),
         note,
     );
 }

@@ -1,5 +1,6 @@
 //! The table of figures, as Markdown, JSON and a plot.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
@@ -28,8 +29,8 @@ pub enum Target {
 }
 
 impl Table {
-    pub fn row(&mut self, what: &'static str, divided_by: &'static str, ratio: f64, target: Target, note: String) {
-        let (holds, target) = match target {
+    pub fn row(&mut self, what: &'static str, divided_by: &'static str, ratio: f64, target: &Target, note: String) {
+        let (holds, target) = match *target {
             Target::AtLeast(bound, text) => (ratio >= bound, text),
             Target::AtMost(bound, text) => (ratio <= bound, text),
         };
@@ -44,7 +45,7 @@ impl Table {
         for row in &self.rows {
             let Row { what, divided_by, ratio, target, note, holds } = row;
             let missed = if *holds { "" } else { "**missed** " };
-            text.push_str(&format!("| {what} | {divided_by} | {ratio:.2} | {target} | {missed}{note} |\n"));
+            writeln!(text, "| {what} | {divided_by} | {ratio:.2} | {target} | {missed}{note} |").unwrap();
         }
         println!("\n{text}");
         std::fs::write(format!("{folder}/speed.md"), text).unwrap();
@@ -74,14 +75,12 @@ impl Table {
              <text x=\"70\" y=\"20\">microseconds for one id, in questions of a thousand</text>\
              <text x=\"470\" y=\"305\">people</text>",
         );
-        svg.push_str(&format!(
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"2\"/>",
-            line.join(" ")
-        ));
+        write!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"2\"/>", line.join(" "))
+            .unwrap();
         for ((people, micros), (x, y)) in self.by_people.iter().zip(points) {
-            svg.push_str(&format!("<circle cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"4\" fill=\"#06c\"/>"));
-            svg.push_str(&format!("<text x=\"{x:.0}\" y=\"{:.0}\">{micros:.1}</text>", y - 10.0));
-            svg.push_str(&format!("<text x=\"{x:.0}\" y=\"280\" text-anchor=\"middle\">{people}</text>"));
+            write!(svg, "<circle cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"4\" fill=\"#06c\"/>").unwrap();
+            write!(svg, "<text x=\"{x:.0}\" y=\"{:.0}\">{micros:.1}</text>", y - 10.0).unwrap();
+            write!(svg, "<text x=\"{x:.0}\" y=\"280\" text-anchor=\"middle\">{people}</text>").unwrap();
         }
         svg + "</svg>\n"
     }

@@ -85,13 +85,17 @@ on_both!(tiles_hold_the_leaves_and_the_subtrees, |world| {
     }
 });
 
+/// The one that has what the scripts need; `tests/run` says which.
+#[expect(clippy::disallowed_methods, reason = "it is no setting of the service")]
+pub(crate) fn which_python() -> String {
+    std::env::var("TEST_PYTHON").unwrap_or_else(|_| String::from("python3"))
+}
+
 fn python(what: &str, text: &str, vkey: &str) -> Result<String, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    #[expect(clippy::disallowed_methods, reason = "tests/run says which Python has what the script needs")]
-    let python = std::env::var("TEST_PYTHON").unwrap_or_else(|_| String::from("python3"));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");
-    let output = Command::new(python).args([script, what]).arg(file.path()).arg(vkey).output().unwrap();
+    let output = Command::new(which_python()).args([script, what]).arg(file.path()).arg(vkey).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() { Ok(out.into_owned()) } else { Err(err.into_owned()) }
 }

@@ -33,6 +33,9 @@ fn other() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    // A mutant makes this fail on purpose: nothing of that is kept.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn nobody_who_is_not_allowed_is_left_and_the_order_of_the_rest_is_kept(
         numbers in proptest::collection::vec(0_u8..20, 0..30),
