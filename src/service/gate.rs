@@ -197,12 +197,12 @@ pub(super) struct Asking<'a> {
 impl Tallies {
     pub(super) fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
         let (day, caller) = (asking.now.day(), asking.triple.recipient.to_string());
-        let Some(somebody) = somebody else {
-            *self.unknown.entry((caller, day)).or_default() += 1;
-            return;
-        };
         let purpose = asking.triple.purpose.to_string();
         let key = (day, caller, purpose, asking.triple.source.to_string(), asking.action.as_str(), allowed);
+        let Some(somebody) = somebody else {
+            *self.unknown.entry((key.1, day)).or_default() += 1;
+            return;
+        };
         *self.members.entry((somebody.subject, key)).or_default() += 1;
     }
 

@@ -1,6 +1,6 @@
 //! Many people in one question: what is known of those a caller names, as far as one triple goes.
 //!
-//! One statement for all of them, so that somebody unknown costs the same work as a member (guarantee G12).
+//! One statement for all of them, in which somebody unknown costs the same work as a member (guarantee G12).
 
 use sqlx::QueryBuilder;
 
@@ -33,7 +33,8 @@ pub struct Known {
     pub wrapped_key: WrappedKey,
 }
 
-type KnownColumns = ((Vec<u8>, Vec<u8>, Vec<u8>, i64), StandingColumns, (Option<i64>, Option<i64>, Option<i64>));
+type KnownColumns =
+    ((Option<Vec<u8>>, Vec<u8>, Vec<u8>, i64), StandingColumns, (Option<i64>, Option<i64>, Option<i64>));
 
 macro_rules! columns {
     ($row:expr) => {{
@@ -68,31 +69,53 @@ impl Tx {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let lock = keep && matches!(self, Self::Postgres(_));
         let (table, column) = match by {
             FoundBy::Blind => ("identifier", "blind"),
             FoundBy::Pairwise => ("pairwise", "pairwise"),
             FoundBy::Subject => ("standing", "subject"),
         };
+        let lock = keep && matches!(self, Self::Postgres(_));
         let rows: Vec<KnownColumns> = on!(self, c => {
-            let mut query = QueryBuilder::new(format!(
-                "SELECT n.{column}, s.subject, k.wrapped, s.epoch, s.erased, s.held, s.suppressed, s.latched, s.adult, \
-                 s.assurance, s.erase_due_us, g.lineage, g.notice_version, g.valid_until_us, k.ring_epoch \
-                 FROM {table} n JOIN standing s ON s.subject = n.subject JOIN subject_key k ON k.subject = n.subject \
-                 LEFT JOIN live_grant g ON g.subject = n.subject AND g.purpose = "
+            // In place of somebody unknown stands a person who is there, so that as much is looked up and read; the first column says so.
+            let mut query = QueryBuilder::new(if keep { "" } else { "WITH v (name) AS (VALUES (" });
+            if !keep {
+                let mut list = query.separated("), (");
+                for name in names {
+                    list.push_bind(name.clone());
+                }
+                query.push(")) ");
+            }
+            let name = if keep { format!("n.{column}") } else { String::from("CASE WHEN n.subject IS NULL THEN NULL ELSE v.name END") };
+            query.push(format!(
+                "SELECT {name}, s.subject, k.wrapped, s.epoch, s.erased, s.held, s.suppressed, s.latched, s.adult, \
+                 s.assurance, s.erase_due_us, g.lineage, g.notice_version, g.valid_until_us, k.ring_epoch "
             ));
+            let of_recipient = |query: &mut QueryBuilder<_>, before: &str| {
+                if by == FoundBy::Pairwise {
+                    query.push(before).push("n.recipient = ").push_bind(triple.recipient.as_str().to_owned());
+                }
+            };
+            if keep {
+                query.push(format!("FROM {table} n JOIN standing s ON s.subject = n.subject "));
+            } else {
+                query.push(format!("FROM v LEFT JOIN {table} n ON n.{column} = v.name "));
+                of_recipient(&mut query, "AND ");
+                query.push(" JOIN standing s ON s.subject = coalesce(n.subject, (SELECT min(subject) FROM standing)) ");
+            }
+            query.push("JOIN subject_key k ON k.subject = s.subject LEFT JOIN live_grant g ON g.subject = s.subject AND g.purpose = ");
             query.push_bind(triple.purpose.as_str().to_owned()).push(" AND g.source = ");
             query.push_bind(triple.source.as_str().to_owned()).push(" AND g.recipient = ");
-            query.push_bind(triple.recipient.as_str().to_owned()).push(" WHERE ");
-            if by == FoundBy::Pairwise {
-                query.push("n.recipient = ").push_bind(triple.recipient.as_str().to_owned()).push(" AND ");
+            query.push_bind(triple.recipient.as_str().to_owned());
+            if keep {
+                query.push(format!(" WHERE n.{column} IN ("));
+                let mut list = query.separated(", ");
+                for name in names {
+                    list.push_bind(name.clone());
+                }
+                query.push(")");
+                of_recipient(&mut query, " AND ");
             }
-            query.push(format!("n.{column} IN ("));
-            let mut list = query.separated(", ");
-            for name in names {
-                list.push_bind(name.clone());
-            }
-            query.push(") ORDER BY s.subject");
+            query.push(" ORDER BY s.subject");
             if lock {
                 query.push(" FOR SHARE OF s");
             }
@@ -102,16 +125,21 @@ impl Tx {
             }
             rows
         });
-        rows.into_iter().map(|row| known(row, triple)).collect()
+        let known = rows.into_iter().map(|row| known(row, triple)).collect::<Result<Vec<_>, _>>()?;
+        Ok(known.into_iter().flatten().collect())
     }
 }
 
-fn known(((name, subject, bytes, epoch), row, grant): KnownColumns, triple: &Triple) -> Result<Known, StoreError> {
+/// Read as a whole before it is looked at whether somebody was found.
+fn known(
+    ((name, subject, bytes, epoch), row, grant): KnownColumns,
+    triple: &Triple,
+) -> Result<Option<Known>, StoreError> {
     let subject = subject.try_into().map_err(|_| StoreError::Corrupt("standing"))?;
     let mut standing = standing(row)?;
     if let (Some(lineage), Some(notice_version), Some(until)) = grant {
         let grant = Grant { lineage: Seq(lineage), notice_version, valid_until: Micros(until) };
         standing.grants.insert(triple.clone(), grant);
     }
-    Ok(Known { name, subject, standing, wrapped_key: WrappedKey { epoch, bytes } })
+    Ok(name.map(|name| Known { name, subject, standing, wrapped_key: WrappedKey { epoch, bytes } }))
 }
