@@ -100,7 +100,7 @@ impl Tx {
             } else {
                 query.push(format!("FROM v LEFT JOIN {table} n ON n.{column} = v.name "));
                 of_recipient(&mut query, "AND ");
-                query.push(" JOIN standing s ON s.subject = coalesce(n.subject, (SELECT min(subject) FROM standing)) ");
+                query.push(" JOIN standing s ON s.subject = coalesce(n.subject, (SELECT subject FROM standing ORDER BY subject LIMIT 1)) ");
             }
             query.push("JOIN subject_key k ON k.subject = s.subject LEFT JOIN live_grant g ON g.subject = s.subject AND g.purpose = ");
             query.push_bind(triple.purpose.as_str().to_owned()).push(" AND g.source = ");
