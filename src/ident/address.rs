@@ -22,7 +22,8 @@ pub enum InAddress {
 /// Compares an address with a pattern, part by part; its query takes no part in that. A last `*` stands for any rest. Nothing where the
 /// pattern does not fit, or has two places for a person.
 pub fn in_address(pattern: &str, address: &str) -> Option<InAddress> {
-    let path = address.split(['?', '#']).next()?;
+    // What is asked for over HTTP has no fragment: who reads one there cuts it off, or takes it for a part of the path.
+    let path = address.split('?').next().filter(|_| !address.contains('#'))?;
     let (mut parts, mut found) = (path.strip_prefix('/')?.split('/'), InAddress::Nobody);
     let mut wanted = pattern.strip_prefix('/')?.split('/').peekable();
     while let Some(want) = wanted.next() {

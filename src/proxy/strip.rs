@@ -88,7 +88,25 @@ pub fn strip(answer: &mut Value, people: &[People], is_allowed: impl Fn(&Person)
 /// Takes out what would tell how many there were, where it is there.
 pub fn remove(answer: &mut Value, pointers: &[Pointer]) {
     for Pointer(parts) in pointers {
-        let _not_there = visit(answer, parts, &mut |_, _| false);
+        take_out(answer, parts);
+    }
+}
+
+/// What is missing or of another form in one place keeps nothing in another.
+fn take_out(value: &mut Value, parts: &[String]) {
+    let Some((part, rest)) = parts.split_first() else { return };
+    match (value, part.as_str()) {
+        (Value::Array(list), "*") if rest.is_empty() => list.clear(),
+        (Value::Array(list), "*") => list.iter_mut().for_each(|item| take_out(item, rest)),
+        (Value::Object(fields), "*") if rest.is_empty() => fields.clear(),
+        (Value::Object(fields), "*") => fields.values_mut().for_each(|item| take_out(item, rest)),
+        (Value::Object(fields), name) if rest.is_empty() => fields.retain(|key, _| key != name),
+        (Value::Object(fields), name) => {
+            if let Some(item) = fields.get_mut(name) {
+                take_out(item, rest);
+            }
+        }
+        _ => {}
     }
 }
 

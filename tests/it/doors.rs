@@ -67,6 +67,7 @@ on_both!(a_proxy_hears_yes_for_whom_it_may_let_through_and_one_no_for_everything
         (format!("/people/{pairwise}/%2e%2e/x"), 403),
         (format!("/people/{pairwise}/a//b"), 403),
         (format!("/people/{pairwise}/a;b"), 403),
+        (format!("/people/{pairwise}/a#/../../x/a"), 403),
         (format!("/people/{pairwise}/a\\b"), 403),
         (format!("//people/{pairwise}/a"), 403),
         (format!("/People/{pairwise}/a"), 403),

@@ -75,6 +75,13 @@ proptest! {
 }
 
 #[test]
+fn what_is_missing_in_one_place_keeps_nothing_in_another() {
+    let mut answer = json!({ "results": [{ "a": 1 }, { "details": null }, 7, { "details": { "place": 4, "x": 1 } }], "count": null });
+    remove(&mut answer, &["/results/*/details/place", "/none/*/x", "/count"].map(|text| Pointer::read(text).unwrap()));
+    assert_eq!(answer, json!({ "results": [{ "a": 1 }, { "details": null }, 7, { "details": { "x": 1 } }] }));
+}
+
+#[test]
 fn an_answer_of_another_form_is_refused() {
     for (item, answer) in [
         ("/results/*", json!([])),
