@@ -260,6 +260,9 @@ pub enum Act {
     PolicyAdopted {
         /// Their digest, in hexadecimal.
         sha256: String,
+        /// Whether they came with the program: its next version replaces them by its own. An operator's stay.
+        #[serde(default)]
+        built_in: bool,
     },
     /// An operator published a notice.
     NoticePublished {

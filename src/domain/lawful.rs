@@ -33,7 +33,7 @@ impl Rulebook {
                 let notice = Notice { sha256: sha256.clone(), material: *material };
                 self.notices.insert((purpose.clone(), *version), notice);
             }
-            Act::PolicyAdopted { sha256 } => self.policy_sha256 = Some(sha256.clone()),
+            Act::PolicyAdopted { sha256, .. } => self.policy_sha256 = Some(sha256.clone()),
             _ => {}
         }
     }

@@ -148,7 +148,7 @@ impl App {
     /// Switches a caller off, at once. Grants to a recipient that was switched off are revoked by the sweep.
     ///
     /// # Errors
-    /// When there is no such caller.
+    /// When there is no such caller, and for the last operator: nobody could register another one.
     pub async fn disable_client(
         &self,
         id: &Recipient,
@@ -158,6 +158,11 @@ impl App {
             .act(idempotency, &(self, id), |tx, (app, id)| {
                 Box::pin(async move {
                     let head = app.head(tx).await?;
+                    let mut operators = tx.clients().await?;
+                    operators.retain(|row| row.role == Role::Operator.as_str() && !row.disabled);
+                    if matches!(operators.as_slice(), [last] if last.id == id.as_str()) {
+                        return Err(ServiceError::invalid("id", "another caller: this one is the last operator"));
+                    }
                     if !tx.disable_client(id).await? {
                         return Err(ServiceError::NotFound("client"));
                     }
@@ -201,7 +206,7 @@ impl App {
     }
 }
 
-/// The first operator. Returns the secret as long as nobody was shown it: a start that was killed before it could say it leaves it
+/// The first operator, where the log knows of no caller yet. Returns the secret as long as nobody was shown it: a start that was killed before it could say it leaves it
 /// to the next one.
 pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceError> {
     let id: Recipient = "operator".parse().map_err(|_| ServiceError::NotFound("client"))?;
@@ -209,6 +214,13 @@ pub(super) async fn first_operator(app: &App) -> Result<Option<String>, ServiceE
     if let Some(row) = app.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await? {
         let waits = row.secret_hash == sha256(secret.as_bytes()) && !shown_mark(&app.config.data).exists();
         return Ok(Some(secret).filter(|_| waits));
+    }
+    let registered = app.store.read_tx(app, |tx, app| Box::pin(app.own_events(tx, "client_registered"))).await?;
+    if !registered.is_empty() {
+        tracing::error!(
+            "callers were registered, and the first of them is gone from the database: it is not made again; see `verify log`"
+        );
+        return Ok(None);
     }
     let client = NewClient {
         id,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::{App, Done, ServiceError};
-use crate::domain::{Act, Event, Seq};
+use crate::domain::{Act, Seq};
 use crate::gate::{House, Rules};
 use crate::mutant;
 use crate::policy::{HouseRules, Registry, RuleFiles, RulesError, built_in_rules, check_size, policy_sha256};
@@ -34,6 +34,22 @@ pub struct PoliciesView {
     pub built_in: bool,
     /// The rule files.
     pub files: RuleFiles,
+}
+
+/// What the log says of the rules that were adopted last. The database is believed where it says the same: the words of the log are
+/// sealed under a key that is not in it.
+struct Last {
+    seq: Seq,
+    sha256: String,
+    built_in: bool,
+}
+
+impl Last {
+    /// The rule files of a row, where they are those that were adopted.
+    fn files(&self, row: Option<&HouseRow>) -> Result<RuleFiles, ServiceError> {
+        let same = |row: &&HouseRow| (row.seq, &row.sha256, row.built_in) == (self.seq, &self.sha256, self.built_in);
+        intact(row.filter(same).ok_or(StoreError::Corrupt("house_rules"))?)
+    }
 }
 
 /// House rules were adopted.
@@ -91,16 +107,22 @@ impl App {
     }
 
     async fn work_out(&self, tx: &mut Tx, row: &HouseRow) -> Result<Arc<House>, ServiceError> {
-        let house = self.house_of(intact(row)?).await?;
-        let in_log = self.is_in_log(tx, row).await? || mutant::on("rules_beside_the_log");
-        if house.sha256 == row.sha256 && in_log { Ok(house) } else { Err(StoreError::Corrupt("house_rules").into()) }
+        let damaged = || StoreError::Corrupt("house_rules");
+        let files = match self.adopted_last(tx).await? {
+            _ if mutant::on("rules_beside_the_log") => intact(row)?,
+            Some(last) => last.files(Some(row))?,
+            None => return Err(damaged().into()),
+        };
+        let house = self.house_of(files).await?;
+        if house.sha256 == row.sha256 { Ok(house) } else { Err(damaged().into()) }
     }
 
-    /// Whether the log says that these rules were adopted there: its words are sealed under a key that is not in the database.
-    async fn is_in_log(&self, tx: &mut Tx, row: &HouseRow) -> Result<bool, ServiceError> {
-        let adopted = self.own_events(tx, "policy_adopted").await?;
-        let says = |event: &Event| matches!(&event.act, Act::PolicyAdopted { sha256 } if *sha256 == row.sha256);
-        Ok(adopted.iter().any(|(seq, event)| *seq == row.seq && says(event)))
+    async fn adopted_last(&self, tx: &mut Tx) -> Result<Option<Last>, ServiceError> {
+        let last = self.own_events(tx, "policy_adopted").await?.pop();
+        Ok(last.and_then(|(seq, event)| match event.act {
+            Act::PolicyAdopted { sha256, built_in } => Some(Last { seq, sha256, built_in }),
+            _ => None,
+        }))
     }
 
     /// Checks rules, and asks them about every class.
@@ -116,13 +138,19 @@ impl App {
         Ok(if is_built_in { BUILT_IN.get_or_init(|| house).clone() } else { house })
     }
 
-    /// At every start: the rules of this program, unless an operator adopted others. Those are adopted anew when the registry of this
-    /// program is another one; where they do not fit it, everything is denied until an operator has sent some that do.
+    /// At every start: the rules of this program, unless the log says that an operator adopted others. Those are adopted anew when the
+    /// registry of this program is another one; where they do not fit it, or are no longer in the database as they were adopted,
+    /// everything is denied until an operator has sent some that do.
     pub(super) async fn adopt_policy(&self) -> Result<(), ServiceError> {
-        let before = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
-        let kept = before.as_ref().filter(|row| !row.built_in);
-        let (built_in, files) = (kept.is_none(), kept.map_or_else(|| Ok(built_in_rules()), intact));
-        let files = match files {
+        let (before, last) = self
+            .store
+            .read_tx(self, |tx, app| {
+                Box::pin(async move { Ok::<_, ServiceError>((tx.house_rules().await?, app.adopted_last(tx).await?)) })
+            })
+            .await?;
+        let kept = last.as_ref().filter(|last| !last.built_in);
+        let built_in = kept.is_none();
+        let files = match kept.map_or_else(|| Ok(built_in_rules()), |last| last.files(before.as_ref())) {
             Ok(files) => files,
             Err(error) => {
                 tracing::error!(%error, "the house rules were changed in the database: everything is denied until others are adopted");
@@ -130,10 +158,10 @@ impl App {
             }
         };
         let sha256 = policy_sha256(&self.registry.sha256, &files);
-        if before.as_ref().is_some_and(|row| row.sha256 == sha256 && intact(row).is_ok()) {
+        if last.as_ref().is_some_and(|last| last.sha256 == sha256 && last.files(before.as_ref()).is_ok()) {
             return Ok(());
         }
-        let seen = before.map_or(NO_RULES, |row| row.seq);
+        let seen = last.map_or(NO_RULES, |last| last.seq);
         match self.house_of(files.clone()).await {
             Ok(house) => {
                 let input = (self, files, house, (built_in, seen));
@@ -163,12 +191,13 @@ impl App {
         tx.wait_for_rules().await?;
         let head = self.head(tx).await?;
         let sha256 = house.sha256.clone();
-        let newest = tx.house_rules().await?;
-        let others_came = seen.is_some_and(|seen| newest.as_ref().map_or(NO_RULES, |row| row.seq) != seen);
-        if others_came || newest.is_some_and(|row| row.sha256 == sha256 && intact(&row).is_ok()) {
+        let (row, last) = (tx.house_rules().await?, self.adopted_last(tx).await?);
+        let others_came = seen.is_some_and(|seen| last.as_ref().map_or(NO_RULES, |last| last.seq) != seen);
+        let in_force = |last: &Last| last.sha256 == sha256 && last.files(row.as_ref()).is_ok();
+        if others_came || last.as_ref().is_some_and(in_force) {
             return Err(ServiceError::Conflict("set of house rules is in force and"));
         }
-        let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone() }).await?;
+        let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone(), built_in }).await?;
         let (registry_sha256, files) = (self.registry.sha256.clone(), serde_json::to_string(files)?);
         let row = HouseRow { seq: done.seq, sha256: sha256.clone(), registry_sha256, built_in, files };
         tx.insert_house_rules(&row).await?;
@@ -209,7 +238,7 @@ impl App {
 }
 
 /// The rule files of a row, as they were when they were adopted.
-fn intact(row: &HouseRow) -> Result<RuleFiles, ServiceError> {
+pub(super) fn intact(row: &HouseRow) -> Result<RuleFiles, ServiceError> {
     let damaged = || StoreError::Corrupt("house_rules");
     let files: RuleFiles = serde_json::from_str(&row.files).map_err(|_| damaged())?;
     if policy_sha256(&row.registry_sha256, &files) == row.sha256 { Ok(files) } else { Err(damaged().into()) }

@@ -33,6 +33,7 @@ pub struct RulesInForce {
 sql! {
     INSERT_RULES(5) = "INSERT INTO house_rules (seq, sha256, registry_sha256, built_in, files) VALUES ($1, $2, $3, $4, $5)";
     NEWEST_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules WHERE seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')";
+    ALL_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules ORDER BY seq";
     IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h WHERE h.seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')) FROM notice n WHERE n.material = 1 GROUP BY n.purpose";
 }
 
@@ -40,6 +41,12 @@ sql! {
 const RULES_LOCK: i64 = 0x72_75_6c_65_73;
 const HOLD: &str = "SELECT pg_advisory_xact_lock_shared($1)";
 const WAIT: &str = "SELECT pg_advisory_xact_lock($1)";
+
+type HouseColumns = (i64, String, String, i64, String);
+
+fn house_row((seq, sha256, registry_sha256, built_in, files): HouseColumns) -> HouseRow {
+    HouseRow { seq: Seq(seq), sha256, registry_sha256, built_in: built_in != 0, files }
+}
 
 impl Tx {
     /// Until the transaction ends no other rules are adopted: for what is stored by them without the head row. On SQLite there is one
@@ -70,15 +77,14 @@ impl Tx {
 
     /// The rules that were adopted last.
     pub async fn house_rules(&mut self) -> Result<Option<HouseRow>, StoreError> {
-        let row: Option<(i64, String, String, i64, String)> =
-            on!(self, c => sqlx::query_as(NEWEST_RULES).fetch_optional(c).await)?;
-        Ok(row.map(|(seq, sha256, registry_sha256, built_in, files)| HouseRow {
-            seq: Seq(seq),
-            sha256,
-            registry_sha256,
-            built_in: built_in != 0,
-            files,
-        }))
+        let row: Option<HouseColumns> = on!(self, c => sqlx::query_as(NEWEST_RULES).fetch_optional(c).await)?;
+        Ok(row.map(house_row))
+    }
+
+    /// Every rules that were adopted, and whatever else stands there, in order; for verification.
+    pub async fn all_house_rules(&mut self) -> Result<Vec<HouseRow>, StoreError> {
+        let rows: Vec<HouseColumns> = on!(self, c => sqlx::query_as(ALL_RULES).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(house_row).collect())
     }
 
     /// What holds for everybody now.

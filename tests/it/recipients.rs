@@ -198,7 +198,8 @@ on_both!(rules_that_the_log_does_not_name_are_not_in_force, |world| {
     );
     assert_eq!(tamper(&world, &planted).await, 1);
     assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), 1, "no event names them");
-    assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
+    let planted = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
+    assert!(matches!(planted.as_slice(), [one] if one.what.contains("house rules")), "{planted:?}");
     // Instead of those that were adopted: whatever they say, they deny.
     let all: sayso::policy::RuleFiles =
         [("all.cedar".to_owned(), "@id(\"all\") permit (principal, action, resource);".to_owned())].into();
@@ -210,7 +211,6 @@ on_both!(rules_that_the_log_does_not_name_are_not_in_force, |world| {
     assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), 0, "they are not what was adopted");
     let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
     assert!(findings.iter().any(|one| one.what.contains("house rules")), "{findings:?}");
-    world.app.adopt_rules(&all, None).await.expect_err("the same row says that they are in force");
     world.app.adopt_rules(&sayso::policy::built_in_rules(), None).await.unwrap();
     assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), 1);
 });

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::clients::terms_sha256;
+use super::super::house::intact;
 use super::super::{App, ServiceError};
 use super::{PAGE, Walk};
 use crate::crypto::sha256;
-use crate::domain::{Act, Event, Notice, Rulebook};
+use crate::domain::{Act, Event, Notice, Rulebook, Seq};
 use crate::ids::Subject;
 use crate::store::{ClientRow, JobStep, LeafRow, StoreError, Tx};
 
@@ -19,10 +20,12 @@ const OWN: [&str; 5] =
 pub(super) struct Facts {
     pub(super) rulebook: Rulebook,
     clients: BTreeMap<String, Said>,
+    /// House rules that were adopted: their digest, and whether they came with the program.
+    rules: BTreeMap<Seq, (String, bool)>,
     /// Events that certificates say they unlinked, by kind.
     unlinked: BTreeMap<String, u64>,
     /// Events without a body, by kind, with the first of each.
-    sealed_off: BTreeMap<String, (u64, crate::domain::Seq)>,
+    sealed_off: BTreeMap<String, (u64, Seq)>,
     erasures: u64,
     completed: u64,
 }
@@ -53,12 +56,22 @@ impl Facts {
         self.sealed_off.entry(row.kind.clone()).or_insert((0, row.seq)).0 += 1;
     }
 
-    pub(super) fn said(&mut self, event: &Event) {
+    /// Takes what an operator or the service did. Says what is wrong with an act that it never does.
+    pub(super) fn said(&mut self, seq: Seq, event: &Event) -> Option<&'static str> {
         self.rulebook.apply(&event.act);
         match &event.act {
             Act::ClientRegistered { client, role, terms_sha256 } => {
                 let said = Said { role: role.clone(), terms_sha256: terms_sha256.clone(), disabled: false };
-                self.clients.insert(client.to_string(), said);
+                if self.clients.insert(client.to_string(), said).is_some() {
+                    return Some("a caller was registered under the name of another: the row of that one was removed");
+                }
+            }
+            Act::PolicyAdopted { sha256, built_in } => {
+                let over = *built_in && self.rules.last_key_value().is_some_and(|(_, (_, built_in))| !built_in);
+                self.rules.insert(seq, (sha256.clone(), *built_in));
+                if over {
+                    return Some("the rules of the program were put in place of an operator's without an operator");
+                }
             }
             Act::ClientDisabled { client } => {
                 if let Some(said) = self.clients.get_mut(client.as_str()) {
@@ -73,6 +86,7 @@ impl Facts {
             }
             _ => {}
         }
+        None
     }
 }
 
@@ -154,11 +168,16 @@ async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError>
     Ok(())
 }
 
-/// The rules in force are those that the log names.
+/// All rules that were ever adopted are there as they were, and no others: what was decided under them can be looked up.
 async fn check_rules(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError> {
-    let stored = tx.house_rules().await?.map(|row| row.sha256);
-    if stored != walk.facts.rulebook.policy_sha256 {
-        walk.find(None, "the house rules in the database are not those that were adopted");
+    let mut adopted = std::mem::take(&mut walk.facts.rules);
+    for row in tx.all_house_rules().await? {
+        if adopted.remove(&row.seq) != Some((row.sha256.clone(), row.built_in)) || intact(&row).is_err() {
+            walk.find(Some(row.seq), "the house rules in the database are not those that were adopted");
+        }
+    }
+    if let Some(seq) = adopted.into_keys().next() {
+        walk.find(Some(seq), "house rules that were adopted are gone");
     }
     Ok(())
 }

@@ -256,7 +256,10 @@ impl Walk {
         self.latest.1 = Some(event.at);
         self.report.opened += 1;
         let Some(subject) = subject else {
-            self.facts.said(&event);
+            let twice = self.facts.said(row.seq, &event);
+            if let Some(what) = twice {
+                self.find(Some(row.seq), what);
+            }
             return;
         };
         let history = self.people.entry(subject).or_default();

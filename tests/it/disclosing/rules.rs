@@ -88,7 +88,7 @@ fn each_thing_that_stood_in_the_way_is_found() {
     assert!(judge(allowed(), told(3), 900, &rulebook()).is_err(), "ended by itself");
     assert!(judge(allowed(), told(2), 100, &rulebook()).is_err(), "another grant");
     let mut other_policy = rulebook();
-    other_policy.apply(&Act::PolicyAdopted { sha256: "cc".into() });
+    other_policy.apply(&Act::PolicyAdopted { sha256: "cc".into(), built_in: false });
     assert!(judge(allowed(), told(3), 100, &other_policy).is_err());
     for (purpose, material) in [(PROFILE, true), (PROFILE, false), ("attention_score", true)] {
         let mut newer = rulebook();

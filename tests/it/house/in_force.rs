@@ -1,12 +1,13 @@
 //! Rules of a running service: they count from their event on, stay when others are refused, and deny everything when they are damaged.
 
 use sayso::clock::Clock;
+use sayso::crypto::Role;
 use sayso::domain::{Act, Event};
 use sayso::gate::{Action, Denial};
 use sayso::log::Receipt;
 use sayso::policy::{RuleFiles, built_in_rules};
-use sayso::secret::Entropy;
-use sayso::service::{App, Asked, ClientCaller, GateQuestion, ServiceError, Telling};
+use sayso::secret::{Entropy, SecretText};
+use sayso::service::{App, Asked, ClientCaller, GateQuestion, NewClient, ServiceError, Telling, Terms};
 use sayso::store::Access;
 
 use crate::disclosing::ann;
@@ -55,7 +56,7 @@ on_both!(a_rule_counts_from_the_event_that_says_so, |world| {
     assert_eq!(kinds_after(&world, before).await, ["policy_adopted"]);
     let receipt = Receipt::parse(&String::from(adopted.done.receipt)).unwrap();
     let event: Event = serde_json::from_str(&receipt.body).unwrap();
-    assert_eq!(event.act, Act::PolicyAdopted { sha256: adopted.sha256.clone() });
+    assert_eq!(event.act, Act::PolicyAdopted { sha256: adopted.sha256.clone(), built_in: false });
     let now = world.app.policies().await.unwrap();
     assert_eq!((now.sha256, now.seq, now.built_in, now.files), (adopted.sha256, adopted.done.seq, false, files));
     world.app.adopt_rules(&built_in_rules(), None).await.unwrap();
@@ -160,6 +161,54 @@ on_both!(rules_that_cannot_be_read_deny_everything_until_others_are_adopted, |wo
     }
     world.app.adopt_rules(&with("forbid (principal, action == Action::\"collect\", resource);"), None).await.unwrap();
     assert!(may(&world, &desk, &member, Action::Disclose).await);
+});
+
+on_both!(whoever_writes_the_database_does_not_bring_the_programs_rules_back, |world| {
+    let files = with("forbid (principal, action == Action::\"disclose\", resource);");
+    let (desk, member) = (desk(&world).await, join(&world, "ann@example.org").await);
+    allow(&world, &member, &triple(PROFILE, "activitypub", "desk")).await;
+    let mut world = world;
+    for damage in [
+        "UPDATE house_rules SET built_in = 1 WHERE built_in = 0",
+        "DELETE FROM house_rules WHERE built_in = 0 AND seq = (SELECT max(seq) FROM house_rules)",
+    ] {
+        world.app.adopt_rules(&files, None).await.unwrap();
+        assert!(may(&world, &desk, &member, Action::Collect).await);
+        assert_ne!(tamper(&world, damage).await, 0);
+        let size = log_size(&world).await;
+        world = again(world).await;
+        assert_eq!(log_size(&world).await, size, "nothing was adopted: {damage}");
+        assert!(!may(&world, &desk, &member, Action::Collect).await, "neither those rules nor others: {damage}");
+        let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
+        assert!(findings.iter().any(|one| one.what.contains("house rules")), "{damage}: {findings:?}");
+    }
+});
+
+on_both!(a_first_operator_that_was_removed_does_not_come_back, |world| {
+    let first = "operator".parse().unwrap();
+    let last = world.app.disable_client(&first, None).await.unwrap_err();
+    assert!(matches!(&last, ServiceError::Invalid(invalid) if invalid.field == "id"), "{last:?}");
+    let terms = Terms::default();
+    let second = NewClient {
+        id: "second".parse().unwrap(),
+        role: Role::Operator,
+        class: None,
+        purposes: Vec::new(),
+        sources: Vec::new(),
+        webhook: None,
+        public_key: None,
+        terms,
+    };
+    world.app.register_client(&second, None).await.unwrap();
+    world.app.disable_client(&first, None).await.unwrap();
+    tamper(&world, "DELETE FROM client WHERE id = 'operator'").await;
+    let size = log_size(&world).await;
+    let world = again(world).await;
+    assert_eq!(log_size(&world).await, size, "nobody was registered");
+    let secret = SecretText::new(world.operator_secret.clone());
+    assert!(world.app.client_token("operator", &secret, None).await.is_err());
+    let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
+    assert!(findings.iter().any(|one| one.what.contains("caller")), "{findings:?}");
 });
 
 on_both!(rules_change_only_when_nothing_is_being_stored_by_those_before, |world| {

@@ -3,6 +3,7 @@
 use sayso::crypto::{KeyRing, Role};
 use sayso::limits::{ACCESS_SECONDS, SESSION_SECONDS};
 use sayso::secret::{Entropy, Key};
+use sayso::service::NewClient;
 
 use super::*;
 use crate::on_both;
@@ -133,9 +134,22 @@ on_both!(a_log_in_ends_after_thirty_days_without_use, |world| {
 });
 
 on_both!(a_client_that_is_switched_off_is_refused_at_once, |world| {
-    let token = world.app.client_token("operator", &secret(&world.operator_secret), None).await.unwrap();
-    world.app.disable_client(&"operator".parse().unwrap(), None).await.unwrap();
+    let ngo = "ngo".parse().unwrap();
+    let auditor = NewClient {
+        id: "ngo".parse().unwrap(),
+        role: Role::Auditor,
+        class: None,
+        purposes: Vec::new(),
+        sources: Vec::new(),
+        webhook: None,
+        public_key: None,
+        terms: Default::default(),
+    };
+    let registered = world.app.register_client(&auditor, None).await.unwrap().client_secret.unwrap();
+    let token = world.app.client_token("ngo", &secret(&registered), None).await.unwrap();
+    world.app.authenticate(&token.access_token).await.unwrap();
+    world.app.disable_client(&ngo, None).await.unwrap();
     assert!(refused(&world, &token.access_token).await);
-    let again = world.app.client_token("operator", &secret(&world.operator_secret), None).await;
+    let again = world.app.client_token("ngo", &secret(&registered), None).await;
     assert!(matches!(again, Err(ServiceError::BadCredentials)));
 });

@@ -80,7 +80,8 @@ async fn house_rules(tx: &mut Tx) -> Told {
     };
     tx.insert_house_rules(&row).await?;
     assert_eq!(tx.house_rules().await?, Some(first.clone()));
-    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(first.sha256));
+    assert_eq!(tx.rules_in_force().await?.policy_sha256, Some(first.sha256.clone()));
+    assert_eq!(tx.all_house_rules().await?, [first, row]);
     Ok(())
 }
 
