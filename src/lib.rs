@@ -27,8 +27,8 @@
 //!
 //! # What differs from a usual service, on purpose
 //!
-//! - Nothing is cached between requests: each decision reads the one database in one snapshot, so a withdrawal needs no
-//!   invalidation. The fence with leases for many nodes will take its place beside [`gate`].
+//! - Where one process alone writes (SQLite), the gate decides from memory ([`fence`]): whomever an act changes is taken away there
+//!   before it is committed. On PostgreSQL each decision reads the one database in one snapshot, so a withdrawal needs no invalidation.
 //! - Expiry, holds and outdated notices are checked when something is read, never only by a sweep.
 //! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
 //! - The last checkpoint stands beside the database, not in it: an older copy of the database is refused at the start.
@@ -46,6 +46,7 @@ pub mod datamap;
 pub mod domain;
 pub mod egress;
 pub mod exchange;
+pub mod fence;
 pub mod gate;
 pub mod http;
 pub mod ident;

@@ -138,3 +138,9 @@ pub const RULE_FAULTS_MAX: usize = 50;
 pub const RULE_FILE_BYTES_MAX: usize = 16 << 10;
 /// House rules, in bytes.
 pub const RULE_BYTES_MAX: usize = 128 << 10;
+/// Access tokens whose signature need not be checked again; beyond it all are forgotten.
+pub const TOKENS_REMEMBERED_MAX: usize = 10_000;
+/// Decisions from memory that wait to be counted. Beyond it whoever asks waits until they were written.
+pub const DECISIONS_WAITING_MAX: usize = 100_000;
+/// Counts of decisions that are written in one transaction.
+pub const DECISIONS_AT_ONCE: usize = 500;

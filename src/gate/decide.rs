@@ -97,42 +97,129 @@ pub struct Allow {
 /// The answer.
 pub type Decision = Result<Allow, Denial>;
 
-/// Projects a standing onto one question. `None` is a person nobody knows.
-pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Facts {
-    let nobody = Standing { adult: Adult::Unknown, ..Standing::default() };
-    let standing = standing.unwrap_or(&nobody);
-    let grant = standing.grants.get(question.triple);
-    let margin = now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
-    Facts {
-        policy_loaded: rules.house.is_some() && rules.sources.contains(&question.triple.source),
-        lease_valid: rules.lease_valid,
-        purpose: rules.classify(&question.triple.purpose),
-        erased: standing.erased,
-        latched: standing.latched,
-        adult: standing.adult,
-        suppressed: standing.suppressed,
-        held: standing.held,
-        granted: grant.is_some(),
-        expired: grant.is_some_and(|grant| margin >= grant.valid_until),
-        notice_current: grant.is_some_and(|grant| {
-            rules.oldest_notice.get(&question.triple.purpose).is_some_and(|oldest| grant.notice_version >= *oldest)
-        }),
-        other_end: question.other_end,
+/// What the gate looks at of a person, as far as one triple goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked about by itself")]
+pub struct Projection {
+    /// Everything about the person goes, or went.
+    pub erased: bool,
+    /// Said to be a child.
+    pub latched: bool,
+    /// Opted out without an account.
+    pub suppressed: bool,
+    /// Paused by the person.
+    pub held: bool,
+    /// 18 or over.
+    pub adult: Adult,
+    /// How we know.
+    pub assurance: Assurance,
+    /// The notice that the grant stands on, and when it ends.
+    pub grant: Option<(i64, Micros)>,
+}
+
+impl Projection {
+    /// Of a person nobody knows.
+    pub const NOBODY: Self = Self {
+        erased: false,
+        latched: false,
+        suppressed: false,
+        held: false,
+        adult: Adult::Unknown,
+        assurance: Assurance::None,
+        grant: None,
+    };
+
+    fn of(standing: &Standing, triple: &Triple) -> Self {
+        Self {
+            erased: standing.erased,
+            latched: standing.latched,
+            suppressed: standing.suppressed,
+            held: standing.held,
+            adult: standing.adult,
+            assurance: standing.assurance,
+            grant: standing.grants.get(triple).map(|grant| (grant.notice_version, grant.valid_until)),
+        }
     }
 }
 
-/// Decides: first the floor, then the house rules, which can only narrow.
+/// What a question comes down to before it is asked of anybody: the same for everybody in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared {
+    action: Action,
+    policy_loaded: bool,
+    lease_valid: bool,
+    purpose: PurposeClass,
+    oldest_notice: Option<i64>,
+    other_end: bool,
+    /// What the house rules say, by [`Assurance`].
+    house: [bool; Assurance::ALL.len()],
+}
+
+impl Prepared {
+    /// Looks up all that does not hang on the person.
+    pub fn new(question: &Question<'_>, rules: &Rules) -> Self {
+        let house = rules.house.as_ref();
+        Self {
+            action: question.action,
+            policy_loaded: house.is_some() && rules.sources.contains(&question.triple.source),
+            lease_valid: rules.lease_valid,
+            purpose: rules.classify(&question.triple.purpose),
+            oldest_notice: rules.oldest_notice.get(&question.triple.purpose).copied(),
+            other_end: question.other_end,
+            house: Assurance::ALL.map(|assurance| house.is_some_and(|house| house.allows(question, assurance))),
+        }
+    }
+
+    /// Projects a person onto the question.
+    pub fn facts(&self, person: &Projection, now: Micros) -> Facts {
+        let margin = now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
+        Facts {
+            policy_loaded: self.policy_loaded,
+            lease_valid: self.lease_valid,
+            purpose: self.purpose,
+            erased: person.erased,
+            latched: person.latched,
+            adult: person.adult,
+            suppressed: person.suppressed,
+            held: person.held,
+            granted: person.grant.is_some(),
+            expired: person.grant.is_some_and(|(_, valid_until)| margin >= valid_until),
+            notice_current: person
+                .grant
+                .is_some_and(|(notice, _)| self.oldest_notice.is_some_and(|oldest| notice >= oldest)),
+            other_end: self.other_end,
+        }
+    }
+
+    /// Decides: first the floor, then the house rules, which can only narrow. Until when the yes counts.
+    ///
+    /// # Errors
+    /// The reason for the denial.
+    pub fn decide(&self, person: &Projection, now: Micros) -> Result<Micros, Denial> {
+        floor(&self.facts(person, now), self.action)?;
+        let (_, valid_until) = person.grant.ok_or(Denial::NoGrant)?;
+        let assurance = Assurance::ALL.iter().position(|one| *one == person.assurance);
+        let allowed = assurance.and_then(|place| self.house.get(place)).copied().unwrap_or_default();
+        if !allowed && !mutant::on("gate_ignores_house_rules") {
+            return Err(Denial::HouseRule);
+        }
+        Ok(now.plus_seconds(limits::USE_BY_SECONDS).min(valid_until))
+    }
+}
+
+/// Projects a standing onto one question. `None` is a person nobody knows.
+pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Facts {
+    let person = standing.map_or(Projection::NOBODY, |standing| Projection::of(standing, question.triple));
+    Prepared::new(question, rules).facts(&person, now)
+}
+
+/// Decides about one person.
 ///
 /// # Errors
 /// The reason for the denial.
 pub fn decide(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Decision {
-    floor(&facts(standing, question, rules, now), question.action)?;
-    let standing = standing.ok_or(Denial::NoRecord)?;
-    let grant = standing.grants.get(question.triple).ok_or(Denial::NoGrant)?;
-    let house = rules.house.as_ref().ok_or(Denial::NoPolicy)?;
-    if !house.allows(question, standing.assurance) && !mutant::on("gate_ignores_house_rules") {
-        return Err(Denial::HouseRule);
-    }
-    let use_by = now.plus_seconds(limits::USE_BY_SECONDS).min(grant.valid_until);
+    let person = standing.map_or(Projection::NOBODY, |standing| Projection::of(standing, question.triple));
+    let use_by = Prepared::new(question, rules).decide(&person, now)?;
+    let grant = standing.and_then(|standing| standing.grants.get(question.triple)).ok_or(Denial::NoGrant)?;
     Ok(Allow { lineage: grant.lineage, use_by })
 }

@@ -6,6 +6,6 @@ mod decide;
 mod floor;
 mod house;
 
-pub use decide::{Allow, Asker, Decision, House, Question, Rules, decide, facts};
+pub use decide::{Allow, Asker, Decision, House, Prepared, Projection, Question, Rules, decide, facts};
 pub use floor::{Action, Denial, Facts, PurposeClass, floor};
 pub use house::{Axes, Class, HouseTable, Row};

@@ -11,6 +11,7 @@ use super::erase::Turns;
 use super::gate::Tallies;
 use super::house::HouseCache;
 use super::proving::{ScoreStores, StoresError};
+use super::remembered::Remembered;
 use super::terms::AskedSoFar;
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;
@@ -45,6 +46,7 @@ pub struct App {
     pub(super) entropy: Entropy,
     pub(super) registry: Arc<Registry>,
     pub(super) house: HouseCache,
+    pub(super) remembered: Remembered,
     /// Held by whoever works out a table of house rules.
     pub(super) working_out: AsyncMutex<()>,
     pub(super) datamap: DataMap,
@@ -153,6 +155,7 @@ impl App {
             entropy,
             registry: Arc::new(registry),
             house: HouseCache::default(),
+            remembered: Remembered::default(),
             working_out: AsyncMutex::default(),
             datamap,
             topics,

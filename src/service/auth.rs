@@ -93,8 +93,8 @@ fn narrowed(mut client: ClientCaller, scope: Option<&str>) -> Option<ClientCalle
 }
 
 impl App {
-    /// Who a bearer token is. Sessions and clients are read anew each time, so that logging out and switching off
-    /// count at once.
+    /// Who a bearer token is. Logging out and switching off count at once: sessions are read anew each time, clients
+    /// whenever one changed.
     ///
     /// # Errors
     /// [`ServiceError::Unauthenticated`] whatever is wrong.
@@ -173,7 +173,7 @@ impl App {
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
     pub async fn client_by_secret(&self, id: &str, secret: &SecretText) -> Result<ClientCaller, ServiceError> {
         let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
-        let row = self.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
+        let row = self.client_row(id.as_str()).await?;
         let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
         let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
         let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;
@@ -181,7 +181,7 @@ impl App {
     }
 
     async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
-        let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
+        let row = self.client_row(id).await?;
         Ok(row.filter(|row| !row.disabled).as_ref().map(client_caller).transpose()?)
     }
 }

@@ -34,6 +34,7 @@ mod proofs;
 mod proving;
 mod record;
 mod records;
+mod remembered;
 mod removal;
 mod requests;
 mod score;

@@ -10,7 +10,7 @@ use crate::domain::{Grant, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
 
 /// How a caller names people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FoundBy {
     /// By the blind index of an identifier.
     Blind,

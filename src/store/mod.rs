@@ -10,6 +10,7 @@ mod deliveries;
 mod engine_scores;
 mod erase;
 mod error;
+mod fenced;
 mod grants;
 mod graph;
 mod house;

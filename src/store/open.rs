@@ -11,12 +11,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::StoreError;
+use super::fenced::TRIGGERS;
 use super::schema::{migrate_postgres, migrate_sqlite};
 use crate::datamap::DataMap;
-use crate::secret::{private_file, private_folder};
+use crate::fence::Fence;
+use crate::secret::{Entropy, Key, private_file, private_folder};
 
 const BUSY: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Connections to PostgreSQL.
 pub(super) const CONNECTIONS: u32 = 16;
 const FRESH: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ pub enum Store {
         reader: SqlitePool,
         /// Held while a server has the file.
         lock: Option<Arc<File>>,
+        /// What the gate looks at, in memory, while a server has the file.
+        fence: Option<Arc<Fence>>,
     },
     /// A server.
     Postgres {
@@ -96,13 +100,36 @@ impl Store {
                 Ok(!connection.is_in_transaction())
             })
         });
-        let writer = writer.connect_with(options.clone()).await?;
         if access == Access::Serve {
-            migrate_sqlite(&writer).await?;
+            let first = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+            migrate_sqlite(&first).await?;
+            first.close().await;
         }
+        let writer = writer.after_connect(move |connection, _| {
+            Box::pin(async move {
+                match access {
+                    Access::Serve => sqlx::raw_sql(TRIGGERS).execute(connection).await.map(drop),
+                    Access::Inspect => Ok(()),
+                }
+            })
+        });
+        let writer = writer.connect_with(options.clone()).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
         let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Self::Sqlite { writer, reader, lock })
+        let fence = match access {
+            Access::Serve => {
+                let secret = Entropy::system()
+                    .bytes()
+                    .map_err(|e| StoreError::Unavailable(sqlx::Error::Io(std::io::Error::other(e))))?;
+                Some(Arc::new(Fence::new(Key::new(secret))))
+            }
+            Access::Inspect => None,
+        };
+        let store = Self::Sqlite { writer, reader, lock, fence };
+        if let Some(fence) = store.fence() {
+            store.begin_read().await?.fill(fence).await?;
+        }
+        Ok(store)
     }
 
     /// The owner of the schema brings it up to date; from then on every connection works as the role that cannot touch the
@@ -131,6 +158,14 @@ impl Store {
             Box::pin(async move { sqlx::raw_sql(prepare).execute(connection).await.map(drop) })
         });
         Ok(Self::Postgres { pool: pool.connect_with(options).await? })
+    }
+
+    /// What the gate looks at, where this process has it in memory, and its database is open.
+    pub fn fence(&self) -> Option<&Fence> {
+        match self {
+            Self::Sqlite { fence, writer, .. } => fence.as_deref().filter(|_| !writer.is_closed()),
+            Self::Postgres { .. } => None,
+        }
     }
 
     /// Where the SQLite file of a data folder is.

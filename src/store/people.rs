@@ -46,7 +46,7 @@ pub(super) fn adult_from(name: &str) -> Result<Adult, StoreError> {
     found.ok_or(StoreError::Corrupt("standing"))
 }
 
-fn assurance_from(name: &str) -> Result<Assurance, StoreError> {
+pub(super) fn assurance_from(name: &str) -> Result<Assurance, StoreError> {
     Assurance::ALL.into_iter().find(|one| one.as_str() == name).ok_or(StoreError::Corrupt("standing"))
 }
 

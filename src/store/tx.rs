@@ -6,8 +6,9 @@ use std::pin::Pin;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::gone;
-use super::open::CONNECTIONS;
+use super::open::{CONNECT, CONNECTIONS};
 use super::{Store, StoreError, Transient};
+use crate::fence::Lost;
 
 /// How often a transaction that met another writer is run again.
 const TRIES: u32 = 12;
@@ -54,12 +55,19 @@ impl Store {
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
+        let _turn = match self.fence() {
+            Some(fence) => {
+                let turn = tokio::time::timeout(CONNECT, fence.turn.lock()).await;
+                Some(turn.map_err(|_| E::from(sqlx::Error::PoolTimedOut.into()))?)
+            }
+            None => None,
+        };
         for _ in 0..TRIES {
             let mut tx = self.begin_write().await.map_err(E::from)?;
             let error = match body(&mut tx, input).await {
-                Ok(value) => match tx.commit().await {
+                Ok(value) => match self.commit(tx).await {
                     Ok(()) => return Ok(value),
-                    Err(e) => E::from(commit_failed(e)),
+                    Err(e) => E::from(e),
                 },
                 Err(error) => error,
             };
@@ -68,6 +76,26 @@ impl Store {
             }
         }
         Err(E::from(StoreError::Contention(TRIES)))
+    }
+
+    /// Whomever the transaction changes, the gate no longer finds before the commit, and finds as they now are after it.
+    async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
+        let Some(fence) = self.fence() else { return tx.commit().await.map_err(commit_failed) };
+        let hidden = fence.hide(tx.change(fence).await?);
+        tx.commit().await.map_err(commit_failed)?;
+        hidden.install();
+        Ok(())
+    }
+
+    /// Puts back whomever the gate does not find because nobody knew how a commit went.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn find_the_lost(&self) -> Result<(), StoreError> {
+        if self.fence().is_some_and(|fence| fence.lost() != Lost::default()) {
+            self.run_tx(&(), |_, ()| Box::pin(async { Ok::<_, StoreError>(()) })).await?;
+        }
+        Ok(())
     }
 
     /// Reads from one snapshot. Nothing that the body writes is kept.

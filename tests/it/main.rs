@@ -28,6 +28,7 @@ mod doors;
 mod egress;
 mod engines;
 mod exchange;
+mod fencing;
 mod floor;
 mod house;
 mod ident;

@@ -19,6 +19,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("telemetry", &[PURE, WORLD]),
     ("window", &[PURE]),
     ("gate", &[PURE]),
+    ("fence", &[PURE, WORLD, &["gate", "crypto"]]),
     ("score", &[PURE]),
     ("log", &[PURE]),
     ("exchange", &[PURE]),
@@ -28,7 +29,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("crypto", &[PURE, WORLD]),
     ("egress", &[PURE, WORLD]),
     ("ident", &[PURE]),
-    ("store", &[PURE, WORLD, &["log", "datamap", "crypto", "policy"]]), // their plain types only
+    ("store", &[PURE, WORLD, &["log", "datamap", "crypto", "policy", "gate", "fence"]]), // their plain types only
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
     ("http", &[PURE, WORLD, &["service", "worker"]]), // the worker runs beside the listener
@@ -39,7 +40,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]),         // it plays the intruder, too
 ];
 pub(super) const UNDER_SERVICE: &[&str] =
-    &["gate", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store"];
+    &["gate", "fence", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store"];
 
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[

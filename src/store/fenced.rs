@@ -1,0 +1,195 @@
+//! Keeps the [`Fence`] as the SQLite database is: what each transaction changes is found by triggers on the connection that writes,
+//! whichever statement it was, and read in the transaction itself.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::people::{adult_from, assurance_from};
+use super::{StoreError, Tx};
+use crate::domain::{Micros, Recipient, Seq, Triple};
+use crate::fence::{Change, Fence, Lost, Name, People};
+use crate::gate::Projection;
+use crate::ids::Subject;
+
+/// Made on the connection that writes, gone with it. What was there before a change is noted; what is there after it is read.
+pub(super) const TRIGGERS: &str = "
+CREATE TEMP TABLE touched (what TEXT NOT NULL, subject BLOB, name BLOB, purpose TEXT, source TEXT, recipient TEXT) STRICT;
+CREATE TEMP TRIGGER standing_i AFTER INSERT ON main.standing BEGIN INSERT INTO touched (what, subject) VALUES ('person', NEW.subject); END;
+CREATE TEMP TRIGGER standing_u AFTER UPDATE ON main.standing BEGIN INSERT INTO touched (what, subject) VALUES ('person', OLD.subject), ('person', NEW.subject); END;
+CREATE TEMP TRIGGER standing_d AFTER DELETE ON main.standing BEGIN INSERT INTO touched (what, subject) VALUES ('person', OLD.subject); END;
+CREATE TEMP TRIGGER key_i AFTER INSERT ON main.subject_key BEGIN INSERT INTO touched (what, subject) VALUES ('person', NEW.subject); END;
+CREATE TEMP TRIGGER key_u AFTER UPDATE OF subject ON main.subject_key BEGIN INSERT INTO touched (what, subject) VALUES ('person', OLD.subject), ('person', NEW.subject); END;
+CREATE TEMP TRIGGER key_d AFTER DELETE ON main.subject_key BEGIN INSERT INTO touched (what, subject) VALUES ('person', OLD.subject); END;
+CREATE TEMP TRIGGER grant_i AFTER INSERT ON main.live_grant BEGIN INSERT INTO touched (what, subject) VALUES ('person', NEW.subject); END;
+CREATE TEMP TRIGGER grant_u AFTER UPDATE ON main.live_grant BEGIN INSERT INTO touched (what, subject, purpose, source, recipient) VALUES ('grant', OLD.subject, OLD.purpose, OLD.source, OLD.recipient), ('person', NEW.subject, NULL, NULL, NULL); END;
+CREATE TEMP TRIGGER grant_d AFTER DELETE ON main.live_grant BEGIN INSERT INTO touched (what, subject, purpose, source, recipient) VALUES ('grant', OLD.subject, OLD.purpose, OLD.source, OLD.recipient); END;
+CREATE TEMP TRIGGER identifier_i AFTER INSERT ON main.identifier BEGIN INSERT INTO touched (what, subject) VALUES ('person', NEW.subject); END;
+CREATE TEMP TRIGGER identifier_u AFTER UPDATE OF subject, blind ON main.identifier BEGIN INSERT INTO touched (what, subject, name) VALUES ('blind', OLD.subject, OLD.blind), ('person', NEW.subject, NULL); END;
+CREATE TEMP TRIGGER identifier_d AFTER DELETE ON main.identifier BEGIN INSERT INTO touched (what, subject, name) VALUES ('blind', OLD.subject, OLD.blind); END;
+CREATE TEMP TRIGGER pairwise_i AFTER INSERT ON main.pairwise BEGIN INSERT INTO touched (what, subject) VALUES ('person', NEW.subject); END;
+CREATE TEMP TRIGGER pairwise_u AFTER UPDATE ON main.pairwise BEGIN INSERT INTO touched (what, subject, name, recipient) VALUES ('pairwise', OLD.subject, OLD.pairwise, OLD.recipient), ('person', NEW.subject, NULL, NULL); END;
+CREATE TEMP TRIGGER pairwise_d AFTER DELETE ON main.pairwise BEGIN INSERT INTO touched (what, subject, name, recipient) VALUES ('pairwise', OLD.subject, OLD.pairwise, OLD.recipient); END;
+CREATE TEMP TRIGGER notice_i AFTER INSERT ON main.notice BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER notice_u AFTER UPDATE ON main.notice BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER notice_d AFTER DELETE ON main.notice BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER client_i AFTER INSERT ON main.client BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER client_u AFTER UPDATE ON main.client BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER client_d AFTER DELETE ON main.client BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER house_i AFTER INSERT ON main.house_rules BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER house_u AFTER UPDATE ON main.house_rules BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER house_d AFTER DELETE ON main.house_rules BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+CREATE TEMP TRIGGER adopted_i AFTER INSERT ON main.event WHEN NEW.kind = 'policy_adopted' BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
+";
+
+const TOUCHED: &str = "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t";
+const NAMES: &str = "SELECT subject, NULL, blind FROM identifier WHERE subject IN (";
+const MORE_NAMES: &str = ") UNION ALL SELECT subject, recipient, pairwise FROM pairwise WHERE subject IN (";
+const GRANTS: &str = "SELECT g.subject, g.purpose, g.source, g.recipient, g.notice_version, g.valid_until_us, s.erased, s.held, s.suppressed, s.latched, s.adult, s.assurance FROM live_grant g JOIN standing s ON s.subject = g.subject JOIN subject_key k ON k.subject = g.subject WHERE g.subject IN (";
+/// As many people as one statement may name, twice.
+const PEOPLE_AT_ONCE: usize = 500;
+
+type Texts = (Option<String>, Option<String>, Option<String>);
+type TouchedColumns =
+    (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<String>, Option<String>);
+type GrantColumns = ((Vec<u8>, String, String, String), (i64, i64), (i64, i64, i64, i64), (String, String));
+
+fn subject(bytes: Vec<u8>) -> Result<Subject, StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt("subject"))
+}
+
+fn recipient(text: String) -> Result<Recipient, StoreError> {
+    text.try_into().map_err(|_| StoreError::Corrupt("recipient"))
+}
+
+fn triple(purpose: String, source: String, of: String) -> Result<Triple, StoreError> {
+    let bad = |_| StoreError::Corrupt("live_grant");
+    Ok(Triple {
+        purpose: purpose.try_into().map_err(bad)?,
+        source: source.try_into().map_err(bad)?,
+        recipient: recipient(of)?,
+    })
+}
+
+/// What the transaction on this connection changed so far, and whoever was lost before it.
+async fn change(connection: &mut SqliteConnection, lost: Lost) -> Result<Change, StoreError> {
+    let rows: Vec<TouchedColumns> = sqlx::query_as(TOUCHED).fetch_all(&mut *connection).await?;
+    let mut change = Change { subjects: lost.subjects, rules: lost.rules, ..Change::default() };
+    let mut any = false;
+    for (seq, what, of, name, purpose, source, recipient_name) in rows {
+        change.seq = Seq(seq);
+        let Some(what) = what else { continue };
+        any = true;
+        let Some(of) = of.map(subject).transpose()? else {
+            change.rules |= what == "rules";
+            continue;
+        };
+        change.subjects.insert(of);
+        let texts: Texts = (purpose, source, recipient_name);
+        match (what.as_str(), name, texts) {
+            ("person", ..) => {}
+            ("grant", _, (Some(purpose), Some(source), Some(recipient))) => {
+                change.triples.entry(of).or_default().insert(triple(purpose, source, recipient)?);
+            }
+            ("blind", Some(name), _) => {
+                change.names.entry(of).or_default().insert(Name::Blind(name));
+            }
+            ("pairwise", Some(name), (_, _, Some(to))) => {
+                change.names.entry(of).or_default().insert(Name::Pairwise(recipient(to)?, name));
+            }
+            _ => return Err(StoreError::Corrupt("touched")),
+        }
+    }
+    if any {
+        sqlx::query("DELETE FROM temp.touched").execute(&mut *connection).await?;
+    }
+    let subjects: Vec<Subject> = change.subjects.iter().copied().collect();
+    for some in subjects.chunks(PEOPLE_AT_ONCE) {
+        people(connection, some, &mut change.after).await?;
+    }
+    Ok(change)
+}
+
+fn list(query: &mut QueryBuilder<Sqlite>, subjects: &[Subject]) {
+    let mut list = query.separated(", ");
+    for subject in subjects {
+        list.push_bind(subject.as_bytes().to_vec());
+    }
+}
+
+/// Names and grants of these people, as the connection sees them.
+async fn people(
+    connection: &mut SqliteConnection,
+    subjects: &[Subject],
+    people: &mut People,
+) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::new(NAMES);
+    list(&mut query, subjects);
+    query.push(MORE_NAMES);
+    list(&mut query, subjects);
+    query.push(")");
+    let rows: Vec<(Vec<u8>, Option<String>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *connection).await?;
+    for (of, to, name) in rows {
+        let name = match to {
+            None => Name::Blind(name),
+            Some(to) => Name::Pairwise(recipient(to)?, name),
+        };
+        people.names.entry(subject(of)?).or_default().insert(name);
+    }
+    let mut query = QueryBuilder::new(GRANTS);
+    list(&mut query, subjects);
+    query.push(")");
+    for row in query.build().fetch_all(&mut *connection).await? {
+        use sqlx::Row;
+        let columns: GrantColumns = (
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?),
+            (row.try_get(4)?, row.try_get(5)?),
+            (row.try_get(6)?, row.try_get(7)?, row.try_get(8)?, row.try_get(9)?),
+            (row.try_get(10)?, row.try_get(11)?),
+        );
+        let ((of, purpose, source, recipient), (notice, until), flags, (adult_name, assurance_name)) = columns;
+        let (erased, held, suppressed, latched) = flags;
+        let projection = Projection {
+            erased: erased != 0,
+            held: held != 0,
+            suppressed: suppressed != 0,
+            latched: latched != 0,
+            adult: adult_from(&adult_name)?,
+            assurance: assurance_from(&assurance_name)?,
+            grant: Some((notice, Micros(until))),
+        };
+        let triple = triple(purpose, source, recipient)?;
+        people.grants.entry(subject(of)?).or_default().insert(triple, projection);
+    }
+    Ok(())
+}
+
+impl Tx {
+    /// Everybody into an empty fence.
+    pub(super) async fn fill(&mut self, fence: &Fence) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let some = self.subjects_after(after.as_ref(), 500).await?;
+            let Some(last) = some.last() else { break };
+            after = Some(*last);
+            fence.install(&self.people(&some).await?);
+        }
+        fence.is_at(self.first_head().await?.map_or(Seq(0), |head| head.seq));
+        Ok(())
+    }
+
+    /// Names and grants of these people; on PostgreSQL, where nobody is kept in memory, of none.
+    async fn people(&mut self, subjects: &[Subject]) -> Result<People, StoreError> {
+        let mut found = People::default();
+        if let Self::Sqlite(tx) = self {
+            people(tx, subjects, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// What was changed so far.
+    pub(super) async fn change(&mut self, fence: &Fence) -> Result<Change, StoreError> {
+        match self {
+            Self::Sqlite(tx) => change(tx, fence.lost()).await,
+            Self::Postgres(_) => Ok(Change::default()),
+        }
+    }
+}
