@@ -121,21 +121,18 @@ impl Tokens {
     pub fn check(&self, token: &str, now: Micros) -> Result<Claims, TokenError> {
         let digest = sha256(token.as_bytes());
         let kept = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        let seconds = now.0.div_euclid(1_000_000);
-        let counts = |claims: &Claims| seconds < claims.exp || crate::mutant::on("token_never_expires");
-        let claims = match kept {
-            Some(claims) => claims,
-            None => self.signed(token)?,
-        };
-        if !counts(&claims) {
-            self.checked.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        let is_new = kept.is_none();
+        let claims = kept.map_or_else(|| self.signed(token), Ok)?;
+        if now.0.div_euclid(1_000_000) >= claims.exp && !crate::mutant::on("token_never_expires") {
             return Err(TokenError);
         }
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked.len() >= limits::TOKENS_REMEMBERED_MAX {
-            checked.clear();
+        if is_new {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.len() >= limits::TOKENS_REMEMBERED_MAX {
+                checked.clear();
+            }
+            checked.insert(digest, claims.clone());
         }
-        checked.entry(digest).or_insert_with(|| claims.clone());
         Ok(claims)
     }
 

@@ -1,7 +1,7 @@
 //! Recipients ask the gate. One uniform denial: who is missing from the answer may be unknown, a minor, paused, withdrawn.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -55,6 +55,22 @@ pub(super) struct Tallies {
     unknown: BTreeMap<(String, Day), i64>,
     /// Those who were asked about by name and looked up in memory: who they are is found out when it is written.
     named: BTreeMap<(Key, Names), i64>,
+}
+
+/// Counts that are being written. What was not waits again, also when whoever asked went away meanwhile: nobody asks uncounted by hanging
+/// up. What was written at that very moment may then count twice.
+struct Writing<'a> {
+    tallies: &'a Mutex<Tallies>,
+    waiting: Tallies,
+    some: Tallies,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.merge(std::mem::take(&mut self.some));
+        tallies.merge(std::mem::take(&mut self.waiting));
+    }
 }
 
 /// How somebody is looked for: an identifier under its index and its earlier one.
@@ -215,18 +231,16 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn flush_decisions(&self) -> Result<(), ServiceError> {
-        let mut waiting = std::mem::take(&mut *self.tallies.lock().unwrap_or_else(PoisonError::into_inner));
-        while !waiting.is_empty() {
-            let some = waiting.some(limits::DECISIONS_AT_ONCE);
-            let written = self.store.run_tx(&some, |tx, some| Box::pin(write(tx, some))).await;
-            if written.is_err() {
-                let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-                tallies.merge(some);
-                tallies.merge(waiting);
-                return written;
+        let waiting = std::mem::take(&mut *self.tallies.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut writing = Writing { tallies: &self.tallies, waiting, some: Tallies::default() };
+        loop {
+            writing.some = writing.waiting.some(limits::DECISIONS_AT_ONCE);
+            if writing.some.is_empty() {
+                return Ok(());
             }
+            self.store.run_tx(&writing.some, |tx, some| Box::pin(write(tx, some))).await?;
+            writing.some = Tallies::default();
         }
-        Ok(())
     }
 
     /// Who asked about a person, and was answered how.

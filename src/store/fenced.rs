@@ -3,9 +3,10 @@
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::grants::triple;
 use super::people::{adult_from, assurance_from};
 use super::{StoreError, Tx};
-use crate::domain::{Micros, Recipient, Seq, Triple};
+use crate::domain::{Micros, Recipient, Seq};
 use crate::fence::{Change, Fence, Lost, Name, People};
 use crate::gate::Projection;
 use crate::ids::Subject;
@@ -58,15 +59,6 @@ fn subject(bytes: Vec<u8>) -> Result<Subject, StoreError> {
 
 fn recipient(text: String) -> Result<Recipient, StoreError> {
     text.try_into().map_err(|_| StoreError::Corrupt("recipient"))
-}
-
-fn triple(purpose: String, source: String, of: String) -> Result<Triple, StoreError> {
-    let bad = |_| StoreError::Corrupt("live_grant");
-    Ok(Triple {
-        purpose: purpose.try_into().map_err(bad)?,
-        source: source.try_into().map_err(bad)?,
-        recipient: recipient(of)?,
-    })
 }
 
 /// What the transaction on this connection changed so far, and whoever was lost before it.

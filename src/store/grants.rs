@@ -30,7 +30,7 @@ sql! {
 type GrantColumns = (String, String, String, i64, i64, i64);
 type DueColumns = (Vec<u8>, String, String, String, i64);
 
-fn triple(purpose: String, source: String, recipient: String) -> Result<Triple, StoreError> {
+pub(super) fn triple(purpose: String, source: String, recipient: String) -> Result<Triple, StoreError> {
     let bad = |_| StoreError::Corrupt("live_grant");
     Ok(Triple {
         purpose: purpose.try_into().map_err(bad)?,

@@ -20,7 +20,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("erased_though_lifted", "opting_out::whoever_lifts_it_while_the_sweep_is_at_work_is_not_erased::sqlite"),
     ("explanation_shows_small_groups", "score::explanation::a_single_reply_hides_behind_the_smallest_group"),
     ("fetch_follows_private", "egress::nothing_private_is_ever_connected_to"),
-    ("fence_forgets_who_is_lost", "fencing::nobody_is_found_while_nobody_knows_how_a_commit_went"),
+    ("fence_forgets_who_is_lost", "fencing::whoever_is_lost_to_a_commit_without_an_answer_is_read_anew"),
     ("fence_keeps_who_changed", "fencing::memory_answers_as_the_database_does_after_every_act"),
     ("floor_ignores_age", "floor::only_a_known_adult_is_allowed"),
     ("floor_ignores_expiry", "floor::a_grant_that_ended_denies_everything"),
