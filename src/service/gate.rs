@@ -232,14 +232,14 @@ impl App {
     /// Only for the database.
     pub async fn flush_decisions(&self) -> Result<(), ServiceError> {
         let waiting = std::mem::take(&mut *self.tallies.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut writing = Writing { tallies: &self.tallies, waiting, some: Tallies::default() };
+        let mut turn = Writing { tallies: &self.tallies, waiting, some: Tallies::default() };
         loop {
-            writing.some = writing.waiting.some(limits::DECISIONS_AT_ONCE);
-            if writing.some.is_empty() {
+            turn.some = turn.waiting.some(limits::DECISIONS_AT_ONCE);
+            if turn.some.is_empty() {
                 return Ok(());
             }
-            self.store.run_tx(&writing.some, |tx, some| Box::pin(write(tx, some))).await?;
-            writing.some = Tallies::default();
+            self.store.run_tx(&turn.some, |tx, some| Box::pin(write(tx, some))).await?;
+            turn.some = Tallies::default();
         }
     }
 

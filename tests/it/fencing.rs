@@ -133,3 +133,21 @@ async fn whoever_is_lost_to_a_commit_without_an_answer_is_read_anew() {
     let [memory, database] = both(&world, &desk, &members).await;
     assert_eq!((memory[0].as_slice(), &memory), ([0, 1].as_slice(), &database));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_asks_uncounted_by_hanging_up_while_it_is_counted() {
+    let world = World::new(Db::Sqlite).await;
+    let desk = recipient(&world, "desk", &[PURPOSE], &SOURCES).await;
+    let members = people(&world, 1).await;
+    let mut given_up = 0;
+    for round in 1..=30_u64 {
+        world.app.filter(&desk, &question(SOURCES[0], &members)).await.unwrap();
+        let patience = Duration::from_micros(round * 50);
+        given_up += u64::from(tokio::time::timeout(patience, world.app.flush_decisions()).await.is_err());
+        // What the connection was told to do before is done.
+        world.app.store.run_tx(&(), |tx, ()| Box::pin(tx.head())).await.unwrap();
+    }
+    world.app.flush_decisions().await.unwrap();
+    let counted: i64 = world.app.decisions(&members[0].caller).await.unwrap().iter().map(|tally| tally.times).sum();
+    assert!(given_up > 0 && counted >= 30, "{counted} of 30 were counted, {given_up} times it was given up");
+}

@@ -210,7 +210,9 @@ on_both!(rules_that_the_log_does_not_name_are_not_in_force, |world| {
     assert_eq!(tamper(&world, &swapped).await, 1);
     // A server that has what was adopted in memory goes on by that; whoever reads them anew finds that they are not what was adopted.
     let in_memory = usize::from(world.app.store.fence().is_some());
-    assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), in_memory, "they are not what was adopted");
+    assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), in_memory);
+    crate::people::recipient(&world, "another", &["public_profile"], &["activitypub"]).await;
+    assert_eq!(ask(&world, &desk, Action::Disclose, 1).await.unwrap(), 0, "they are not what was adopted");
     let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
     assert!(findings.iter().any(|one| one.what.contains("house rules")), "{findings:?}");
     world.app.adopt_rules(&sayso::policy::built_in_rules(), None).await.unwrap();
