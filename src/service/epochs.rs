@@ -237,7 +237,7 @@ impl App {
         let rows = if crate::mutant::on("damage_spreads") {
             tx.identifiers(subject).await?
         } else {
-            tx.readable_identifiers(subject).await?
+            tx.key_and_identifiers(subject).await?.1
         };
         for row in rows {
             match open_identifier("identifier", &key, &row.id, &row.kind, &row.sealed) {

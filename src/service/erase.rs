@@ -16,7 +16,6 @@ use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
-use crate::limits;
 use crate::mutant::crash;
 use crate::store::{DeliveryKind, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
 
@@ -134,7 +133,7 @@ impl App {
         self.announce_to_all(tx, &names, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
         let concerns_stores = self.queue_stores(tx, &names, reference).await?;
         let whose = self.seal_name(NameHolder::Job, reference.as_bytes(), subject.as_bytes())?;
-        let addresses = self.addresses_of(tx, subject, Some(&person.key)).await?;
+        let addresses = self.addresses_of(tx, subject).await?;
         let digest = digest.or(addresses.opened.iter().find_map(|(_, kept)| *kept));
         let mut kinds = BTreeMap::from([(Act::Erased {}.kind(), 1_u64)]);
         for (_, event) in &events {
@@ -143,9 +142,6 @@ impl App {
         let job = JobRow { events: serde_json::to_string(&kinds)?, ..self.new_job(reference, Some(whose), digest) };
         let quiet = quiet.filter(|_| !concerns_stores); // the job sweeps the storage before it waits for a store
         let job = self.remove_at_once(tx, (job, subject), &addresses.blinds, quiet).await?;
-        if job.step == JobStep::Fenced {
-            tx.delete_sessions(subject).await?;
-        }
         tx.insert_job(&job).await?;
         crash("erasure_fencing");
         Ok(ErasureStarted { reference, receipt: done.receipt })
@@ -293,12 +289,12 @@ impl App {
                 Box::pin(async move {
                     // As it stands now: another process may have been at it.
                     let job = tx.job(&job.reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
-                    let blinds = app.blinds_of(tx, subject).await?;
+                    let blinds = app.addresses_of(tx, subject).await?.blinds;
                     app.remove_mail_files(&blinds)?; // now: once the identifiers are gone nothing says whose they are
                     crash("erasure_mails_removed");
                     // A row of the person that another writer adds meanwhile, the read-back finds, and the next turn removes.
-                    let found = tx.found(&app.datamap.found(limits::ERASED_AT_ONCE_ROWS_MAX), subject).await?;
-                    let job = app.remove_found(tx, (job, subject, None), &blinds, &found).await?;
+                    let found = tx.found(&app.datamap.found(1), subject).await?;
+                    let job = app.remove_found(tx, (job, None), &blinds, &found).await?;
                     tx.update_job(&job).await?;
                     crash("erasure_removing");
                     Ok::<_, ServiceError>((job, blinds))

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::epochs::Digests;
 use super::{App, ServiceError};
 use crate::crypto::{Place, SubjectKey, open, seal};
-use crate::domain::{Act, Event, History, Micros, Seq, Standing};
+use crate::domain::{Act, Event, Grant, History, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
 use crate::log::{Frontier, Leaf, Node, Receipt, commitment, sign};
 use crate::secret::Key;
-use crate::store::{EventRow, Head, NodeRow, StoreError, Tx};
+use crate::store::{EventRow, Head, NodeRow, Recorded, StoreError, Tx};
 
 /// What every act answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,13 +90,13 @@ impl App {
         let (mut prepared, _) = self.prepare(&head, None, None, act)?;
         let row = head.seq.0.to_be_bytes();
         prepared.row.body = Some(seal(&self.ring.service, &event_place(&row), UNKEPT, &self.entropy)?);
-        self.append(tx, head, prepared).await
+        self.append(tx, head, prepared, (&Standing::default(), &Standing::default())).await
     }
 
     /// Records an act of the service itself, of nobody in particular: its opening is kept under the key of the service.
     pub(super) async fn record_own(&self, tx: &mut Tx, head: Head, act: Act) -> Result<Done, ServiceError> {
         let (prepared, _) = self.prepare(&head, None, Some(&self.ring.service), act)?;
-        self.append(tx, head, prepared).await
+        self.append(tx, head, prepared, (&Standing::default(), &Standing::default())).await
     }
 
     /// The owner of an identifier, by its blind index. Somebody whose erasure began is nobody any more.
@@ -121,9 +121,8 @@ impl App {
         let (prepared, event) = self.prepare(&head, Some(person.subject), Some(&person.key.sealing), act)?;
         let before = person.history.standing.clone();
         person.history.apply(prepared.row.seq, &event);
-        let done = self.append(tx, head, prepared).await?;
         let after = &person.history.standing;
-        write_standing(tx, &person.subject, &before, after).await?;
+        let done = self.append(tx, head, prepared, (&before, after)).await?;
         if !after.erased {
             self.announce(tx, &person.subject, (&before, after)).await?;
         }
@@ -154,7 +153,14 @@ impl App {
         Ok((Prepared { row, nonce, body }, event))
     }
 
-    async fn append(&self, tx: &mut Tx, head: Head, prepared: Prepared) -> Result<Done, ServiceError> {
+    /// Stores the event, and what it changes of how its person stands.
+    async fn append(
+        &self,
+        tx: &mut Tx,
+        head: Head,
+        prepared: Prepared,
+        (before, after): (&Standing, &Standing),
+    ) -> Result<Done, ServiceError> {
         let Prepared { row, nonce, body } = prepared;
         let index = u64::try_from(head.seq.0 - 1).map_err(|_| StoreError::Corrupt("log_head"))?;
         let mut frontier = Frontier::decode(index, &head.frontier)?;
@@ -167,7 +173,17 @@ impl App {
             Ok(NodeRow { level: i64::from(node.level), place, hash: node.hash })
         };
         let nodes: Vec<NodeRow> = nodes.into_iter().map(node).collect::<Result<_, StoreError>>()?;
-        tx.append(&row, &nodes, (&frontier.encode(), &checkpoint)).await?;
+        let (ended, granted) = changed_grants(before, after);
+        let recorded = Recorded {
+            event: &row,
+            nodes: &nodes,
+            frontier: &frontier.encode(),
+            checkpoint: &checkpoint,
+            standing: Some(after).filter(|after| *after != before),
+            ended: &ended,
+            granted: &granted,
+        };
+        tx.append(&recorded).await?;
         Ok(Done { seq: row.seq, receipt: Receipt { index, leaf, nonce, body, path, checkpoint } })
     }
 
@@ -182,33 +198,16 @@ async fn keyless(tx: &mut Tx, subject: &Subject) -> Result<ServiceError, StoreEr
     Ok(if gone { ServiceError::Unauthenticated } else { StoreError::Corrupt("subject_key").into() })
 }
 
-/// Stores what changed. A grant that ended goes with everything that hangs on its lineage; for an erasure the flag alone denies from
-/// here on, however much there is, and the erasure removes the rows.
-async fn write_standing(
-    tx: &mut Tx,
-    subject: &Subject,
-    before: &Standing,
-    after: &Standing,
-) -> Result<(), ServiceError> {
-    if before == after {
-        return Ok(());
-    }
-    tx.update_standing(subject, after).await?;
+/// Grants that ended, and those that are new or were renewed. For an erasure the flag alone denies from here on, however much there is,
+/// and the erasure removes the rows.
+fn changed_grants<'a>(before: &'a Standing, after: &'a Standing) -> (Vec<&'a Triple>, Vec<(&'a Triple, &'a Grant)>) {
     if after.erased {
-        return Ok(());
+        return (Vec::new(), Vec::new());
     }
-    for (triple, old) in &before.grants {
-        let goes_on = after.grants.get(triple).is_some_and(|new| new.lineage == old.lineage);
-        if !goes_on && !crate::mutant::on("withdrawal_keeps_grant") {
-            tx.delete_grant(subject, triple).await?;
-        }
-    }
-    for (triple, new) in &after.grants {
-        if before.grants.get(triple) != Some(new) {
-            tx.upsert_grant(subject, triple, new).await?;
-        }
-    }
-    Ok(())
+    let goes_on = |triple: &Triple, old: &Grant| after.grants.get(triple).is_some_and(|new| new.lineage == old.lineage);
+    let ended = before.grants.iter().filter(|(triple, old)| !goes_on(triple, old)).map(|(triple, _)| triple);
+    let ended = ended.filter(|_| !crate::mutant::on("withdrawal_keeps_grant")).collect();
+    (ended, after.grants.iter().filter(|(triple, new)| before.grants.get(*triple) != Some(*new)).collect())
 }
 
 fn event_place(row: &[u8]) -> Place<'_> {

@@ -8,11 +8,10 @@ use super::certificate::must_be_gone;
 use super::identifiers::open_proved;
 use super::mail::Quiet;
 use super::{App, ServiceError};
-use crate::crypto::SubjectKey;
 use crate::ident::Identifier;
 use crate::ids::Subject;
 use crate::limits;
-use crate::store::{IdentifierRow, JobRow, JobStep, StoreError, Transient, Tx};
+use crate::store::{FoundRows, IdentifierRow, JobRow, JobStep, StoreError, Transient, Tx};
 
 /// Blind indexes of one question: it has some columns for each, and a database takes some thousand.
 const OWNERS_AT_ONCE: usize = 100;
@@ -57,32 +56,32 @@ impl App {
     ) -> Result<JobRow, ServiceError> {
         let most = limits::ERASED_AT_ONCE_ROWS_MAX;
         let found = tx.found(&self.datamap.found(most + 1), subject).await?;
-        if found.values().sum::<i64>() > i64::from(most) || self.has_mail_files(quiet, blinds)? {
+        if found.rows.values().sum::<i64>() > i64::from(most) || self.has_mail_files(quiet, blinds)? {
             return Ok(job);
         }
         let patience = Some(limits::ERASED_AT_ONCE_WAITING_MILLIS);
-        self.remove_found(tx, (job, subject, patience), blinds, &found).await
+        self.remove_found(tx, (job, patience), blinds, &found).await
     }
 
     /// Every row and the key, by those removals of the data map that find something.
     pub(super) async fn remove_found(
         &self,
         tx: &mut Tx,
-        (job, subject, patience_millis): (JobRow, &Subject, Option<u32>),
+        (job, patience_millis): (JobRow, Option<u32>),
         blinds: &BTreeSet<[u8; 32]>,
-        found: &BTreeMap<usize, i64>,
+        found: &FoundRows,
     ) -> Result<JobRow, ServiceError> {
         let mut removed: BTreeMap<String, u64> = serde_json::from_str(&job.removed)?;
         let mut removals = Vec::new();
         for (place, removal) in self.datamap.removals().into_iter().enumerate() {
             removed.entry(removal.table.clone()).or_default();
-            if found.contains_key(&place)
+            if found.rows.contains_key(&place)
                 && !(removal.table == "topic_choice" && crate::mutant::on("erasure_forgets_a_table"))
             {
                 removals.push(removal);
             }
         }
-        let rows = tx.remove(&removals, subject, patience_millis).await?;
+        let rows = tx.remove(&removals, found, patience_millis).await?;
         for (removal, rows) in removals.into_iter().zip(rows) {
             *removed.entry(removal.table).or_default() += rows;
         }
@@ -93,26 +92,15 @@ impl App {
         Ok(JobRow { step: JobStep::Removed, removed: serde_json::to_string(&removed)?, ..job })
     }
 
-    /// Every index under which something of a person may lie.
-    pub(super) async fn blinds_of(&self, tx: &mut Tx, subject: &Subject) -> Result<BTreeSet<[u8; 32]>, ServiceError> {
-        let key = match self.key_of(tx, subject).await {
-            Err(ServiceError::Unauthenticated) => None, // it is gone
-            Err(error) if error.is_damage() => None,
-            key => Some(key?),
+    /// What leads to a person. An identifier that cannot be opened, because it or the key is damaged or gone, is looked for where it is.
+    pub(super) async fn addresses_of(&self, tx: &mut Tx, subject: &Subject) -> Result<Addresses, ServiceError> {
+        let (wrapped, rows) = tx.key_and_identifiers(subject).await?;
+        let key = match wrapped.map(|wrapped| self.unwrap_key(subject, &wrapped)) {
+            Some(Err(error)) if !error.is_damage() => return Err(error),
+            key => key.and_then(Result::ok),
         };
-        Ok(self.addresses_of(tx, subject, key.as_ref()).await?.blinds)
-    }
-
-    /// What leads to a person. An identifier that cannot be opened is looked for where it is.
-    pub(super) async fn addresses_of(
-        &self,
-        tx: &mut Tx,
-        subject: &Subject,
-        key: Option<&SubjectKey>,
-    ) -> Result<Addresses, ServiceError> {
-        let rows = tx.readable_identifiers(subject).await?;
         let mut blinds: BTreeSet<_> = rows.iter().map(|row| row.blind).collect();
-        let open = |row: &IdentifierRow| open_proved("identifier", key?, &row.id, &row.kind, &row.sealed).ok();
+        let open = |row: &IdentifierRow| open_proved("identifier", key.as_ref()?, &row.id, &row.kind, &row.sealed).ok();
         let opened: Vec<_> = rows.iter().filter_map(open).collect();
         blinds.extend(opened.iter().flat_map(|(identifier, _)| self.blinds(identifier)));
         Ok(Addresses { opened, blinds })

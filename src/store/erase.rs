@@ -9,9 +9,9 @@ use super::{StoreError, Tx, on};
 use crate::datamap::{ColumnType, Count, ExportColumn, ExportPlan, Found, Removal};
 use crate::ids::Subject;
 
-/// Whom the removal of this transaction is about, and how long it waits for a row, if not as long as the server was told to.
-const SET_REMOVAL: &str = "SELECT set_config('sayso.subject', $1, true), \
-    set_config('lock_timeout', CASE WHEN $2 = '' THEN current_setting('lock_timeout') ELSE $2 END, true)";
+/// Tells PostgreSQL whom a removal in this transaction is about, as a row that no removal has.
+const SET_PERSON: &str =
+    "SELECT CAST(-1 AS BIGINT), CAST(length(set_config('sayso.subject', encode($1, 'hex'), true)) AS BIGINT)";
 
 /// One value of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,14 @@ pub enum Cell {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+}
+
+/// Which removals would find how many rows of one person. Only [`Tx::found`] makes one, and there is no removal without.
+#[derive(Debug)]
+pub struct FoundRows {
+    subject: Subject,
+    /// By the place of the removal; nothing for those that would find none.
+    pub rows: BTreeMap<usize, i64>,
 }
 
 /// Takes the rows of an export, one at a time.
@@ -68,38 +76,40 @@ impl Tx {
         Ok(())
     }
 
-    /// How many rows which removals would find, by their place; nothing for those that would find none.
-    pub async fn found(&mut self, plan: &Found, subject: &Subject) -> Result<BTreeMap<usize, i64>, StoreError> {
-        let sql = AssertSqlSafe(plan.sql.clone());
+    /// How many rows which removals would find. From then on PostgreSQL knows whom [`Tx::remove`] is about in this transaction.
+    pub async fn found(&mut self, plan: &Found, subject: &Subject) -> Result<FoundRows, StoreError> {
+        let sql = match self {
+            Self::Sqlite(_) => plan.sql.clone(),
+            Self::Postgres(_) => format!("{} UNION ALL {SET_PERSON}", plan.sql),
+        };
+        let sql = AssertSqlSafe(sql);
         let rows: Vec<(i64, i64)> =
             on!(self, c => sqlx::query_as(sql).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        let place = |(place, rows): (i64, i64)| {
-            Ok((usize::try_from(place).map_err(|_| StoreError::Corrupt("erasure: a place"))?, rows))
-        };
-        rows.into_iter().map(place).collect()
+        let found = rows.into_iter().filter_map(|(place, rows)| Some((usize::try_from(place).ok()?, rows)));
+        Ok(FoundRows { subject: *subject, rows: found.collect() })
     }
 
-    /// Removes what these plans say of a person, in their order and in one message to the database. Returns how many rows each touched.
-    /// With a patience, rows that somebody else holds longer are an error on PostgreSQL; on SQLite nobody else writes meanwhile.
+    /// Removes what these plans say of the person of whom it was found in this transaction, in their order and in one message to the
+    /// database. Returns how many rows each touched. With a patience, rows that somebody else holds longer are an error on PostgreSQL; on
+    /// SQLite nobody else writes meanwhile.
     pub async fn remove(
         &mut self,
         removals: &[Removal],
-        subject: &Subject,
+        found: &FoundRows,
         patience_millis: Option<u32>,
     ) -> Result<Vec<u64>, StoreError> {
-        let id = hex::encode(subject.as_bytes());
         // A text of several statements takes no parameters. PostgreSQL writes the text of one that fails to its own log, so the person is
         // not in it, and is read once, not for each row.
-        let person = match self {
-            Self::Sqlite(_) => format!("X'{id}'"),
-            Self::Postgres(t) => {
-                let timeout = patience_millis.map_or_else(String::new, |millis| millis.to_string());
-                sqlx::query(SET_REMOVAL).bind(id).bind(timeout).execute(&mut **t).await?;
-                "(SELECT decode(current_setting('sayso.subject'), 'hex'))".into()
-            }
+        let (first, person) = match (&self, patience_millis) {
+            (Self::Sqlite(_), _) => (None, format!("X'{}'", hex::encode(found.subject.as_bytes()))),
+            (Self::Postgres(_), patience) => (
+                patience.map(|millis| format!("SET LOCAL lock_timeout = {millis}")),
+                "(SELECT decode(current_setting('sayso.subject'), 'hex'))".into(),
+            ),
         };
-        let texts: Vec<String> = removals.iter().map(|removal| removal.sql.replace("$1", &person)).collect();
-        let sql = AssertSqlSafe(texts.join("; "));
+        let before = usize::from(first.is_some());
+        let texts = removals.iter().map(|removal| removal.sql.replace("$1", &person));
+        let sql = AssertSqlSafe(first.into_iter().chain(texts).collect::<Vec<_>>().join("; "));
         let mut touched = Vec::with_capacity(removals.len());
         on!(self, c => {
             let mut done = sqlx::raw_sql(sql).execute_many(c);
@@ -107,6 +117,7 @@ impl Tx {
                 touched.push(done.rows_affected());
             }
         });
+        let touched = touched.split_off(before.min(touched.len()));
         if touched.len() == removals.len() {
             Ok(touched)
         } else {

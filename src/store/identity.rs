@@ -1,6 +1,6 @@
 //! Identifiers and claims, passwords, log-ins.
 
-use super::{StoreError, Tx, on, sql};
+use super::{StoreError, Tx, WrappedKey, on, sql};
 use crate::domain::Micros;
 use crate::ids::{IdentifierId, Session, Subject};
 
@@ -55,6 +55,7 @@ sql! {
     OWNER_OF(2) = "SELECT i.subject FROM identifier i JOIN standing s ON s.subject = i.subject AND s.erased = 0 WHERE i.blind IN ($1, $2)";
     INDEXED_AS(2) = "SELECT blind FROM identifier WHERE blind IN ($1, $2)";
     READ_IDENTIFIERS(1) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 ORDER BY kind, id";
+    KEY_AND_IDENTIFIERS(1) = "SELECT i.id, i.kind, i.blind, i.sealed, i.proof, k.ring_epoch, k.wrapped FROM identifier i LEFT JOIN subject_key k ON k.subject = i.subject WHERE i.subject = $1 ORDER BY i.kind, i.id";
     INSERT_CLAIM(6) = "INSERT INTO claim (subject, id, kind, sealed, code, expires_us) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_CLAIM(2) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE id = $1 AND expires_us > $2";
     COUNT_CLAIMS(1) = "SELECT count(*) FROM claim WHERE subject = $1";
@@ -62,13 +63,14 @@ sql! {
     UPSERT_PASSWORD(2) = "INSERT INTO credential (subject, password_hash) VALUES ($1, $2) ON CONFLICT (subject) DO UPDATE SET password_hash = excluded.password_hash";
     READ_PASSWORD(1) = "SELECT password_hash FROM credential WHERE subject = $1";
     INSERT_SESSION(4) = "INSERT INTO session (subject, id, refresh_hash, expires_us) VALUES ($1, $2, $3, $4)";
-    READ_SESSION(2) = "SELECT subject, id, refresh_hash, expires_us FROM session WHERE id = $1 AND expires_us > $2";
+    READ_SESSION(2) = "SELECT l.subject, l.id, l.refresh_hash, l.expires_us FROM session l JOIN standing s ON s.subject = l.subject AND s.erased = 0 WHERE l.id = $1 AND l.expires_us > $2";
     ROTATE_SESSION(4) = "UPDATE session SET refresh_hash = $3, expires_us = $4 WHERE id = $1 AND refresh_hash = $2";
     DELETE_SESSION(1) = "DELETE FROM session WHERE id = $1";
     DELETE_SESSIONS(1) = "DELETE FROM session WHERE subject = $1";
 }
 
 type IdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String);
+type KeyAndIdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String, Option<i64>, Option<Vec<u8>>);
 type ClaimColumns = (Vec<u8>, Vec<u8>, String, Vec<u8>, Vec<u8>, i64);
 type SessionColumns = (Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
@@ -137,11 +139,18 @@ impl Tx {
         rows.into_iter().map(identifier).collect()
     }
 
-    /// The same without those that are damaged, for whoever must do for the others what can be done.
-    pub async fn readable_identifiers(&mut self, subject: &Subject) -> Result<Vec<IdentifierRow>, StoreError> {
-        let rows: Vec<IdentifierColumns> = on!(self, c =>
-            sqlx::query_as(READ_IDENTIFIERS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        Ok(rows.into_iter().filter_map(|row| identifier(row).ok()).collect())
+    /// The same without those that are damaged, with the person's key, for whoever must do for the others what can be done.
+    pub async fn key_and_identifiers(
+        &mut self,
+        subject: &Subject,
+    ) -> Result<(Option<WrappedKey>, Vec<IdentifierRow>), StoreError> {
+        let rows: Vec<KeyAndIdentifierColumns> = on!(self, c =>
+            sqlx::query_as(KEY_AND_IDENTIFIERS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
+        let key = rows.first().and_then(|row| Some(WrappedKey { epoch: row.5?, bytes: row.6.clone()? }));
+        let row = |(id, kind, blind, sealed, proof, ..): KeyAndIdentifierColumns| {
+            identifier((id, kind, blind, sealed, proof)).ok()
+        };
+        Ok((key, rows.into_iter().filter_map(row).collect()))
     }
 
     /// Stores a claim.
@@ -192,7 +201,7 @@ impl Tx {
         Ok(())
     }
 
-    /// A log-in that still counts.
+    /// A log-in that still counts. None does of somebody whose erasure began, although its row is there until the job removes it.
     pub async fn session(&mut self, id: &Session, now: Micros) -> Result<Option<SessionRow>, StoreError> {
         let row: Option<SessionColumns> = on!(self, c => sqlx::query_as(READ_SESSION).bind(id.as_bytes().as_slice())
             .bind(now.0).fetch_optional(c).await)?;

@@ -1,7 +1,5 @@
 //! The head row, the events and the tree: the one order of everything.
 
-use sqlx::QueryBuilder;
-
 use super::{StoreError, Tx, WrappedKey, on, sql};
 use crate::domain::{Day, Micros, Seq};
 use crate::ids::Subject;
@@ -66,17 +64,10 @@ pub struct NodeRow {
     pub hash: [u8; 32],
 }
 
-/// What SQLite does in three statements.
-const APPEND: &str = "WITH added AS (INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)), \
-    advanced AS (UPDATE log_head SET seq = seq + 1, frontier = $7, checkpoint = $8 WHERE id = 0) \
-    INSERT INTO tree_node (level, place, hash) SELECT * FROM unnest(CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS BYTEA[]))";
-
 sql! {
     INSERT_HEAD(2) = "INSERT INTO log_head (id, seq, frontier, checkpoint, recorded_us) VALUES (0, 0, $1, $2, 0) ON CONFLICT (id) DO NOTHING";
     READ_HEAD(0) = "SELECT seq, frontier, checkpoint, recorded_us FROM log_head WHERE id = 0";
     TAKE_HEAD(1) = "UPDATE log_head SET recorded_us = CASE WHEN recorded_us < $1 THEN $1 ELSE recorded_us END WHERE id = 0 RETURNING seq + 1, frontier, checkpoint, recorded_us";
-    ADVANCE_HEAD(2) = "UPDATE log_head SET seq = seq + 1, frontier = $1, checkpoint = $2 WHERE id = 0";
-    INSERT_EVENT(6) = "INSERT INTO event (seq, kind, day, commitment, subject, body) VALUES ($1, $2, $3, $4, $5, $6)";
     KEY_AND_EVENTS(1) = "SELECT k.ring_epoch, k.wrapped, e.seq, e.body FROM subject_key k LEFT JOIN event e ON e.subject = k.subject WHERE k.subject = $1 ORDER BY e.seq";
     EVENT(1) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq = $1";
     LEAVES(2) = "SELECT e.seq, e.kind, e.day, e.commitment, n.hash, e.subject, e.body FROM event e JOIN tree_node n ON n.level = 0 AND n.place = e.seq - 1 WHERE e.seq >= $1 ORDER BY e.seq LIMIT $2";
@@ -135,56 +126,6 @@ impl Tx {
     pub async fn take_head(&mut self, now: Micros) -> Result<Head, StoreError> {
         let row: Option<HeadColumns> = on!(self, c => sqlx::query_as(TAKE_HEAD).bind(now.0).fetch_optional(c).await)?;
         row.map(head).ok_or(StoreError::Corrupt("log_head"))
-    }
-
-    /// Stores the event at the place that was taken, with the subtrees that it completes, and goes on to it with the tree's new frontier
-    /// and its checkpoint. One statement on PostgreSQL, which is asked over a network.
-    pub async fn append(
-        &mut self,
-        event: &EventRow,
-        nodes: &[NodeRow],
-        (frontier, checkpoint): (&[u8], &str),
-    ) -> Result<(), StoreError> {
-        let subject = event.subject.as_ref().map(|subject| subject.as_bytes().as_slice());
-        match self {
-            Self::Sqlite(t) => {
-                sqlx::query(INSERT_EVENT)
-                    .bind(event.seq.0)
-                    .bind(event.kind)
-                    .bind(event.day.0)
-                    .bind(event.commitment.as_slice())
-                    .bind(subject)
-                    .bind(event.body.as_deref())
-                    .execute(&mut **t)
-                    .await?;
-                let mut insert = QueryBuilder::new("INSERT INTO tree_node (level, place, hash) ");
-                insert.push_values(nodes, |mut row, node| {
-                    row.push_bind(node.level).push_bind(node.place).push_bind(node.hash.as_slice());
-                });
-                insert.build().execute(&mut **t).await?;
-                sqlx::query(ADVANCE_HEAD).bind(frontier).bind(checkpoint).execute(&mut **t).await?;
-            }
-            Self::Postgres(t) => {
-                let levels: Vec<i64> = nodes.iter().map(|node| node.level).collect();
-                let places: Vec<i64> = nodes.iter().map(|node| node.place).collect();
-                let hashes: Vec<&[u8]> = nodes.iter().map(|node| node.hash.as_slice()).collect();
-                sqlx::query(APPEND)
-                    .bind(event.seq.0)
-                    .bind(event.kind)
-                    .bind(event.day.0)
-                    .bind(event.commitment.as_slice())
-                    .bind(subject)
-                    .bind(event.body.as_deref())
-                    .bind(frontier)
-                    .bind(checkpoint)
-                    .bind(levels)
-                    .bind(places)
-                    .bind(hashes)
-                    .execute(&mut **t)
-                    .await?;
-            }
-        }
-        Ok(())
     }
 
     /// A person's key, and their events in order, sealed; nothing for an unknown person.

@@ -4,6 +4,7 @@
 //! [`Store::run_tx`]; whatever it answers with success is on disk. Statements are declared with `sql!`, so that a test
 //! can prepare all of them on both databases and count their parameters.
 
+mod append;
 mod clients;
 mod codes;
 mod deliveries;
@@ -28,11 +29,12 @@ mod score_stores;
 pub mod tamper;
 mod tx;
 
+pub use append::Recorded;
 pub use clients::{ClientRow, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
 pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState};
 pub use engine_scores::EngineScoreRow;
-pub use erase::{Cell, RowSink};
+pub use erase::{Cell, FoundRows, RowSink};
 pub use error::{StoreError, Transient};
 pub use grants::DueGrant;
 pub use graph::{ActivityRow, EdgeKey, ObjectRow, VisibleQuery};
@@ -66,7 +68,7 @@ macro_rules! on {
 /// Declares the statements of a file and lists them, with the number of their parameters, for the test that prepares all.
 macro_rules! sql {
     ($($name:ident($params:literal) = $text:expr;)*) => {
-        $(const $name: &str = $text;)*
+        $(pub(super) const $name: &str = $text;)*
         pub(super) const STATEMENTS: &[(&str, &str, usize)] = &[$((stringify!($name), $text, $params)),*];
     };
 }
@@ -76,6 +78,7 @@ pub(crate) use {on, sql};
 /// Every statement with its name and the number of its parameters.
 pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
     let files = [
+        append::STATEMENTS,
         clients::STATEMENTS,
         codes::STATEMENTS,
         deliveries::STATEMENTS,

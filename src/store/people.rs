@@ -33,7 +33,7 @@ pub(super) fn standing(row: StandingColumns) -> Result<Standing, StoreError> {
     })
 }
 
-fn adult_name(adult: Adult) -> &'static str {
+pub(super) fn adult_name(adult: Adult) -> &'static str {
     match adult {
         Adult::Yes => "yes",
         Adult::No => "no",
@@ -54,15 +54,6 @@ impl Tx {
     /// Makes a person's row. Nothing is allowed by it.
     pub async fn insert_standing(&mut self, subject: &Subject, regime: &Regime) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_STANDING).bind(subject.as_bytes().as_slice()).bind(regime.as_str())
-            .execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Stores what the fold of the events says, without the grants, which have rows of their own.
-    pub async fn update_standing(&mut self, subject: &Subject, s: &Standing) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(UPDATE_STANDING).bind(subject.as_bytes().as_slice()).bind(s.epoch)
-            .bind(i64::from(s.erased)).bind(i64::from(s.held)).bind(i64::from(s.suppressed)).bind(i64::from(s.latched))
-            .bind(adult_name(s.adult)).bind(s.assurance.as_str()).bind(s.erase_due.map(|due| due.0))
             .execute(c).await.map(drop))?;
         Ok(())
     }

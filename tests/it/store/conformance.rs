@@ -11,9 +11,9 @@ mod waiting;
 
 use std::collections::BTreeSet;
 
-use sayso::domain::{Grant, Micros, Seq, Triple};
+use sayso::domain::{Day, Grant, Micros, Seq, Standing, Triple};
 use sayso::ids::Subject;
-use sayso::store::{StoreError, Tx, WrappedKey};
+use sayso::store::{EventRow, NodeRow, Recorded, StoreError, Tx, WrappedKey};
 
 /// A story in one transaction of a fresh service, on each database.
 macro_rules! story {
@@ -53,6 +53,29 @@ async fn person(tx: &mut Tx, bytes: [u8; 16]) -> Result<Subject, StoreError> {
     tx.insert_standing(&subject, &"gdpr".parse().unwrap()).await?;
     tx.insert_key(&subject, &WrappedKey { epoch: 1, bytes: [bytes.as_slice(), b" key"].concat() }).await?;
     Ok(subject)
+}
+
+/// An event that changes nobody.
+fn alone<'a>(event: &'a EventRow, nodes: &'a [NodeRow]) -> Recorded<'a> {
+    let (frontier, checkpoint) = (b"frontier".as_slice(), "checkpoint");
+    Recorded { event, nodes, frontier, checkpoint, standing: None, ended: &[], granted: &[] }
+}
+
+fn leaf(seq: Seq) -> NodeRow {
+    NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }
+}
+
+/// The next event of somebody.
+async fn next(tx: &mut Tx, subject: &Subject) -> Result<EventRow, StoreError> {
+    let seq = tx.take_head(Micros(0)).await?.seq;
+    let (commitment, body) = ([8; 32], Some(vec![7; 3]));
+    Ok(EventRow { seq, kind: "held", day: Day(1), commitment, subject: Some(*subject), body })
+}
+
+/// An event from which on somebody stands so.
+async fn stand(tx: &mut Tx, subject: &Subject, standing: &Standing) -> Result<(), StoreError> {
+    let event = next(tx, subject).await?;
+    tx.append(&Recorded { standing: Some(standing), ..alone(&event, &[leaf(event.seq)]) }).await
 }
 
 /// The names in `pub async fn name(`, or in `.name(`.

@@ -9,7 +9,9 @@ use sayso::domain::{Day, Grant, Micros, ResponseKind, Seq, Triple, Week};
 use sayso::ids::Subject;
 use sayso::log::{Leaf, parse_vkey, verify};
 use sayso::service::NewClient;
-use sayso::store::{ActivityRow, EdgeKey, EventRow, Head, LeafRow, NodeRow, Store, StoreError, Tx, WrappedKey};
+use sayso::store::{
+    ActivityRow, EdgeKey, EventRow, Head, LeafRow, NodeRow, Recorded, Store, StoreError, Tx, WrappedKey,
+};
 
 use crate::on_both;
 use crate::raw::everything;
@@ -139,7 +141,9 @@ async fn write_then(tx: &mut Tx, fail: Option<StoreError>) -> Result<(), StoreEr
     tx.count_unknown("acme", sayso::domain::Day(head.seq.0), 3).await?;
     let event = EventRow { seq: head.seq, kind: "held", day: Day(1), commitment: [1; 32], subject: None, body: None };
     let node = NodeRow { level: 0, place: head.seq.0 - 1, hash: [1; 32] };
-    tx.append(&event, &[node], (b"another frontier", "another checkpoint")).await?;
+    let (frontier, checkpoint) = (b"another frontier".as_slice(), "another checkpoint");
+    let (nodes, standing, ended, granted) = (&[node][..], None, &[][..], &[][..]);
+    tx.append(&Recorded { event: &event, nodes, frontier, checkpoint, standing, ended, granted }).await?;
     fail.map_or(Ok(()), Err)
 }
 

@@ -3,7 +3,7 @@
 use sayso::domain::{Day, Micros, Purpose, Seq, Standing};
 use sayso::store::{ClientRow, DecisionTally, HouseRow, NoticeRow, Tx};
 
-use super::{ANNA, BEN, Told, grant, person, story, subject, triple};
+use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
 
 story!(a_caller_that_was_switched_off_loses_its_grants, callers);
 async fn callers(tx: &mut Tx) -> Told {
@@ -103,7 +103,7 @@ async fn decisions(tx: &mut Tx) -> Told {
     tx.count_decision(&subject(BEN), &tally(1, true, 1)).await?;
     assert_eq!(tx.decisions(&anna).await?, [tally(2, true, 1), tally(1, false, 1), tally(1, true, 5)]);
     assert!(tx.decisions(&subject(BEN)).await?.is_empty());
-    tx.update_standing(&anna, &Standing { erased: true, ..Standing::default() }).await?;
+    stand(tx, &anna, &Standing { erased: true, ..Standing::default() }).await?;
     tx.count_decision(&anna, &tally(3, true, 1)).await?;
     assert_eq!(tx.decisions(&anna).await?.len(), 3, "counted for somebody who is being erased");
     tx.count_unknown("acme", Day(1), 2).await?;

@@ -4,14 +4,14 @@ use sayso::domain::{Assurance, Day, Micros, ResponseKind, Seq, Standing, Week};
 use sayso::ids::Subject;
 use sayso::store::{ActivityRow, EdgeKey, EngineScoreRow, ObjectRow, StoreError, Tx, VisibleQuery};
 
-use super::{ANNA, BEN, CLEO, Told, grant, person, story, subject, triple};
+use super::{ANNA, BEN, CLEO, Told, grant, person, stand, story, subject, triple};
 
 async fn members(tx: &mut Tx) -> Result<(Subject, Subject), StoreError> {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
     for (subject, lineage) in [(anna, 10), (ben, 20)] {
         tx.upsert_grant(&subject, &triple("sayso"), &grant(lineage, 1_000)).await?;
         let adult = Standing { adult: sayso::domain::Adult::Yes, ..Standing::default() };
-        tx.update_standing(&subject, &adult).await?;
+        stand(tx, &subject, &adult).await?;
     }
     Ok((anna, ben))
 }
@@ -130,10 +130,10 @@ async fn visibility(tx: &mut Tx) -> Told {
         for change in flags {
             let mut standing = good.clone();
             change(&mut standing);
-            tx.update_standing(&who, &standing).await?;
+            stand(tx, &who, &standing).await?;
             assert_eq!(times(tx).await?, 0, "{standing:?}");
         }
-        tx.update_standing(&who, &good).await?;
+        stand(tx, &who, &good).await?;
         assert_eq!(times(tx).await?, 1, "lifting restores");
     }
     tx.delete_grant(&ben, &triple("sayso")).await?;

@@ -3,14 +3,10 @@
 use sayso::domain::{Day, Micros, Seq};
 use sayso::store::{EventRow, NodeRow, Tx};
 
-use super::{ANNA, BEN, CLEO, Told, person, story};
+use super::{ANNA, BEN, CLEO, Told, alone, leaf, person, story};
 
 fn nobodys(seq: Seq, kind: &'static str, day: i64) -> EventRow {
     EventRow { seq, kind, day: Day(day), commitment: [8; 32], subject: None, body: None }
-}
-
-fn leaf(seq: Seq) -> NodeRow {
-    NodeRow { level: 0, place: seq.0 - 1, hash: [9; 32] }
 }
 
 story!(the_head_moves_one_step_at_a_time_and_its_clock_never_back, heads);
@@ -26,7 +22,7 @@ async fn heads(tx: &mut Tx) -> Told {
     assert_eq!((taken.seq.0, taken.recorded), (before.seq.0 + 1, later));
     assert_eq!(tx.head().await?.seq, before.seq, "a place that was taken and not used");
     let event = nobodys(taken.seq, "held", 100);
-    tx.append(&event, &[leaf(taken.seq)], (b"frontier", "checkpoint")).await?;
+    tx.append(&alone(&event, &[leaf(taken.seq)])).await?;
     let after = tx.head().await?;
     assert_eq!(
         (after.seq, after.frontier.as_slice(), after.checkpoint.as_str()),
@@ -44,13 +40,13 @@ async fn events(tx: &mut Tx) -> Told {
         let seq = Seq(first + place);
         let body = subject.map(|_| vec![7; 3]);
         let event = EventRow { subject, body, ..nobodys(seq, kind, 100 + place) };
-        tx.append(&event, &[leaf(seq)], (b"", "")).await?;
+        tx.append(&alone(&event, &[leaf(seq)])).await?;
     }
     assert_eq!(tx.leaves_as_found(Seq(first), 9).await?, tx.leaves(Seq(first), 9).await?);
     let stored = tx.count_nodes().await?;
     let nodes = [3, 1, 2, 4].map(|place| NodeRow { level: 40, place, hash: [1; 32] });
     let fourth = nobodys(Seq(first + 3), "opted_out", 500);
-    tx.append(&fourth, &nodes, (b"", "")).await?;
+    tx.append(&alone(&fourth, &nodes)).await?;
     assert_eq!(tx.count_nodes().await?, stored + 4);
     let found: Vec<i64> = tx.nodes(40, 1, 3).await?.into_iter().map(|node| node.place).collect();
     assert_eq!(found, [1, 2, 3]);

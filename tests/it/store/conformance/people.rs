@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use sayso::datamap::DataMap;
 use sayso::domain::{Adult, Assurance, Micros, Seq, Standing};
 use sayso::ids::{IdentifierId, Pairwise, Session, Subject};
-use sayso::store::{Cell, ClaimRow, FoundBy, IdentifierRow, SessionRow, StoreError, Tx, WrappedKey};
+use sayso::store::{Cell, ClaimRow, FoundBy, IdentifierRow, Recorded, SessionRow, StoreError, Tx, WrappedKey};
 
-use super::{ANNA, BEN, CLEO, Told, grant, person, story, subject, triple};
+use super::{ANNA, BEN, CLEO, Told, alone, grant, leaf, next, person, stand, story, subject, triple};
 
 fn key_of(bytes: [u8; 16]) -> WrappedKey {
     WrappedKey { epoch: 1, bytes: [bytes.as_slice(), b" key"].concat() }
@@ -17,18 +17,18 @@ story!(who_is_to_be_reminded_is_reminded_once_of_each_opt_out, reminders);
 async fn reminders(tx: &mut Tx) -> Told {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
     let due = |at| Standing { suppressed: true, erase_due: Some(Micros(at)), ..Standing::default() };
-    tx.update_standing(&anna, &due(50)).await?;
-    tx.update_standing(&ben, &due(90)).await?;
+    stand(tx, &anna, &due(50)).await?;
+    stand(tx, &ben, &due(90)).await?;
     assert_eq!(tx.to_remind(Micros(60), 1, 10).await?, [(anna, Micros(50))]);
     assert!(!tx.reminded(&anna, 1, Micros(49)).await?, "it was another opt-out");
     assert!(tx.reminded(&anna, 1, Micros(50)).await?);
     assert!(!tx.reminded(&anna, 1, Micros(50)).await?, "twice");
     assert!(tx.to_remind(Micros(60), 1, 10).await?.is_empty());
-    tx.update_standing(&anna, &Standing { held: true, ..due(50) }).await?;
+    stand(tx, &anna, &Standing { held: true, ..due(50) }).await?;
     assert!(tx.to_remind(Micros(60), 1, 10).await?.is_empty(), "another change forgot it");
     assert_eq!(tx.to_remind(Micros(60), 2, 10).await?, [(anna, Micros(50))]);
-    tx.update_standing(&anna, &Standing::default()).await?;
-    tx.update_standing(&anna, &due(55)).await?;
+    stand(tx, &anna, &Standing::default()).await?;
+    stand(tx, &anna, &due(55)).await?;
     assert_eq!(tx.to_remind(Micros(100), 1, 10).await?, [(anna, Micros(55)), (ben, Micros(90))]);
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn standings(tx: &mut Tx) -> Told {
             erase_due: flag(1).then_some(Micros(i64::MAX)),
             grants: BTreeMap::new(),
         };
-        tx.update_standing(&anna, &stored).await?;
+        stand(tx, &anna, &stored).await?;
         assert_eq!(tx.standing(&anna).await?, Some(stored));
     }
     Ok(())
@@ -83,9 +83,9 @@ async fn lists(tx: &mut Tx) -> Told {
         person(tx, bytes).await?;
     }
     let due = |at| Standing { erase_due: Some(Micros(at)), ..Standing::default() };
-    tx.update_standing(&subject(ANNA), &due(20)).await?;
-    tx.update_standing(&subject(BEN), &due(10)).await?;
-    tx.update_standing(&subject(CLEO), &Standing { erased: true, ..due(1) }).await?;
+    stand(tx, &subject(ANNA), &due(20)).await?;
+    stand(tx, &subject(BEN), &due(10)).await?;
+    stand(tx, &subject(CLEO), &Standing { erased: true, ..due(1) }).await?;
     assert_eq!(tx.erase_due(Micros(9), 10).await?, []);
     assert_eq!(tx.erase_due(Micros(20), 10).await?, [subject(BEN), subject(ANNA)]);
     assert_eq!(tx.erase_due(Micros(20), 1).await?, [subject(BEN)]);
@@ -114,6 +114,23 @@ async fn grants(tx: &mut Tx) -> Told {
     assert_eq!(tx.grants_due(Micros(60), 1).await?.len(), 1);
     tx.delete_grant(&anna, &triple("acme")).await?;
     assert_eq!(tx.grants(&anna).await?.len(), 1);
+    Ok(())
+}
+
+story!(an_event_gives_another_grant_where_it_ends_one, replaced);
+async fn replaced(tx: &mut Tx) -> Told {
+    let (anna, acme) = (person(tx, ANNA).await?, triple("acme"));
+    let (first, second) = (grant(10, 100), grant(12, 300));
+    for (ended, granted) in [(&[][..], &first), (&[&acme][..], &second)] {
+        let event = next(tx, &anna).await?;
+        let nodes = [leaf(event.seq)];
+        tx.append(&Recorded { ended, granted: &[(&acme, granted)], ..alone(&event, &nodes) }).await?;
+        assert_eq!(tx.grants(&anna).await?, BTreeMap::from([(acme.clone(), granted.clone())]));
+    }
+    let event = next(tx, &anna).await?;
+    let stolen = tx.append(&Recorded { granted: &[(&acme, &first)], ..alone(&event, &[leaf(event.seq)]) }).await;
+    assert!(matches!(stolen, Err(StoreError::Corrupt("live_grant"))), "{stolen:?}");
+    assert_eq!(tx.grants(&anna).await?, BTreeMap::from([(acme.clone(), second)]));
     Ok(())
 }
 
@@ -157,9 +174,10 @@ async fn identifiers(tx: &mut Tx) -> Told {
     tx.move_blind(&ben, &again, &[1; 32]).await?;
     assert_eq!(tx.owner_of(&[[7; 32], [1; 32]]).await?, Some(ben), "it changed hands");
     let left = tx.identifiers(&anna).await?;
-    assert_eq!((left.len(), tx.readable_identifiers(&anna).await?.len()), (1, 1));
+    let (key, readable) = tx.key_and_identifiers(&anna).await?;
+    assert_eq!((left.len(), readable.len(), key), (1, 1, tx.key(&anna).await?));
     assert_eq!((left[0].blind, left[0].sealed.clone(), left[0].kind.as_str()), ([2; 32], vec![2; 40], "email"));
-    tx.update_standing(&ben, &Standing { erased: true, ..Standing::default() }).await?;
+    stand(tx, &ben, &Standing { erased: true, ..Standing::default() }).await?;
     assert_eq!(tx.owner_of(&[[7; 32], [1; 32]]).await?, None);
     Ok(())
 }
@@ -266,16 +284,17 @@ async fn removal(tx: &mut Tx) -> Told {
     tx.upsert_topic(&anna, &"chess".parse().unwrap(), true).await?;
     for (up_to, topics) in [(9, 2), (1, 1)] {
         let found = tx.found(&map.found(up_to), &anna).await?;
-        let tables: Vec<_> = found.iter().map(|(place, rows)| (removals[*place].table.as_str(), *rows)).collect();
+        let tables: Vec<_> = found.rows.iter().map(|(place, rows)| (removals[*place].table.as_str(), *rows)).collect();
         assert_eq!(tables, [("credential", 1), ("topic_choice", topics), ("subject_key", 1), ("standing", 1)]);
     }
-    let touched = tx.remove(&removals, &anna, None).await?;
+    let found = tx.found(&map.found(1), &anna).await?;
+    let touched = tx.remove(&removals, &found, None).await?;
     for (removal, rows) in removals.into_iter().zip(touched) {
         *removed.entry(removal.table).or_insert(0) += rows;
     }
-    assert!(tx.remove(&[], &anna, Some(300)).await?.is_empty());
+    assert!(tx.remove(&[], &found, Some(300)).await?.is_empty());
     assert_eq!((removed["topic_choice"], removed["standing"], removed["session"]), (2, 1, 0));
-    assert!(tx.found(&map.found(9), &anna).await?.is_empty());
+    assert!(tx.found(&map.found(9), &anna).await?.rows.is_empty());
     assert!(tx.count(&map.counts(), &[anna.as_bytes()]).await?.iter().all(|rows| *rows == 0));
     let standing: Vec<_> = map.counts().into_iter().filter(|count| count.table == "standing").collect();
     assert_eq!(tx.count(&standing, &[ben.as_bytes(), anna.as_bytes()]).await?, [1, 0]);
