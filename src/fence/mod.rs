@@ -15,8 +15,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use tokio::sync::Mutex as AsyncMutex;
-
 use crate::crypto::sha256;
 use crate::domain::{Recipient, Seq, Triple};
 use crate::gate::Projection;
@@ -79,8 +77,6 @@ pub struct Fence {
     seq: AtomicI64,
     /// Those of whom nobody knows how a commit went.
     lost: Mutex<Lost>,
-    /// Held from the first statement that writes until everybody is put back: whoever is put back later must not be older.
-    pub turn: AsyncMutex<()>,
 }
 
 /// Of whom, and whether of everybody, it is not known how a commit went.
@@ -136,14 +132,7 @@ impl Fence {
     /// With nobody in it.
     pub fn new(secret: Key) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self {
-            secret,
-            shards,
-            generation: AtomicU64::new(0),
-            seq: AtomicI64::new(0),
-            lost: Mutex::default(),
-            turn: AsyncMutex::default(),
-        }
+        Self { secret, shards, generation: AtomicU64::new(0), seq: AtomicI64::new(0), lost: Mutex::default() }
     }
 
     /// Where the entries of a triple are, for people named by a pairwise id or by a blind index.

@@ -129,7 +129,9 @@ impl Projection {
         grant: None,
     };
 
-    fn of(standing: &Standing, triple: &Triple) -> Self {
+    /// Of a standing; `None` is a person nobody knows.
+    pub fn of(standing: Option<&Standing>, triple: &Triple) -> Self {
+        let Some(standing) = standing else { return Self::NOBODY };
         Self {
             erased: standing.erased,
             latched: standing.latched,
@@ -209,8 +211,7 @@ impl Prepared {
 
 /// Projects a standing onto one question. `None` is a person nobody knows.
 pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Facts {
-    let person = standing.map_or(Projection::NOBODY, |standing| Projection::of(standing, question.triple));
-    Prepared::new(question, rules).facts(&person, now)
+    Prepared::new(question, rules).facts(&Projection::of(standing, question.triple), now)
 }
 
 /// Decides about one person.
@@ -218,8 +219,7 @@ pub fn facts(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules
 /// # Errors
 /// The reason for the denial.
 pub fn decide(standing: Option<&Standing>, question: &Question<'_>, rules: &Rules, now: Micros) -> Decision {
-    let person = standing.map_or(Projection::NOBODY, |standing| Projection::of(standing, question.triple));
-    let use_by = Prepared::new(question, rules).decide(&person, now)?;
+    let use_by = Prepared::new(question, rules).decide(&Projection::of(standing, question.triple), now)?;
     let grant = standing.and_then(|standing| standing.grants.get(question.triple)).ok_or(Denial::NoGrant)?;
     Ok(Allow { lineage: grant.lineage, use_by })
 }

@@ -8,10 +8,10 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::erase::Turns;
-use super::gate::Tallies;
 use super::house::HouseCache;
 use super::proving::{ScoreStores, StoresError};
 use super::remembered::Remembered;
+use super::tallies::Tallies;
 use super::terms::AskedSoFar;
 use super::{RolledBack, ServiceError, clients, notices};
 use crate::clock::Clock;

@@ -173,16 +173,16 @@ impl App {
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
     pub async fn client_by_secret(&self, id: &str, secret: &SecretText) -> Result<ClientCaller, ServiceError> {
         let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
-        let row = self.client_row(id.as_str()).await?;
-        let expected = row.as_ref().map_or([0; 32], |row| row.secret_hash);
+        let registered = self.registered(id.as_str()).await?;
+        let expected = registered.as_ref().map_or([0; 32], |registered| registered.0.secret_hash);
         let fits = bool::from(sha256(secret.expose().as_bytes()).ct_eq(&expected));
-        let row = row.filter(|row| fits && !row.disabled).ok_or(ServiceError::BadCredentials)?;
-        Ok(client_caller(&row)?)
+        let registered = registered.filter(|registered| fits && !registered.0.disabled);
+        Ok(registered.ok_or(ServiceError::BadCredentials)?.1.clone())
     }
 
     async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
-        let row = self.client_row(id).await?;
-        Ok(row.filter(|row| !row.disabled).as_ref().map(client_caller).transpose()?)
+        let registered = self.registered(id).await?;
+        Ok(registered.filter(|registered| !registered.0.disabled).map(|registered| registered.1.clone()))
     }
 }
 

@@ -13,10 +13,10 @@ use std::sync::PoisonError;
 
 use serde::Serialize;
 
-use super::gate::Asking;
 use super::ingest::collecting;
 use super::record::Person;
 use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
+use super::tallies::Asking;
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
 use crate::gate::{Action, Asker, Question, decide};

@@ -13,8 +13,8 @@ use std::sync::PoisonError;
 use serde::Serialize;
 
 use super::auth::client_caller;
-use super::gate::Asking;
 use super::score::NOT_SUITABLE_FOR;
+use super::tallies::Asking;
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Standing, Triple};
 use crate::gate::{Action, Allow, Denial, Question, Rules, decide};

@@ -42,6 +42,7 @@ mod signal;
 mod spool;
 mod stores;
 mod sweep;
+mod tallies;
 mod terms;
 mod told;
 mod verify;

@@ -1,21 +1,98 @@
-//! What holds for everybody, remembered where the [`Fence`](crate::fence::Fence) says whether it still does: rules and registered callers.
-//! Each is kept with the count of changes that was read before it; another count, or none, and it is read anew.
+//! What holds for everybody, remembered where the [`Fence`] says whether it still does: rules, registered callers, and what a question
+//! comes down to before anybody is asked about. Each is kept with the count of changes that was read before it; another count, or none, and
+//! it is read anew.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::{App, ServiceError};
-use crate::gate::Rules;
+use super::auth::client_caller;
+use super::tallies::Sought;
+use super::{App, ClientCaller, GateQuestion, ServiceError};
+use crate::domain::{Recipient, Triple};
+use crate::fence::{Column, Fence};
+use crate::gate::{Action, Prepared, Projection, Question, Rules};
 use crate::store::{ClientRow, StoreError};
 
-/// Rules and registered callers, with the count of changes at which they were read.
+/// A registered caller, as it is stored and as it asks.
+type Registered = Arc<(ClientRow, ClientCaller)>;
+/// What each recipient asks, at one count of changes. It has no more of it than purposes, sources and actions it is registered for.
+type Questions = (u64, HashMap<Recipient, Vec<Arc<Ready>>>);
+
+/// What holds for everybody, with the count of changes at which it was read.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     rules: Mutex<Option<(u64, Arc<Rules>)>>,
-    clients: Mutex<BTreeMap<String, (u64, ClientRow)>>,
+    clients: RwLock<BTreeMap<String, (u64, Registered)>>,
+    questions: RwLock<Questions>,
+}
+
+/// What a question comes down to before anybody is asked about.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) asked: Arc<(Triple, Action)>,
+    pub(super) prepared: Prepared,
+    pub(super) policy_sha256: Option<String>,
+    blind: Column,
+    pairwise: Column,
+}
+
+impl Ready {
+    /// What the gate looks at of somebody.
+    #[inline]
+    pub(super) fn find(&self, fence: &Fence, sought: &Sought) -> Projection {
+        match sought {
+            Sought::Pairwise(name) => fence.find(&self.pairwise, name),
+            Sought::Blind(blinds) => {
+                let [current, earlier] = blinds.each_ref().map(|blind| fence.find(&self.blind, blind));
+                if current.grant.is_some() { current } else { earlier }
+            }
+        }
+    }
+
+    fn is(&self, question: &GateQuestion) -> bool {
+        let (triple, action) = &*self.asked;
+        (*action, &triple.purpose, &triple.source) == (question.action, &question.purpose, &question.source)
+    }
 }
 
 impl App {
+    /// What a question comes down to, as of this count of changes or later.
+    pub(super) async fn ready(
+        &self,
+        fence: &Fence,
+        generation: u64,
+        (caller, question): (&ClientCaller, &GateQuestion),
+    ) -> Result<Arc<Ready>, ServiceError> {
+        {
+            let questions = self.remembered.questions.read().unwrap_or_else(PoisonError::into_inner);
+            let (at, of) = &*questions;
+            let kept = of.get(&caller.id).filter(|_| *at == generation).into_iter().flatten();
+            if let Some(ready) = kept.into_iter().find(|ready| ready.is(question)) {
+                return Ok(ready.clone());
+            }
+        }
+        let rules = self.rules_at(generation).await?;
+        let triple =
+            Triple { purpose: question.purpose.clone(), source: question.source.clone(), recipient: caller.id.clone() };
+        let asked = Question { asker: caller.asker()?, action: question.action, triple: &triple, other_end: true };
+        let ready = Arc::new(Ready {
+            prepared: Prepared::new(&asked, &rules),
+            policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()),
+            blind: fence.column(&triple, false),
+            pairwise: fence.column(&triple, true),
+            asked: Arc::new((triple, question.action)),
+        });
+        let mut questions = self.remembered.questions.write().unwrap_or_else(PoisonError::into_inner);
+        if questions.0 != generation {
+            *questions = (generation, HashMap::new());
+        }
+        let of = questions.1.entry(caller.id.clone()).or_default();
+        if !of.iter().any(|ready| ready.is(question)) {
+            of.push(ready.clone());
+        }
+        Ok(ready)
+    }
+
     /// What holds for everybody, as of this count of changes or later.
     pub(super) async fn rules_at(&self, generation: u64) -> Result<Arc<Rules>, ServiceError> {
         let kept = self.remembered.rules.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -28,19 +105,21 @@ impl App {
     }
 
     /// A registered caller, also one that is switched off.
-    pub(super) async fn client_row(&self, id: &str) -> Result<Option<ClientRow>, StoreError> {
-        let generation = self.store.fence().and_then(crate::fence::Fence::generation);
+    pub(super) async fn registered(&self, id: &str) -> Result<Option<Registered>, StoreError> {
+        let generation = self.store.fence().and_then(Fence::generation);
         if let Some(generation) = generation {
-            let clients = self.remembered.clients.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, row)) = clients.get(id).filter(|(at, _)| *at == generation) {
-                return Ok(Some(row.clone()));
+            let clients = self.remembered.clients.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, registered)) = clients.get(id).filter(|(at, _)| *at == generation) {
+                return Ok(Some(registered.clone()));
             }
         }
-        let row = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await?;
-        if let (Some(generation), Some(row)) = (generation, &row) {
-            let mut clients = self.remembered.clients.lock().unwrap_or_else(PoisonError::into_inner);
-            clients.insert(id.to_owned(), (generation, row.clone()));
+        let Some(row) = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await? else { return Ok(None) };
+        let caller = client_caller(&row)?;
+        let registered = Arc::new((row, caller));
+        if let Some(generation) = generation {
+            let mut clients = self.remembered.clients.write().unwrap_or_else(PoisonError::into_inner);
+            clients.insert(id.to_owned(), (generation, registered.clone()));
         }
-        Ok(row)
+        Ok(Some(registered))
     }
 }

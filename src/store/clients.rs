@@ -1,5 +1,7 @@
 //! Callers that an operator registered, notices, and counts of decisions.
 
+use sqlx::QueryBuilder;
+
 use super::{StoreError, Tx, on, sql};
 use crate::domain::{Day, Micros, Purpose, Recipient};
 use crate::ids::Subject;
@@ -52,9 +54,9 @@ pub struct NoticeRow {
     pub text: String,
 }
 
-/// How often a caller asked about a member, and was answered so.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DecisionTally {
+/// What a caller asked about a member on one day, and how it was answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Counted {
     /// When.
     pub day: Day,
     /// Who asked.
@@ -67,9 +69,22 @@ pub struct DecisionTally {
     pub action: String,
     /// The answer.
     pub allowed: bool,
+}
+
+/// The same, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DecisionTally {
+    /// What.
+    #[serde(flatten)]
+    pub counted: Counted,
     /// How often.
     pub times: i64,
 }
+
+const COUNT_THEM: &str = ", v.times FROM v JOIN standing s ON s.subject = v.subject AND s.erased = 0 WHERE true \
+    ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
+/// People in one statement that counts.
+const COUNTED_AT_ONCE: usize = 500;
 
 sql! {
     INSERT_CLIENT(11) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled, webhook, scopes, calls_per_minute, people_per_day, public_key) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11)";
@@ -81,7 +96,6 @@ sql! {
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
     ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
-    COUNT_DECISION(8) = "INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT subject, $2, $3, $4, $5, $6, $7, $8 FROM standing WHERE subject = $1 AND erased = 0 ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
     COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
     ASKED_COUNTS(2) = "SELECT day, caller, allowed, CAST(sum(times) AS BIGINT) FROM decision_count WHERE day >= $1 AND day <= $2 GROUP BY day, caller, allowed UNION ALL SELECT day, caller, 0, times FROM unknown_count WHERE day >= $1 AND day <= $2";
     READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
@@ -193,12 +207,25 @@ impl Tx {
         rows.into_iter().map(notice).collect()
     }
 
-    /// Adds to a member's count of decisions; nothing for somebody who is gone.
-    pub async fn count_decision(&mut self, subject: &Subject, tally: &DecisionTally) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(COUNT_DECISION).bind(subject.as_bytes().as_slice()).bind(tally.day.0)
-            .bind(tally.caller.as_str()).bind(tally.purpose.as_str()).bind(tally.source.as_str())
-            .bind(tally.action.as_str()).bind(i64::from(tally.allowed)).bind(tally.times)
-            .execute(c).await.map(drop))?;
+    /// Adds to the counts of members who were asked about; nothing for somebody who is gone.
+    pub async fn count_decisions(&mut self, counted: &Counted, people: &[(Subject, i64)]) -> Result<(), StoreError> {
+        for some in people.chunks(COUNTED_AT_ONCE) {
+            on!(self, c => {
+                let mut query = QueryBuilder::new("WITH v (subject, times) AS (");
+                query.push_values(some, |mut row, (subject, times)| {
+                    row.push_bind(subject.as_bytes().to_vec()).push_bind(*times);
+                });
+                query.push(") INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT s.subject, ");
+                let mut columns = query.separated(", ");
+                columns.push_bind(counted.day.0);
+                for text in [&counted.caller, &counted.purpose, &counted.source, &counted.action] {
+                    columns.push_bind(text.clone());
+                }
+                columns.push_bind(i64::from(counted.allowed));
+                query.push(COUNT_THEM);
+                query.build().execute(c).await?;
+            });
+        }
         Ok(())
     }
 
@@ -220,14 +247,9 @@ impl Tx {
     pub async fn decisions(&mut self, subject: &Subject) -> Result<Vec<DecisionTally>, StoreError> {
         let rows: Vec<TallyColumns> = on!(self, c =>
             sqlx::query_as(READ_DECISIONS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        let tally = |(day, caller, purpose, source, action, allowed, times): TallyColumns| DecisionTally {
-            day: Day(day),
-            caller,
-            purpose,
-            source,
-            action,
-            allowed: allowed != 0,
-            times,
+        let tally = |(day, caller, purpose, source, action, allowed, times): TallyColumns| {
+            let (day, allowed) = (Day(day), allowed != 0);
+            DecisionTally { counted: Counted { day, caller, purpose, source, action, allowed }, times }
         };
         Ok(rows.into_iter().map(tally).collect())
     }

@@ -1,12 +1,14 @@
 //! Keeps the [`Fence`] as the SQLite database is: what each transaction changes is found by triggers on the connection that writes,
 //! whichever statement it was, and read in the transaction itself.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Executor, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::grants::triple;
 use super::people::{adult_from, assurance_from};
 use super::{StoreError, Tx};
-use crate::domain::{Micros, Recipient, Seq};
+use crate::domain::{Micros, Recipient, Seq, Triple};
 use crate::fence::{Change, Fence, Lost, Name, People};
 use crate::gate::Projection;
 use crate::ids::Subject;
@@ -41,7 +43,7 @@ CREATE TEMP TRIGGER house_d AFTER DELETE ON main.house_rules BEGIN INSERT INTO t
 CREATE TEMP TRIGGER adopted_i AFTER INSERT ON main.event WHEN NEW.kind = 'policy_adopted' BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
 ";
 
-const TOUCHED: &str = "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t";
+const TOUCHED: &str = "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t; DELETE FROM temp.touched";
 const NAMES: &str = "SELECT subject, NULL, blind FROM identifier WHERE subject IN (";
 const MORE_NAMES: &str = ") UNION ALL SELECT subject, recipient, pairwise FROM pairwise WHERE subject IN (";
 const GRANTS: &str = "SELECT g.subject, g.purpose, g.source, g.recipient, g.notice_version, g.valid_until_us, s.erased, s.held, s.suppressed, s.latched, s.adult, s.assurance FROM live_grant g JOIN standing s ON s.subject = g.subject JOIN subject_key k ON k.subject = g.subject WHERE g.subject IN (";
@@ -51,7 +53,6 @@ const PEOPLE_AT_ONCE: usize = 500;
 type Texts = (Option<String>, Option<String>, Option<String>);
 type TouchedColumns =
     (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<String>, Option<String>);
-type GrantColumns = ((Vec<u8>, String, String, String), (i64, i64), (i64, i64, i64, i64), (String, String));
 
 fn subject(bytes: Vec<u8>) -> Result<Subject, StoreError> {
     bytes.try_into().map_err(|_| StoreError::Corrupt("subject"))
@@ -65,11 +66,9 @@ fn recipient(text: String) -> Result<Recipient, StoreError> {
 async fn change(connection: &mut SqliteConnection, lost: Lost) -> Result<Change, StoreError> {
     let rows: Vec<TouchedColumns> = sqlx::query_as(TOUCHED).fetch_all(&mut *connection).await?;
     let mut change = Change { subjects: lost.subjects, rules: lost.rules, ..Change::default() };
-    let mut any = false;
     for (seq, what, of, name, purpose, source, recipient_name) in rows {
         change.seq = Seq(seq);
         let Some(what) = what else { continue };
-        any = true;
         let Some(of) = of.map(subject).transpose()? else {
             change.rules |= what == "rules";
             continue;
@@ -90,9 +89,6 @@ async fn change(connection: &mut SqliteConnection, lost: Lost) -> Result<Change,
             _ => return Err(StoreError::Corrupt("touched")),
         }
     }
-    if any {
-        sqlx::query("DELETE FROM temp.touched").execute(&mut *connection).await?;
-    }
     let subjects: Vec<Subject> = change.subjects.iter().copied().collect();
     for some in subjects.chunks(PEOPLE_AT_ONCE) {
         people(connection, some, &mut change.after).await?;
@@ -107,7 +103,7 @@ fn list(query: &mut QueryBuilder<Sqlite>, subjects: &[Subject]) {
     }
 }
 
-/// Names and grants of these people, as the connection sees them.
+/// Names and grants of these people, as the connection sees them, in one message.
 async fn people(
     connection: &mut SqliteConnection,
     subjects: &[Subject],
@@ -117,41 +113,44 @@ async fn people(
     list(&mut query, subjects);
     query.push(MORE_NAMES);
     list(&mut query, subjects);
-    query.push(")");
-    let rows: Vec<(Vec<u8>, Option<String>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *connection).await?;
-    for (of, to, name) in rows {
-        let name = match to {
-            None => Name::Blind(name),
-            Some(to) => Name::Pairwise(recipient(to)?, name),
-        };
-        people.names.entry(subject(of)?).or_default().insert(name);
-    }
-    let mut query = QueryBuilder::new(GRANTS);
+    query.push("); ").push(GRANTS);
     list(&mut query, subjects);
     query.push(")");
-    for row in query.build().fetch_all(&mut *connection).await? {
-        use sqlx::Row;
-        let columns: GrantColumns = (
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?),
-            (row.try_get(4)?, row.try_get(5)?),
-            (row.try_get(6)?, row.try_get(7)?, row.try_get(8)?, row.try_get(9)?),
-            (row.try_get(10)?, row.try_get(11)?),
-        );
-        let ((of, purpose, source, recipient), (notice, until), flags, (adult_name, assurance_name)) = columns;
-        let (erased, held, suppressed, latched) = flags;
-        let projection = Projection {
-            erased: erased != 0,
-            held: held != 0,
-            suppressed: suppressed != 0,
-            latched: latched != 0,
-            adult: adult_from(&adult_name)?,
-            assurance: assurance_from(&assurance_name)?,
-            grant: Some((notice, Micros(until))),
-        };
-        let triple = triple(purpose, source, recipient)?;
-        people.grants.entry(subject(of)?).or_default().insert(triple, projection);
+    let mut are_names = true;
+    let mut answers = connection.fetch_many(query.build());
+    while let Some(answer) = answers.try_next().await? {
+        match answer.right() {
+            None => are_names = false,
+            Some(row) if are_names => {
+                let (of, to, named): (Vec<u8>, Option<String>, Vec<u8>) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                let name = match to {
+                    None => Name::Blind(named),
+                    Some(to) => Name::Pairwise(recipient(to)?, named),
+                };
+                people.names.entry(subject(of)?).or_default().insert(name);
+            }
+            Some(row) => {
+                let (of, triple, projection) = granted(&row)?;
+                people.grants.entry(of).or_default().insert(triple, projection);
+            }
+        }
     }
     Ok(())
+}
+
+fn granted(row: &SqliteRow) -> Result<(Subject, Triple, Projection), StoreError> {
+    let flag = |place: usize| row.try_get::<i64, _>(place).map(|flag| flag != 0);
+    let projection = Projection {
+        erased: flag(6)?,
+        held: flag(7)?,
+        suppressed: flag(8)?,
+        latched: flag(9)?,
+        adult: adult_from(row.try_get(10)?)?,
+        assurance: assurance_from(row.try_get(11)?)?,
+        grant: Some((row.try_get(4)?, Micros(row.try_get(5)?))),
+    };
+    Ok((subject(row.try_get(0)?)?, triple(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?, projection))
 }
 
 impl Tx {

@@ -2,6 +2,8 @@
 //!
 //! One statement for all of them, in which somebody unknown costs the same work as a member (guarantee G12).
 
+use std::collections::HashMap;
+
 use sqlx::QueryBuilder;
 
 use super::people::{StandingColumns, standing};
@@ -127,6 +129,44 @@ impl Tx {
         });
         let known = rows.into_iter().map(|row| known(row, triple)).collect::<Result<Vec<_>, _>>()?;
         Ok(known.into_iter().flatten().collect())
+    }
+}
+
+/// Names in one statement.
+const NAMES_AT_ONCE: usize = 500;
+
+impl Tx {
+    /// Who those are that a recipient asked about, of whoever has one of these names.
+    pub async fn owners(
+        &mut self,
+        names: &[&[u8]],
+        by: FoundBy,
+        recipient: &str,
+    ) -> Result<HashMap<Vec<u8>, Subject>, StoreError> {
+        let start = match by {
+            FoundBy::Blind => "SELECT blind, subject FROM identifier WHERE blind IN (",
+            FoundBy::Pairwise => "SELECT pairwise, subject FROM pairwise WHERE pairwise IN (",
+            FoundBy::Subject => "SELECT subject, subject FROM standing WHERE subject IN (",
+        };
+        let mut owners = HashMap::with_capacity(names.len());
+        for some in names.chunks(NAMES_AT_ONCE) {
+            let rows: Vec<(Vec<u8>, Vec<u8>)> = on!(self, c => {
+                let mut query = QueryBuilder::new(start);
+                let mut list = query.separated(", ");
+                for name in some {
+                    list.push_bind(name.to_vec());
+                }
+                query.push(")");
+                if by == FoundBy::Pairwise {
+                    query.push(" AND recipient = ").push_bind(recipient.to_owned());
+                }
+                query.build_query_as().fetch_all(c).await
+            })?;
+            for (name, subject) in rows {
+                owners.insert(name, subject.try_into().map_err(|_| StoreError::Corrupt("standing"))?);
+            }
+        }
+        Ok(owners)
     }
 }
 

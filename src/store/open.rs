@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::StoreError;
 use super::fenced::TRIGGERS;
+use super::group::Group;
 use super::schema::{migrate_postgres, migrate_sqlite};
 use crate::datamap::DataMap;
 use crate::fence::Fence;
@@ -36,6 +37,8 @@ pub enum Store {
         lock: Option<Arc<File>>,
         /// What the gate looks at, in memory, while a server has the file.
         fence: Option<Arc<Fence>>,
+        /// The acts of the next commit.
+        group: Arc<Group>,
     },
     /// A server.
     Postgres {
@@ -125,7 +128,7 @@ impl Store {
             }
             Access::Inspect => None,
         };
-        let store = Self::Sqlite { writer, reader, lock, fence };
+        let store = Self::Sqlite { writer, reader, lock, fence, group: Arc::default() };
         if let Some(fence) = store.fence() {
             store.begin_read().await?.fill(fence).await?;
         }
@@ -187,6 +190,9 @@ impl Store {
 
     /// Ends every connection, so that nothing is left unwritten.
     pub async fn close(&self) {
+        if let Err(error) = self.take_up_what_was_left().await {
+            tracing::warn!(%error, "an act whose caller had gone away was not stored");
+        }
         match self {
             Self::Sqlite { writer, reader, .. } => {
                 reader.close().await;

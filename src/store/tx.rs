@@ -6,12 +6,12 @@ use std::pin::Pin;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::gone;
-use super::open::{CONNECT, CONNECTIONS};
+use super::open::CONNECTIONS;
 use super::{Store, StoreError, Transient};
 use crate::fence::Lost;
 
 /// How often a transaction that met another writer is run again.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 /// A transaction on one of the two databases.
 pub enum Tx {
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    async fn commit(self) -> Result<(), sqlx::Error> {
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(t) => t.commit().await,
             Self::Postgres(t) => t.commit().await,
@@ -41,8 +41,9 @@ impl Tx {
 
 impl Store {
     /// One act: everything in `body` or nothing. **The body may run more than once**, when it met another writer, so it
-    /// must have no effect but through the transaction, beside what tells it how the try before went. READ COMMITTED on
-    /// PostgreSQL, where the head row orders acts; `BEGIN IMMEDIATE` on SQLite.
+    /// must have no effect but through the transaction, beside what tells it how the try before went, and **it waits for nothing that another
+    /// act may hold**. READ COMMITTED on PostgreSQL, where the head row orders acts; `BEGIN IMMEDIATE` on SQLite, where acts that come
+    /// together share a commit.
     ///
     /// # Errors
     /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.
@@ -55,19 +56,15 @@ impl Store {
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
-        let _turn = match self.fence() {
-            Some(fence) => {
-                let turn = tokio::time::timeout(CONNECT, fence.turn.lock()).await;
-                Some(turn.map_err(|_| E::from(sqlx::Error::PoolTimedOut.into()))?)
-            }
-            None => None,
-        };
+        if let (Self::Sqlite { group, .. }, Some(fence)) = (self, self.fence()) {
+            return self.run_in_group((group, fence), input, body).await;
+        }
         for _ in 0..TRIES {
             let mut tx = self.begin_write().await.map_err(E::from)?;
             let error = match body(&mut tx, input).await {
-                Ok(value) => match self.commit(tx).await {
+                Ok(value) => match tx.commit().await {
                     Ok(()) => return Ok(value),
-                    Err(e) => E::from(e),
+                    Err(e) => E::from(commit_failed(e)),
                 },
                 Err(error) => error,
             };
@@ -78,21 +75,13 @@ impl Store {
         Err(E::from(StoreError::Contention(TRIES)))
     }
 
-    /// Whomever the transaction changes, the gate no longer finds before the commit, and finds as they now are after it.
-    async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
-        let Some(fence) = self.fence() else { return tx.commit().await.map_err(commit_failed) };
-        let hidden = fence.hide(tx.change(fence).await?);
-        tx.commit().await.map_err(commit_failed)?;
-        hidden.install();
-        Ok(())
-    }
-
-    /// Puts back whomever the gate does not find because nobody knew how a commit went.
+    /// Commits acts whose callers went away before, and puts back whomever the gate does not find because nobody knew how a commit went.
     ///
     /// # Errors
     /// Only for the database.
-    pub async fn find_the_lost(&self) -> Result<(), StoreError> {
-        if self.fence().is_some_and(|fence| fence.lost() != Lost::default()) {
+    pub async fn take_up_what_was_left(&self) -> Result<(), StoreError> {
+        let (Self::Sqlite { group, .. }, Some(fence)) = (self, self.fence()) else { return Ok(()) };
+        if group.is_left_open() || fence.lost() != Lost::default() {
             self.run_tx(&(), |_, ()| Box::pin(async { Ok::<_, StoreError>(()) })).await?;
         }
         Ok(())
@@ -115,7 +104,7 @@ impl Store {
         body(&mut tx, input).await
     }
 
-    async fn begin_write(&self) -> Result<Tx, StoreError> {
+    pub(super) async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(begin_immediate(writer).await?)),
             Self::Postgres { pool } => Ok(Tx::Postgres(begin_postgres(pool, "BEGIN").await?)),
@@ -159,7 +148,7 @@ async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sql
 }
 
 /// A commit that the database refused did not happen; one that was not answered, or whose session was ended, may have.
-fn commit_failed(error: sqlx::Error) -> StoreError {
+pub(super) fn commit_failed(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(_) if !gone(&error) => error.into(),
         other => StoreError::OutcomeUnknown(other),

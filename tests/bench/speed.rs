@@ -42,7 +42,7 @@ async fn main() {
 async fn measure(people: usize) {
     let mut table = Table::default();
     let world = world::World::new(world::Db::Sqlite).await;
-    let stage = stage::Stage::new(world).await;
+    let mut stage = stage::Stage::new(world).await;
     acts::house_rules(&mut table);
     acts::ingesting(&stage, &mut table).await;
     acts::one_withdrawal(&stage, &mut table).await;
@@ -50,8 +50,12 @@ async fn measure(people: usize) {
     acts::while_others_write(&stage, &mut table).await;
     doors::layer(&stage, &mut table).await;
     for count in [10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|count| *count <= people) {
-        stage.fill(count).await;
+        let (with_them, start) = stage.fill(count).await;
+        stage = with_them;
         doors::by_people(&stage, count, &mut table).await;
+        if count == people {
+            doors::start(&start, &mut table);
+        }
     }
     doors::one_decision(&stage, &mut table).await;
     doors::lines(&stage, people.min(1_000_000), &mut table).await;

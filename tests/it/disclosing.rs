@@ -78,7 +78,10 @@ on_both!(a_recipient_is_told_the_one_value_that_was_allowed_and_the_person_sees_
     assert_eq!((what, policy_sha256), (&triple(PROFILE, "activitypub", "acme"), &told.policy_sha256));
     world.app.flush_decisions().await.unwrap();
     let asked = world.app.decisions(&ann.caller).await.unwrap();
-    assert!(asked.iter().any(|one| one.caller == "acme" && one.action == "disclose" && one.allowed && one.times == 1));
+    assert!(asked.iter().any(|one| one.counted.caller == "acme"
+        && one.counted.action == "disclose"
+        && one.counted.allowed
+        && one.times == 1));
     assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
 });
 

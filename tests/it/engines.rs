@@ -87,7 +87,10 @@ on_both!(what_an_engine_computed_is_seen_by_the_person_and_the_engine_and_nobody
     assert_eq!(export["tables"]["engine_score"].as_array().unwrap().len(), 1, "{export}");
     world.app.flush_decisions().await.unwrap();
     let asked = world.app.decisions(&ann.caller).await.unwrap();
-    assert!(asked.iter().any(|one| one.caller == "engine" && one.action == "score" && one.allowed && one.times == 5));
+    assert!(asked.iter().any(|one| one.counted.caller == "engine"
+        && one.counted.action == "score"
+        && one.counted.allowed
+        && one.times == 5));
     assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
 });
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 /// What is broken, and the test that must fail.
 const PAIRS: &[(&str, &str)] = &[
+    ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
     (
@@ -51,6 +52,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),
     ("signal_unheard", "objecting::the_signal_ends_what_was_shared_and_nothing_else_and_a_later_yes_stands::sqlite"),
     ("assertions_count_twice", "recipients::signing::what_was_signed_counts_once_and_for_this_service::sqlite"),
+    ("refused_acts_stay", "store::sharing::each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all"),
     ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),

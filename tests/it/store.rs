@@ -3,6 +3,7 @@
 mod conformance;
 mod failures;
 mod parity;
+mod sharing;
 mod transactions;
 
 use sayso::datamap::DataMap;

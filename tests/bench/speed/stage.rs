@@ -1,8 +1,10 @@
 //! A service with people in it, and the processes that are measured from outside.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sayso::clock::Clock;
+use futures_util::TryStreamExt;
+use sayso::clock::{Clock, Mark};
 use sayso::config::Config;
 use sayso::crypto::Role;
 use sayso::datamap::ColumnType;
@@ -16,7 +18,7 @@ use sayso::service::{
 use sayso::store::{Access, Cell};
 
 use crate::raw::Raw;
-use crate::world::World;
+use crate::world::{NOON, World};
 
 pub const DESK: &str = "desk";
 pub const MANY: u32 = sayso::limits::REGISTERED_MAX;
@@ -26,6 +28,22 @@ pub struct Stage {
     pub raw: Raw,
     pub desk: ClientCaller,
     pub secret: String,
+}
+
+/// What it took to come up.
+pub struct Start {
+    pub grants: usize,
+    /// To read the grants once, by a program that does nothing with them.
+    pub reading: Duration,
+    pub opening: Duration,
+    /// Memory that was taken meanwhile.
+    pub bytes: usize,
+}
+
+/// Linux alone knows.
+fn resident_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split_whitespace().nth(1).and_then(|text| text.parse::<usize>().ok()).unwrap_or_default() * 4_096
 }
 
 /// Somebody with an account.
@@ -80,8 +98,8 @@ impl Stage {
         Member { caller, pairwise: given.pairwise.unwrap(), grant: given.consent_id }
     }
 
-    /// So many people who said yes to the desk, as rows that only the gate reads.
-    pub async fn fill(&self, people: usize) {
+    /// So many people who said yes to the desk, as rows that only the gate reads; then a start with them. How long that took is said.
+    pub async fn fill(self, people: usize) -> (Self, Start) {
         let have = self.raw.number("SELECT count(*) FROM standing", &[]).await;
         let more = people.saturating_sub(usize::try_from(have).unwrap());
         let of = "standing WHERE subject NOT IN (SELECT subject FROM subject_key)";
@@ -100,6 +118,29 @@ impl Stage {
             self.raw.run(&sql, &[]).await;
         }
         self.raw.run("ANALYZE", &[]).await;
+        self.started_anew().await
+    }
+
+    async fn started_anew(self) -> (Self, Start) {
+        let Self { world: World { app, db, operator_secret, database, data }, raw, desk, secret } = self;
+        app.store.close().await;
+        let config = app.config.clone();
+        drop(app);
+        let grants = usize::try_from(raw.number("SELECT count(*) FROM live_grant", &[]).await).unwrap();
+        let begun = Mark::now();
+        let Raw::Sqlite(pool) = &raw else { panic!("SQLite") };
+        let sql = "SELECT subject, purpose, source, recipient, notice_version, valid_until_us FROM live_grant";
+        let mut rows = sqlx::query(sql).fetch(pool);
+        while let Some(row) = rows.try_next().await.unwrap() {
+            std::hint::black_box(row);
+        }
+        drop(rows);
+        let reading = begun.elapsed();
+        let (before, begun) = (resident_bytes(), Mark::now());
+        let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(9), Access::Serve).await.unwrap();
+        let start = Start { grants, reading, opening: begun.elapsed(), bytes: resident_bytes().saturating_sub(before) };
+        let world = World { app: Arc::new(boot.app), db, operator_secret, database, data };
+        (Self { world, raw, desk, secret }, start)
     }
 
     /// Names of some of them, spread over all.
@@ -114,18 +155,22 @@ impl Stage {
     }
 }
 
-pub async fn grant(app: &App, caller: &PersonCaller) -> sayso::service::ConsentView {
+/// What somebody says who says yes to the desk.
+pub async fn yes(app: &App, caller: &PersonCaller) -> ConsentRequest {
     let notices = app.notices().await.unwrap();
     let notice = notices.into_iter().find(|notice| notice.purpose == triple().purpose).unwrap();
-    let request = ConsentRequest {
+    ConsentRequest {
         triple: triple(),
         notice_version: notice.version,
         notice_sha256: notice.sha256,
         known_seq: app.consents(caller).await.unwrap().known_seq,
         until: None,
         decision: ConsentDecision::Granted,
-    };
-    app.decide_consent(caller, &request, None).await.unwrap()
+    }
+}
+
+async fn grant(app: &App, caller: &PersonCaller) -> sayso::service::ConsentView {
+    app.decide_consent(caller, &yes(app, caller).await, None).await.unwrap()
 }
 
 /// In a process of its own: the service on a data folder.

@@ -137,12 +137,10 @@ on_both!(a_member_sees_who_asked_denials_as_well_as_permits, |world| {
     world.app.flush_decisions().await.unwrap();
     let told = async |member: &Member| -> Vec<(bool, i64)> {
         let tallies = world.app.decisions(&member.caller).await.unwrap();
-        assert!(
-            tallies
-                .iter()
-                .all(|one| one.caller == "desk" && one.purpose == "public_profile" && one.action == "disclose")
-        );
-        tallies.into_iter().map(|one| (one.allowed, one.times)).collect()
+        assert!(tallies.iter().all(|one| one.counted.caller == "desk"
+            && one.counted.purpose == "public_profile"
+            && one.counted.action == "disclose"));
+        tallies.into_iter().map(|one| (one.counted.allowed, one.times)).collect()
     };
     assert_eq!(told(&ann).await, [(false, 1), (true, 3)]);
     assert_eq!(told(&ben).await, [(false, 4)]);

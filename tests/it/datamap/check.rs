@@ -123,14 +123,13 @@ fn what_the_sweep_does_is_what_the_data_map_promises() {
 on_both!(counts_of_who_asked_go_after_thirteen_months, |world| {
     let ann = crate::people::join(&world, "ann@example.org").await;
     let now = world.app.clock.now();
-    let tally = |day| sayso::store::DecisionTally {
+    let tally = |day| sayso::store::Counted {
         day,
         caller: "acme".into(),
         purpose: "public_profile".into(),
         source: "blog".into(),
         action: "disclose".into(),
         allowed: false,
-        times: 1,
     };
     let tallies = [tally(now.plus_days(-396).day()), tally(now.plus_days(-395).day())];
     world
@@ -139,7 +138,7 @@ on_both!(counts_of_who_asked_go_after_thirteen_months, |world| {
         .run_tx(&(ann.caller.subject, &tallies), |tx, (subject, tallies)| {
             Box::pin(async move {
                 for tally in tallies.iter() {
-                    tx.count_decision(subject, tally).await?;
+                    tx.count_decisions(tally, &[(*subject, 1)]).await?;
                     tx.count_unknown("acme", tally.day, 1).await?;
                 }
                 Ok::<_, sayso::store::StoreError>(())
@@ -148,6 +147,7 @@ on_both!(counts_of_who_asked_go_after_thirteen_months, |world| {
         .await
         .unwrap();
     world.app.sweep().await.unwrap();
-    assert_eq!(world.app.decisions(&ann.caller).await.unwrap(), [tallies[1].clone()]);
+    let left: Vec<_> = world.app.decisions(&ann.caller).await.unwrap().into_iter().map(|tally| tally.counted).collect();
+    assert_eq!(left, [tallies[1].clone()]);
     assert_eq!(crate::people::dump(&world).await["unknown_count"].len(), 1);
 });

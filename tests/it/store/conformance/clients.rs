@@ -1,7 +1,7 @@
 //! Callers, notices, counts of decisions.
 
 use sayso::domain::{Day, Micros, Purpose, Seq, Standing};
-use sayso::store::{ClientRow, DecisionTally, HouseRow, NoticeRow, Tx};
+use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
 
@@ -88,23 +88,22 @@ async fn house_rules(tx: &mut Tx) -> Told {
 story!(decisions_are_counted_for_members_and_for_nobody_else, decisions);
 async fn decisions(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
-    let tally = |day, allowed, times| DecisionTally {
+    let counted = |day, allowed| Counted {
         day: Day(day),
         caller: "acme".into(),
         purpose: "attention_score".into(),
         source: "github".into(),
         action: "score".into(),
         allowed,
-        times,
     };
-    for one in [tally(1, true, 2), tally(1, true, 3), tally(1, false, 1), tally(2, true, 1)] {
-        tx.count_decision(&anna, &one).await?;
+    let tally = |day, allowed, times| DecisionTally { counted: counted(day, allowed), times };
+    for (day, allowed, times) in [(1, true, 2), (1, true, 3), (1, false, 1), (2, true, 1)] {
+        tx.count_decisions(&counted(day, allowed), &[(anna, times), (subject(BEN), times)]).await?;
     }
-    tx.count_decision(&subject(BEN), &tally(1, true, 1)).await?;
     assert_eq!(tx.decisions(&anna).await?, [tally(2, true, 1), tally(1, false, 1), tally(1, true, 5)]);
     assert!(tx.decisions(&subject(BEN)).await?.is_empty());
     stand(tx, &anna, &Standing { erased: true, ..Standing::default() }).await?;
-    tx.count_decision(&anna, &tally(3, true, 1)).await?;
+    tx.count_decisions(&counted(3, true), &[(anna, 1)]).await?;
     assert_eq!(tx.decisions(&anna).await?.len(), 3, "counted for somebody who is being erased");
     tx.count_unknown("acme", Day(1), 2).await?;
     tx.count_unknown("acme", Day(1), 3).await?;

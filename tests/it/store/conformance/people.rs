@@ -142,6 +142,9 @@ async fn names(tx: &mut Tx) -> Told {
     assert_eq!(tx.pairwise(&anna, &acme, &name(7)).await?, name(7));
     assert_eq!(tx.pairwise(&anna, &acme, &name(8)).await?, name(7));
     assert_eq!(tx.pairwise(&anna, &other, &name(9)).await?, name(9));
+    let owners = tx.owners(&[&[7; 16], &[9; 16], &[8; 16]], FoundBy::Pairwise, "acme").await?;
+    assert_eq!(owners, std::collections::HashMap::from([(vec![7; 16], anna)]), "by what another one calls her");
+    assert_eq!(tx.owners(&[&ANNA, &BEN], FoundBy::Subject, "acme").await?.len(), 1);
     let [music, sport] = ["music", "sport"].map(|topic| topic.parse().unwrap());
     tx.upsert_topic(&anna, &music, true).await?;
     tx.upsert_topic(&anna, &sport, true).await?;

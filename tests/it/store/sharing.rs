@@ -1,0 +1,119 @@
+//! Acts that come together share a commit, and nothing else.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sayso::domain::Day;
+use sayso::store::{Store, StoreError, Tx};
+
+use crate::world::{Db, World};
+
+/// How an act of the story ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// Refused by what it found.
+    Refused,
+    /// The caller goes away after so long.
+    LeftAfter(Duration),
+}
+
+/// Two rows that belong together, with time to be disturbed between them.
+async fn write(tx: &mut Tx, number: i64, end: End) -> Result<i64, StoreError> {
+    tx.count_unknown("first", Day(number), 1).await?;
+    if number % 3 == 0 {
+        tokio::task::yield_now().await;
+    }
+    tx.count_unknown("second", Day(number), 1).await?;
+    if end == End::Refused { Err(StoreError::Corrupt("on purpose")) } else { Ok(number) }
+}
+
+async fn act(store: &Store, number: i64, end: End) -> Option<Result<i64, StoreError>> {
+    let input = (number, end);
+    let running = store.run_tx(&input, |tx, (number, end)| Box::pin(write(tx, *number, *end)));
+    match end {
+        End::LeftAfter(patience) => tokio::time::timeout(patience, running).await.ok(),
+        _ => Some(running.await),
+    }
+}
+
+/// Which acts left the row of this name; each once.
+async fn stored(store: &Store, name: &str) -> BTreeSet<i64> {
+    let all = store.read_tx(&(), |tx, ()| Box::pin(tx.asked_counts((Day(0), Day(i64::MAX))))).await;
+    let of_name = all.unwrap().into_iter().filter(|(_, caller, ..)| caller == name);
+    of_name.map(|(day, _, _, times)| (times == 1).then_some(day.0).expect("an act was carried out twice")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all() {
+    let world = World::new(Db::Sqlite).await;
+    let store = world.app.store.clone();
+    let mut dice: u64 = 11;
+    let ends: Vec<End> = (0..600)
+        .map(|_| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            match (dice >> 33) % 10 {
+                0..=5 => End::Done,
+                6 | 7 => End::Refused,
+                _ => End::LeftAfter(Duration::from_micros((dice >> 40) % 4_000)),
+            }
+        })
+        .collect();
+    let mut tasks = Vec::new();
+    for (number, end) in ends.iter().copied().enumerate() {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move { act(&store, i64::try_from(number).unwrap(), end).await }));
+        if number % 100 == 99 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    let mut answered = BTreeSet::new();
+    for (task, end) in tasks.into_iter().zip(&ends) {
+        match task.await.unwrap() {
+            Some(Ok(number)) => assert!(answered.insert(number)),
+            Some(Err(error)) => assert!(*end == End::Refused && matches!(error, StoreError::Corrupt(_)), "{error}"),
+            None => assert!(matches!(end, End::LeftAfter(_))),
+        }
+    }
+    store.take_up_what_was_left().await.unwrap();
+    let (first, second) = (stored(&store, "first").await, stored(&store, "second").await);
+    assert_eq!(first, second, "half an act was stored");
+    assert!(answered.is_subset(&first), "an act was answered that is not stored");
+    let unasked = first.difference(&answered).map(|number| ends[usize::try_from(*number).unwrap()]);
+    assert!(unasked.into_iter().all(|end| matches!(end, End::LeftAfter(_))), "a refused act was stored");
+    let done = ends.iter().filter(|end| **end == End::Done).count();
+    assert!(answered.len() >= done && done > 300, "{} of {done}", answered.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_answered_before_it_is_committed() {
+    let world = World::new(Db::Sqlite).await;
+    let store = world.app.store.clone();
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                act(&store, number, End::Done).await.unwrap().unwrap();
+                stored(&store, "second").await.contains(&number)
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap(), "an act was answered that another connection does not see");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_whose_caller_went_away_is_committed_without_another_one() {
+    let world = World::new(Db::Sqlite).await;
+    let store = world.app.store.clone();
+    for number in 0..40 {
+        let patience = Duration::from_micros(u64::try_from(number).unwrap() * 40);
+        drop(act(&store, number, End::LeftAfter(patience)).await);
+        store.take_up_what_was_left().await.unwrap();
+        assert_eq!(stored(&store, "first").await, stored(&store, "second").await);
+    }
+    let before = stored(&store, "first").await;
+    store.close().await;
+    assert!(!before.is_empty());
+}
