@@ -87,4 +87,5 @@ pub use crate::ident::{Identifier, IdentifierKind, InAddress, in_address};
 pub use crate::ingest::Format;
 pub use crate::log::{Receipt, Tile};
 pub use crate::policy::{Change, FolderError, Part, Policies, RuleFiles, changes, groups, schema};
+pub use crate::score::{Amounts, Cell};
 pub use crate::store::Access;
