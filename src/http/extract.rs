@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query as AxumQuery, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -15,6 +15,7 @@ use crate::limits;
 use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
 pub(super) use crate::web::headers::{media_type, only, read, says_no_sharing};
+pub(super) use crate::web::path::Path;
 
 /// A body that must be empty or `{}`.
 #[derive(Debug, Default, Deserialize)]
@@ -194,18 +195,6 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Query<T> {
 
 fn is_name(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-}
-
-/// A typed part of the path; what does not fit does not exist.
-pub(super) struct Path<T>(pub(super) T);
-
-impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let path = AxumPath::from_request_parts(parts, app).await.map(|AxumPath(path)| Self(path));
-        path.map_err(|_| Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing"))
-    }
 }
 
 /// The bearer token, if there is one.

@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 const STYLE: &str = include_str!("files/style.css");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
@@ -15,10 +15,24 @@ use crate::domain::{ATTENTION_SCORE, Act, Event, Purpose, Recipient, SAYSO, Seq,
 use crate::service::{
     App, ConsentDecision, ConsentRequest, Consents, LiveConsent, NoticeView, PersonCaller, ServiceError,
 };
+use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 /// What a page says was done; anything else in the address is not repeated.
-const DONE: [&str; 8] = ["granted", "refused", "held", "released", "accepted", "rejected", "contested", "proved"];
+const DONE: [&str; 12] = [
+    "granted",
+    "refused",
+    "held",
+    "released",
+    "accepted",
+    "rejected",
+    "contested",
+    "proved",
+    "answered",
+    "off",
+    "published",
+    "adopted",
+];
 
 /// What was done, as the address of the page says.
 pub(super) fn done(lang: Lang, query: Option<&str>) -> Markup {
@@ -163,7 +177,10 @@ async fn draw(
         (parts::notice(&notice.text, &notice.locale))
         p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) }
         @if rows.is_empty() { p { (lang.t("consents.no_recipient")) } }
-        @else { (form(&format!("/me/consents/{name}"), &app.form_key()?, &inner)) }
+        @else {
+            h2 { (lang.t("consents.decide")) }
+            (form(&format!("/me/consents/{name}"), &app.form_key()?, &inner))
+        }
         p { (lang.t("consents.leave")) }
         p { a href="/me/consents" { (lang.t("consents.title")) } }
     };
@@ -200,8 +217,8 @@ fn row(lang: Lang, consents: &Consents, notice: &NoticeView, (recipient, source)
                 }
             }
             div class="equal" {
-                button name="decision" value=(format!("granted|{source}|{recipient}")) { (lang.t("consents.allow")) span class="hidden" { ": " (shown) } }
-                button name="decision" value=(format!("refused|{source}|{recipient}")) { (lang.t("consents.refuse")) span class="hidden" { ": " (shown) } }
+                button name="decision" value=(format!("granted|{source}|{recipient}")) { (lang.t("consents.allow")) " " span class="hidden" { (shown) } }
+                button name="decision" value=(format!("refused|{source}|{recipient}")) { (lang.t("consents.refuse")) " " span class="hidden" { (shown) } }
             }
         }
     }

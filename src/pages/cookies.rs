@@ -5,6 +5,8 @@ use axum::response::Response;
 
 /// A person's log-in.
 pub(super) const PERSON: &str = "__Host-sayso";
+/// The log-in of an auditor or operator.
+pub(super) const STAFF: &str = "__Host-sayso-staff";
 /// The language that was chosen.
 pub(super) const LANGUAGE: &str = "__Host-sayso-language";
 

@@ -1,6 +1,6 @@
 //! How a deletion goes: its steps, who was told, what is kept and why, the certificate.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use maud::{Markup, html};
 
 use super::layout::{page, page_live};
@@ -9,12 +9,12 @@ use super::words::Lang;
 use super::{Answered, Shared, receipt};
 use crate::domain::Micros;
 use crate::ids::Reference;
-use crate::service::{DeliveryView, ErasureView, ServiceError};
+use crate::service::{DeliveryView, ErasureView};
+use crate::web::path::Path;
 
 const STEPS: [&str; 3] = ["fenced", "removed", "done"];
 
-pub(super) async fn show(State(app): State<Shared>, visit: Visit, Path(reference): Path<String>) -> Answered {
-    let reference: Reference = reference.parse().map_err(|_| ServiceError::NotFound("erasure"))?;
+pub(super) async fn show(State(app): State<Shared>, visit: Visit, Path(reference): Path<Reference>) -> Answered {
     let erasure = app.erasure(&reference).await?;
     let title = visit.lang.t("erasure.title");
     let body = draw(visit.lang, &erasure);

@@ -1,6 +1,6 @@
 //! Everything that was decided, as a timeline; and the receipt of each event, to read, keep and print.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use super::words::Lang;
 use super::{Answered, Shared, code, consents};
 use crate::domain::{Act, Seq};
 use crate::service::{HistoryEntry, RecordForm, ServiceError};
+use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 /// Events of one page.

@@ -105,6 +105,7 @@ fn footer(visit: &Visit) -> Markup {
                         (entry(visit, "/requests", lang.t("requests.title")))
                         (entry(visit, "/stored", lang.t("stored.title")))
                         (entry(visit, "/v1/log/checkpoint", lang.t("layout.checkpoint")))
+                        (entry(visit, "/staff", lang.t("staff.title")))
                     }
                 }
                 form method="post" action="/language" class="languages" {

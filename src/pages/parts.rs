@@ -183,7 +183,7 @@ pub(super) fn notice(text: &str, locale: &str) -> Markup {
         div class="notice" lang=(locale) dir="auto" {
             @for block in text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
                 @match block.strip_prefix("# ") {
-                    Some(heading) => h3 { (heading) },
+                    Some(heading) => h2 { (heading) },
                     None => p { (block) },
                 }
             }

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::{
-    Shared, account, assets, consents, data, erasure, front, history, identifiers, opt_out, requests, score, stored,
+    Shared, account, assets, audit, consents, data, erasure, front, history, identifiers, operate, operate_more,
+    opt_out, requests, score, staff, stored,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -47,6 +48,29 @@ routes! {
     Anyone    Steady Path  post "/log-in/code" => account::send_code;
     Anyone    Steady Path  post "/log-in/confirm" => account::confirm;
     Anyone    Prompt Path  post "/log-out" => account::log_out;
+
+    Anyone    Prompt Query get  "/staff" => staff::ask;
+    Anyone    Steady Path  post "/staff" => staff::log_in;
+    Anyone    Prompt Path  post "/staff/log-out" => staff::log_out;
+    Auditor   Prompt Query get  "/audit" => audit::search;
+    Auditor   Prompt Query get  "/audit/export" => audit::export;
+    Auditor   Prompt Path  get  "/audit/checkpoint" => audit::checkpoint;
+    Auditor   Prompt Path  post "/audit/checkpoint" => audit::verify;
+    Auditor   Prompt Path  get  "/audit/look" => audit::ask_to_look;
+    Auditor   Prompt Path  post "/audit/look" => audit::look;
+    Operator  Prompt Path  get  "/operate" => operate::show;
+    Operator  Prompt Query get  "/operate/callers" => operate_more::callers;
+    Operator  Prompt Path  post "/operate/callers" => operate_more::register;
+    Operator  Prompt Path  post "/operate/callers/{id}" => operate_more::switch_off;
+    Operator  Prompt Query get  "/operate/notices" => operate_more::notices;
+    Operator  Prompt Path  post "/operate/notices" => operate_more::publish;
+    Operator  Prompt Query get  "/operate/rules" => operate_more::rules;
+    Operator  Prompt Path  post "/operate/rules" => operate_more::compare;
+    Operator  Prompt Path  post "/operate/rules/adopt" => operate_more::adopt;
+    Operator  Prompt Query get  "/operate/contests" => operate::contests;
+    Operator  Prompt Path  post "/operate/contests/{contest}" => operate::answer;
+    Operator  Prompt Path  get  "/operate/deliveries" => operate::deliveries;
+    Operator  Prompt Path  post "/operate/deliveries/{id}" => operate::retry;
 
     Person    Prompt Query get  "/me/consents" => consents::overview;
     Person    Prompt Query get  "/me/consents/{purpose}" => consents::purpose;

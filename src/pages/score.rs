@@ -179,8 +179,8 @@ fn topics(app: &App, lang: Lang, topics: &[TopicView]) -> Result<Markup, Problem
                     }
                     @if topic.accepted != Some(false) {
                         div class="equal" {
-                            button name="decision" value=(format!("accepted|{}", topic.topic)) { (lang.t("score.accept")) span class="hidden" { ": " (topic.topic) } }
-                            button name="decision" value=(format!("rejected|{}", topic.topic)) { (lang.t("score.reject")) span class="hidden" { ": " (topic.topic) } }
+                            button name="decision" value=(format!("accepted|{}", topic.topic)) { (lang.t("score.accept")) " " span class="hidden" { (topic.topic) } }
+                            button name="decision" value=(format!("rejected|{}", topic.topic)) { (lang.t("score.reject")) " " span class="hidden" { (topic.topic) } }
                         }
                     }
                 }

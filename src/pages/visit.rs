@@ -221,5 +221,9 @@ fn own_origins(config: &Config) -> Vec<String> {
 pub(super) fn own_path(text: &str) -> &str {
     let known = ["/me/", "/audit", "/operate"].iter().any(|start| text.starts_with(start));
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.".contains(&b);
-    if known && text.len() <= 200 && text.bytes().all(plain) && !text.contains("//") { text } else { "/" }
+    if known && text.len() <= 200 && text.bytes().all(plain) && !text.contains("//") && !text.contains("..") {
+        text
+    } else {
+        "/"
+    }
 }

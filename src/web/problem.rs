@@ -60,6 +60,11 @@ impl Problem {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// What to do, in English.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// What a page says in place of it.
     pub(crate) fn told(&self) -> Told {
         let name = self.0.kind.trim_start_matches(KIND).to_owned();

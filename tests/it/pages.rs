@@ -1,8 +1,10 @@
 //! The pages, asked as a browser asks: cookies, forms with what is hidden in them, where a request comes from.
 
+mod browser;
 mod forms;
 mod jobs;
 mod refused;
+mod staff;
 mod visitor;
 mod words;
 
@@ -21,13 +23,13 @@ pub async fn member<'a>(api: &'a Api, address: &str) -> visitor::Visitor<'a> {
 }
 
 /// Every page that needs no log-in and can be asked for as it stands.
-pub const OPEN: [&str; 7] = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code"];
+pub const OPEN: [&str; 8] = ["/", "/staff", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code"];
 /// Every page of somebody who is logged in.
 pub const OWN: [&str; 8] = [
     "/me/consents",
     "/me/consents/attention_score",
     "/me/history",
-    "/me/receipts/9",
+    "/me/receipts/7",
     "/me/score",
     "/me/data",
     "/me/data/delete",

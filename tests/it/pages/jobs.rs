@@ -27,7 +27,7 @@ on_both!(somebody_registers_allows_takes_back_and_deletes, |world| {
     assert_eq!((answer.status, answer.header("location")), (303, "/me/consents"), "{}", answer.text());
 
     let page = visitor.page(PURPOSE).await;
-    assert!(page.contains("You have not decided") && page.contains("<h3>Attention score</h3>"), "{page}");
+    assert!(page.contains("You have not decided") && page.contains("<h2>Attention score</h2>"), "{page}");
     assert!(!page.contains("checked"), "nothing is ticked beforehand");
     let answer = visitor.submit(&page, PURPOSE, &[("decision", "granted|activitypub|sayso")]).await;
     let page = visitor.page(answer.header("location")).await;
