@@ -170,8 +170,8 @@ pub(super) async fn verify(State(app): State<Shared>, sent: SentByAuditor) -> An
             Ok(draw_checkpoint(&app, sent.visit.clone(), &sent.form, (None, Some(said))).await?.into_response())
         }
         Err(problem) => {
-            let drawn = draw_checkpoint(&app, sent.visit.clone(), &sent.form, (None, None)).await?;
-            again(problem, |wrong| Ok(Drawn { body: html! { (summary(lang, Some(wrong))) (drawn.body) }, ..drawn }))
+            let wrong = Wrong::of(problem)?;
+            Ok(wrong.answer(&draw_checkpoint(&app, sent.visit.clone(), &sent.form, (Some(&wrong), None)).await?))
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
-use super::parts::{self, Drawn, Wrong, again, form, hidden, summary};
+use super::parts::{self, Drawn, Wrong, form, hidden, summary};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
@@ -241,13 +241,9 @@ pub(super) async fn decide(State(app): State<Shared>, Path(purpose): Path<String
     match decided {
         Ok(done) => Ok(Redirect::to(&format!("/me/consents/{purpose}?done={done}")).into_response()),
         Err(problem) => {
-            // What the page shows now has to be read first, so it is read before it is known whether it is needed.
-            let (visit, none) = (sent.visit.clone(), html! {});
-            let drawn = draw(&app, visit, &sent.caller, (&purpose, &none, None)).await?;
-            again(problem, |wrong| {
-                let body = html! { (summary(drawn.visit.lang, Some(wrong))) (drawn.body) };
-                Ok(Drawn { body, ..drawn })
-            })
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw(&app, sent.visit.clone(), &sent.caller, (&purpose, &html! {}, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
         }
     }
 }

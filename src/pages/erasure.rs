@@ -49,7 +49,7 @@ fn draw(lang: Lang, erasure: &ErasureView) -> Markup {
         @if let Some(certificate) = &erasure.certificate {
             h2 { (lang.t("erasure.certificate")) }
             p { (lang.t("erasure.certificate_text")) }
-            (receipt::kept(lang, certificate, "certificate"))
+            (receipt::file(lang, certificate, "certificate"))
         }
     }
 }
@@ -61,7 +61,7 @@ fn removed(lang: Lang, erasure: &ErasureView) -> Markup {
             table {
                 thead { tr { th scope="col" { (lang.t("stored.what")) } th scope="col" class="number" { (lang.t("erasure.rows")) } } }
                 tbody {
-                    @for (table, rows) in &erasure.removed {
+                    @for (table, rows) in erasure.removed.iter().filter(|(_, rows)| **rows > 0) {
                         tr { td { (lang.named("table", table)) } td class="number" { (lang.number(i64::try_from(*rows).unwrap_or(i64::MAX))) } }
                     }
                 }

@@ -90,7 +90,7 @@ pub(super) async fn receipt(State(app): State<Shared>, member: Member, Path(seq)
         h2 { (lang.t("receipt.check")) }
         p { (lang.t("receipt.check_text")) }
         (code::svg(&format!("{public}/v1/log/proof/inclusion?seq={seq}"), lang.t("receipt.code")))
-        h2 { (lang.t("receipt.read")) }
+        h2 { (lang.t("receipt.text")) }
         pre tabindex="0" { (text) }
     };
     Ok(Drawn { title: lang.t("receipt.title"), visit, body })

@@ -136,9 +136,8 @@ pub(super) async fn deliveries(State(app): State<Shared>, operator: Operator) ->
     Ok(Drawn { title: lang.t("operate.deliveries"), visit, body })
 }
 
-pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, sent: SentByOperator) -> Answered {
+pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, _sent: SentByOperator) -> Answered {
     app.retry_delivery(&id).await?;
-    let _same_for_every_form = sent.form;
     Ok(Redirect::to("/operate/deliveries").into_response())
 }
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::consents::done;
 use super::layout::page;
 use super::operate::{PAGES, after, words};
-use super::parts::{self, Drawn, Field, choice, form, hidden, text_area};
+use super::parts::{self, Drawn, Field, Wrong, choice, form, hidden, summary, text_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
@@ -23,25 +23,31 @@ pub(super) async fn callers(
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let said = done(operator.visit.lang, query.as_deref());
-    draw_callers(&app, operator.visit, &Form::default(), &said).await
+    draw_callers(&app, operator.visit, &Form::default(), (&said, None)).await
 }
 
-async fn draw_callers(app: &App, visit: Visit, typed: &Form, said: &Markup) -> Result<Drawn, Problem> {
+async fn draw_callers(
+    app: &App,
+    visit: Visit,
+    typed: &Form,
+    (said, wrong): (&Markup, Option<&Wrong>),
+) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let clients = app.clients().await?;
     let roles = ["recipient", "auditor", "collector", "operator"]
         .map(|role| (role, lang.find(&format!("role.{role}")).unwrap_or(role)));
     let inner = html! {
-        (Field::text("id", lang.t("operate.name")).draw(lang, typed, None))
-        (choice(("role", lang.t("operate.role")), &roles, typed, (lang, None)))
-        (Field::text("class", lang.t("operate.class")).with_hint(lang.t("operate.class_hint")).draw(lang, typed, None))
-        (Field::text("purposes", lang.t("operate.purposes")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, None))
-        (Field::text("sources", lang.t("operate.sources")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, None))
-        (Field::text("webhook", lang.t("operate.webhook")).with("url", "off").draw(lang, typed, None))
+        (Field::text("id", lang.t("operate.name")).draw(lang, typed, wrong))
+        (choice(("role", lang.t("operate.role")), &roles, typed, (lang, wrong)))
+        (Field::text("class", lang.t("operate.class")).with_hint(lang.t("operate.class_hint")).draw(lang, typed, wrong))
+        (Field::text("purposes", lang.t("operate.purposes")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, wrong))
+        (Field::text("sources", lang.t("operate.sources")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, wrong))
+        (Field::text("webhook", lang.t("operate.webhook")).with("url", "off").draw(lang, typed, wrong))
         button { (lang.t("operate.register")) }
     };
     let body = html! {
         (navigation(&visit, &PAGES))
+        (summary(lang, wrong))
         h1 { (lang.t("operate.callers")) }
         (said)
         ul class="choices" {
@@ -85,8 +91,9 @@ pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) ->
     match registered.await {
         Ok(client) => Ok(page(&sent.visit, sent.visit.lang.t("operate.registered"), &secrets(&sent.visit, &client))),
         Err(problem) => {
-            let drawn = draw_callers(&app, sent.visit.clone(), &sent.form, &html! {}).await?;
-            after(Err::<(), _>(problem), ("/operate/callers", drawn))
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw_callers(&app, sent.visit.clone(), &sent.form, (&html! {}, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
         }
     }
 }
@@ -109,7 +116,7 @@ fn secrets(visit: &Visit, client: &RegisteredClient) -> Markup {
 pub(super) async fn switch_off(State(app): State<Shared>, Path(id): Path<String>, sent: SentByOperator) -> Answered {
     let id: Recipient = id.parse().map_err(|_| wrong("id"))?;
     let done = app.disable_client(&id, sent.idempotency(&app).as_ref()).await.map_err(Problem::from);
-    let drawn = draw_callers(&app, sent.visit.clone(), &Form::default(), &html! {}).await?;
+    let drawn = draw_callers(&app, sent.visit.clone(), &Form::default(), (&html! {}, None)).await?;
     after(done, ("/operate/callers?done=off", drawn))
 }
 

@@ -11,10 +11,26 @@ use crate::web::problem::{Problem, Told};
 
 /// What was wrong with a form that is shown again.
 pub(super) struct Wrong {
+    status: StatusCode,
     told: Told,
 }
 
 impl Wrong {
+    /// What can be put right in the form itself.
+    ///
+    /// # Errors
+    /// The problem, when it cannot.
+    pub(super) fn of(problem: Problem) -> Result<Self, Problem> {
+        let (status, told) = (problem.status(), problem.told());
+        let elsewhere = ["rate-limited", "unauthenticated", "other-site"].contains(&told.name.as_str());
+        if status.is_client_error() && !elsewhere { Ok(Self { status, told }) } else { Err(problem) }
+    }
+
+    /// The form, with the status of what was wrong.
+    pub(super) fn answer(&self, drawn: &Drawn) -> Response {
+        page_with(self.status, &drawn.visit, drawn.title, &drawn.body)
+    }
+
     /// In words; for a field, what it should be.
     pub(super) fn text(&self, lang: Lang) -> &'static str {
         let of_field = self.told.field.as_ref().and_then(|field| lang.find(&format!("wrong.{field}")));
@@ -30,8 +46,8 @@ impl Wrong {
 }
 
 /// The words for what went wrong.
-pub(super) fn in_words(told: Told, lang: Lang) -> &'static str {
-    Wrong { told }.text(lang)
+pub(super) fn in_words(status: StatusCode, told: Told, lang: Lang) -> &'static str {
+    Wrong { status, told }.text(lang)
 }
 
 /// Shows a form again with everything that was typed, when it can be put right there. Anything else stays a problem.
@@ -39,12 +55,9 @@ pub(super) fn again(
     problem: Problem,
     show: impl FnOnce(&Wrong) -> Result<Drawn, Problem>,
 ) -> Result<Response, Problem> {
-    let (status, told) = (problem.status(), problem.told());
-    if !status.is_client_error() || ["rate-limited", "unauthenticated", "other-site"].contains(&told.name.as_str()) {
-        return Err(problem);
-    }
-    let Drawn { visit, title, body } = show(&Wrong { told })?;
-    Ok(page_with(status, &visit, title, &body))
+    let wrong = Wrong::of(problem)?;
+    let drawn = show(&wrong)?;
+    Ok(wrong.answer(&drawn))
 }
 
 /// A page that is not an answer yet.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
 use super::consents::done;
-use super::parts::{self, Drawn, Wrong, again, form, summary, text_area};
+use super::parts::{Drawn, Wrong, form, summary, text_area};
 use super::score_parts::{self, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
@@ -274,10 +274,9 @@ async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Ans
     match outcome {
         Ok(done) => Ok(Redirect::to(&format!("/me/score?done={done}")).into_response()),
         Err(problem) => {
-            let drawn = draw(app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, None)).await?;
-            again(problem, |wrong| {
-                Ok(Drawn { body: html! { (parts::summary(sent.visit.lang, Some(wrong))) (drawn.body) }, ..drawn })
-            })
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw(app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
         }
     }
 }

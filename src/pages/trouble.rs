@@ -28,7 +28,7 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
     let log_in_first = told.name == "unauthenticated";
     let body = html! {
         h1 { (title) }
-        p { (parts::in_words(told, lang)) }
+        p { (parts::in_words(status, told, lang)) }
         @if log_in_first { p { a class="button" href="/log-in" { (lang.t("account.log_in")) } } }
         p { a href="/" { (lang.t("layout.to_front")) } }
     };

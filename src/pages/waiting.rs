@@ -10,6 +10,9 @@ use super::visit::{Form, Visit, own_path};
 /// Fields that belong to the form and not to whoever filled it in.
 const OURS: [&str; 4] = ["key", "known_seq", "notice_version", "notice_sha256"];
 
+/// Forms that are one button, and what it says.
+const WITHOUT_FIELDS: [(&str, &str); 2] = [("/me/data/delete", "data.delete_now"), ("/me/data/export", "data.export")];
+
 /// Shows the form `kept` for `kept_path`.
 pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
     let lang = visit.lang;
@@ -19,6 +22,7 @@ pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
     let body = html! {
         h1 { (lang.t("waiting.title")) }
         p class="lead" { (lang.t("waiting.text")) }
+        @if let Some((_, name)) = WITHOUT_FIELDS.iter().find(|(form, _)| *form == path) { p { strong { (lang.t(name)) } } }
         dl {
             @for (name, value) in kept.fields().filter(|(name, value)| !OURS.contains(name) && !value.is_empty()) {
                 dt { (lang.named("field", name)) }

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 
-const { BASE, DATA, MODULES, SHOTS, CHROMIUM } = process.env;
+const { BASE, DATA, MODULES, SHOTS, CHROMIUM, AUDITOR, OPERATOR } = process.env;
 const require = createRequire(join(MODULES, "package.json"));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -260,6 +260,48 @@ async function everyPage() {
   }
 }
 
+async function staffIn(page, client, secret) {
+  await page.goto("/staff");
+  await page.getByLabel("Name").fill(client);
+  await page.getByLabel("Secret").fill(secret);
+  await press(page, "Log in");
+}
+
+/// An auditor searches, verifies and looks; an operator sees what goes on.
+async function staff() {
+  for (const [name, options] of [["phone", { viewport: PHONE }], ["desk", { viewport: DESK, colorScheme: "dark" }]]) {
+    const page = await open(options);
+    await staffIn(page, "an-auditor", AUDITOR);
+    await heading(page, "The log");
+    await page.getByLabel("What was done").selectOption("granted");
+    await press(page, "Search");
+    assert.ok((await page.locator("tbody tr").count()) >= 8);
+    const table = await page.getByRole("link", { name: "Save as a table (CSV)" }).getAttribute("href");
+    assert.match(await page.evaluate((path) => fetch(path).then((answer) => answer.text()), table), /^seq,kind,day/);
+    await page.goto("/audit/checkpoint");
+    const checkpoint = await page.locator("pre").textContent();
+    await page.getByLabel("Older checkpoint").fill(checkpoint);
+    await press(page, "Verify");
+    await page.getByText("begins with exactly the").waitFor();
+    await shot(page, `${name}-audit-verified`);
+    await page.goto("/audit/look");
+    await page.getByLabel("E-mail address or account").fill("scored@example.org");
+    await page.getByLabel("Why").fill("a complaint");
+    await press(page, "Look at one person");
+    await page.getByText("Your look is recorded").waitFor();
+    await shot(page, `${name}-audit-looked`);
+    await barriers(page, "a look");
+    await visit(page, ["/staff", "/audit", "/audit/checkpoint", "/audit/look"], name);
+    await staffIn(page, "operator", OPERATOR);
+    await heading(page, "Overview");
+    await visit(page, ["/operate", "/operate/callers", "/operate/notices", "/operate/rules", "/operate/contests", "/operate/deliveries"], name);
+    await page.goto("/operate/rules");
+    await press(page, "Show what would change");
+    await heading(page, "What would change");
+    await close(page);
+  }
+}
+
 async function visit(page, paths, name) {
   for (const path of paths) {
     await page.goto(path);
@@ -274,12 +316,17 @@ const stories = {
   "jobs-with-script": () => jobs("desk", { viewport: DESK }),
   keyboard,
   "every-page": everyPage,
+  staff,
 };
 const story = stories[process.argv[2]];
 assert.ok(story, `there is no story ${process.argv[2]}`);
+// A browser that hangs is no reason to wait for ever.
+setTimeout(() => { console.error("it took too long"); process.exit(1); }, 240_000);
 try {
   await story();
   console.log("well");
-} finally {
-  await browser.close();
+  process.exit(0);
+} catch (error) {
+  console.error(error);
+  process.exit(1);
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sayso::service::Verification;
+use sayso::service::{NewClient, Role, Terms, Verification};
 
 use crate::people::{code_for, scored_member};
 use crate::strangers::{ingest, post, response};
@@ -17,7 +17,7 @@ fn root(path: &str) -> PathBuf {
 }
 
 /// A service that listens, with somebody in it who has a score.
-async fn service() -> (World, sayso::http::Running) {
+async fn service() -> (World, sayso::http::Running, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world = World::with(Db::Sqlite, |config| {
         config.listen = SocketAddr::from(([127, 0, 0, 1], free.port()));
@@ -42,12 +42,23 @@ async fn service() -> (World, sayso::http::Running) {
         }
     }
     ingest(&world, &documents).await;
+    let auditor = NewClient {
+        id: "an-auditor".parse().unwrap(),
+        role: Role::Auditor,
+        class: None,
+        purposes: Vec::new(),
+        sources: Vec::new(),
+        webhook: None,
+        public_key: None,
+        terms: Terms::default(),
+    };
+    let secret = world.app.register_client(&auditor, None).await.unwrap().client_secret.unwrap();
     let running = sayso::http::start(world.app.clone()).await.unwrap();
-    (world, running)
+    (world, running, secret)
 }
 
 async fn tell(story: &'static str) {
-    let (world, running) = service().await;
+    let (world, running, auditor) = service().await;
     let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let chromium = chromium.into_iter().find(|path| Path::new(path).exists());
     let chromium = chromium.expect("no Chromium: `./tests/run` installs it");
@@ -59,6 +70,7 @@ async fn tell(story: &'static str) {
         .env("MODULES", modules)
         .env("SHOTS", root("target/screenshots"))
         .env("CHROMIUM", chromium);
+    node.env("AUDITOR", auditor).env("OPERATOR", &world.operator_secret);
     let output = tokio::task::spawn_blocking(move || node.output().unwrap()).await.unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("well"), "{story}: {said}");
@@ -83,4 +95,9 @@ async fn every_job_is_done_with_the_keyboard_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_has_a_barrier_and_yes_and_no_weigh_the_same() {
     tell("every-page").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_auditor_and_an_operator_do_their_work() {
+    tell("staff").await;
 }
