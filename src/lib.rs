@@ -2,9 +2,9 @@
 //!
 //! # The house
 //!
-//! Data flows one way: `cli, http, layer, proxy, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
+//! Data flows one way: `cli, http, pages, layer, proxy, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
 //! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ident`, `ingest`, `datamap`) do no I/O and take `now`
-//! as an argument. Only `store` runs SQL, only `http` knows axum, only `egress` calls addresses that somebody else chose. A test
+//! as an argument. Only `store` runs SQL, only `http` and `pages` (and what they share, `web`) know axum, only `egress` calls addresses that somebody else chose. A test
 //! reads the sources and enforces this.
 //!
 //! # One request, walked through: taking a grant back
@@ -56,6 +56,7 @@ pub mod layer;
 pub mod limits;
 pub mod log;
 pub mod mutant;
+pub mod pages;
 pub mod policy;
 pub mod proxy;
 pub mod remote;
@@ -64,5 +65,6 @@ pub mod secret;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod web;
 pub mod window;
 pub mod worker;

@@ -13,7 +13,8 @@ use super::me::{day, point};
 use super::problem::Problem;
 use crate::domain::{Purpose, Recipient, Seq};
 use crate::service::{
-    AuditQuery, ConsistencyProof, IdentifierKind, InclusionProof, LeafView, Look, LookView, ServiceError, Summary, Tile,
+    AuditPage, AuditQuery, ConsistencyProof, IdentifierKind, InclusionProof, LeafView, Look, LookView, ServiceError,
+    Summary, Tile,
 };
 
 pub(super) async fn checkpoint(State(app): State<Shared>) -> Result<impl IntoResponse, Problem> {
@@ -112,28 +113,18 @@ pub(super) async fn events(
         limit: search.limit,
     };
     let page = app.audit_events(&query).await?;
-    let mut answer = written(&page.leaves, search.form);
+    let mut answer = written(&page, search.form);
     if let Some(next) = page.next {
         answer.headers_mut().insert("next-after", next.0.into());
     }
     Ok(answer)
 }
 
-fn written(leaves: &[LeafView], form: Form) -> Response {
-    let csv = |leaf: &LeafView| {
-        let LeafView { seq, kind, day, commitment, leaf_hash } = leaf;
-        format!("{},{kind},{},{},{commitment},{leaf_hash}\r\n", seq.0, day.0, day.text())
-    };
+fn written(page: &AuditPage, form: Form) -> Response {
     let (media_type, text) = match form {
-        Form::Json => return Json(leaves).into_response(),
-        Form::Ndjson => {
-            let line = |leaf| serde_json::to_string(leaf).unwrap_or_default() + "\n";
-            ("application/x-ndjson", leaves.iter().map(line).collect::<String>())
-        }
-        Form::Csv => {
-            let head = "seq,kind,day,date,commitment,leaf_hash\r\n".to_owned();
-            ("text/csv; charset=utf-8", head + &leaves.iter().map(csv).collect::<String>())
-        }
+        Form::Json => return Json(&page.leaves).into_response(),
+        Form::Ndjson => ("application/x-ndjson", page.ndjson()),
+        Form::Csv => ("text/csv; charset=utf-8", page.csv()),
     };
     ([(header::CONTENT_TYPE, media_type)], text).into_response()
 }

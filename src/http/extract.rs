@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query as AxumQuery, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -14,6 +14,8 @@ use super::problem::Problem;
 use crate::limits;
 use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
+pub(super) use crate::web::headers::{media_type, only, read, says_no_sharing};
+pub(super) use crate::web::path::Path;
 
 /// A body that must be empty or `{}`.
 #[derive(Debug, Default, Deserialize)]
@@ -55,39 +57,6 @@ fn scoped(app: &Shared, parts: &Parts, key: &str, bytes: &Bytes) -> Result<Idemp
         None => String::from("anyone"),
     };
     Ok(app.idempotency(&caller, &format!("{} {}", parts.method, parts.uri), key, bytes))
-}
-
-/// Reads a body of bounded size.
-pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, bytes_max).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("length limit"));
-        if too_large {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("send at most {bytes_max} bytes at once"))
-        } else {
-            Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "the body ended early: send it again")
-        }
-    })
-}
-
-/// Refuses a body of another media type, and returns the one it is.
-pub(super) fn media_type(headers: &HeaderMap, expected: &[&'static str]) -> Result<&'static str, Problem> {
-    let given = only(headers, &header::CONTENT_TYPE)?.unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    expected.iter().copied().find(|one| *one == essence).ok_or_else(|| {
-        let detail = format!("send `Content-Type: {}`", expected.join("` or `"));
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail)
-    })
-}
-
-/// A header that may come once (N23).
-pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let refused = |what: &str| Problem::field(StatusCode::BAD_REQUEST, "invalid-header", name.as_str(), what);
-    let Some(first) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(refused("expected once, it came several times"));
-    }
-    first.to_str().map(Some).map_err(|_| refused("expected printable ASCII"))
 }
 
 /// What is no JSON is told apart from JSON that does not fit; a list in place of an object never fits, although serde takes it.
@@ -228,18 +197,6 @@ fn is_name(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
-/// A typed part of the path; what does not fit does not exist.
-pub(super) struct Path<T>(pub(super) T);
-
-impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let path = AxumPath::from_request_parts(parts, app).await.map(|AxumPath(path)| Self(path));
-        path.map_err(|_| Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing"))
-    }
-}
-
 /// The bearer token, if there is one.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = only(headers, &header::AUTHORIZATION)? else { return Ok(None) };
@@ -253,11 +210,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 async fn caller(parts: &Parts, app: &Shared) -> Result<Caller, Problem> {
     let token = bearer(&parts.headers)?.ok_or(ServiceError::Unauthenticated)?;
     Ok(app.authenticate(token).await?)
-}
-
-/// `Sec-GPC: 1` (<https://w3c.github.io/gpc>). Of several one is enough; anything else than exactly that is nothing.
-pub(super) fn says_no_sharing(headers: &HeaderMap) -> bool {
-    headers.get_all("sec-gpc").iter().any(|value| value.as_bytes() == b"1")
 }
 
 /// The caller, who must be a person. What their browser says about sharing is heeded first.

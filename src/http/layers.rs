@@ -3,13 +3,14 @@
 //! 1. a request id, so that everything after can name it;
 //! 2. the log line: method, route, status, duration; never the query, a header or a body;
 //! 3. response headers that forbid caching and guessing;
-//! 4. panics become a problem;
-//! 5. calls without an account, counted by address: 429 beyond the limit;
-//! 6. the body, within a time of its own: who sends slowly takes nobody's place and does not choose when the quantum begins;
-//! 7. places: beyond the limit 503 at once, rather than slow answers for all;
-//! 8. the time limit: 503, because the outcome is not known;
-//! 9. the fixed quantum for answers whose time could tell who is known;
-//! 10. what could be read in two ways, or would be ignored, is refused (N23).
+//! 4. a problem that answers a page becomes one, in the words of whoever asked;
+//! 5. panics become a problem;
+//! 6. calls without an account, counted by address: 429 beyond the limit;
+//! 7. the body, within a time of its own: who sends slowly takes nobody's place and does not choose when the quantum begins;
+//! 8. places: beyond the limit 503 at once, rather than slow answers for all;
+//! 9. the time limit: 503, because the outcome is not known;
+//! 10. the fixed quantum for answers whose time could tell who is known;
+//! 11. what could be read in two ways, or would be ignored, is refused (N23).
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,9 +30,10 @@ use super::Shared;
 use super::callers::{Callers, counted};
 use super::extract::{only, read};
 use super::problem::Problem;
-use super::routes::{Access, Pace, ROUTES, Reads, Route};
+use super::routes::ROUTES;
 use crate::clock::Mark;
-use crate::limits;
+use crate::web::{Access, Pace, Reads, Route};
+use crate::{limits, pages};
 
 pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
     let places = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
@@ -44,18 +46,20 @@ pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
         .layer(from_fn(with_body))
         .layer(from_fn_with_state(Callers::new(app), counted))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(from_fn(pages::in_words))
+        .layer(usual(header::CACHE_CONTROL, "no-store"))
+        .layer(usual(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(usual(header::REFERRER_POLICY, "no-referrer"))
+        .layer(usual(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
         .layer(from_fn(logged))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(from_fn(own_request_id))
 }
 
-fn fixed(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+/// For every answer that does not say otherwise: only pages and their style do.
+fn usual(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// A caller's own request id could carry anything into the log, so it is not taken. AuthZEN wants it back, and gets it.
@@ -130,8 +134,14 @@ pub(super) fn needs_no_account(request: &Request) -> bool {
 }
 
 fn is_steady(request: &Request, which: impl Fn(&Route) -> bool) -> bool {
-    let path = matched(request);
-    ROUTES.iter().any(|one| Some(one.path) == path && one.pace == Pace::Steady && which(one))
+    of(request, request.method()).is_some_and(|one| one.pace == Pace::Steady && which(one))
+}
+
+/// The route of the API, or of the pages, that a request is for. A page and its form have one path.
+fn of<'a>(request: &Request, method: &Method) -> Option<&'a Route> {
+    let path = matched(request)?;
+    let fits = |one: &&Route| one.path == path && one.method.eq_ignore_ascii_case(method.as_str());
+    ROUTES.iter().chain(pages::ROUTES).find(fits)
 }
 
 async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
@@ -168,8 +178,7 @@ async fn decided(request: Request, next: Next) -> Response {
     }
     let stray = request.uri().query().is_some_and(|query| !query.is_empty());
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    let this = |one: &&Route| Some(one.path) == matched(&request) && one.method.eq_ignore_ascii_case(method.as_str());
-    if stray && ROUTES.iter().find(this).is_some_and(|route| route.reads == Reads::Path) {
+    if stray && of(&request, method).is_some_and(|route| route.reads == Reads::Path) {
         let detail = "expected no parameters after `?`: this does not read any";
         return Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail).into_response();
     }
@@ -178,8 +187,7 @@ async fn decided(request: Request, next: Next) -> Response {
 
 /// The router answers HEAD with the handler of GET: what it hands to one caller alone can leave a leaf or a count.
 fn head_is_harmless(request: &Request) -> bool {
-    let this = |one: &&Route| Some(one.path) == matched(request) && one.method == "get";
-    ROUTES.iter().find(this).is_none_or(|route| route.access == Access::Anyone)
+    of(request, &Method::GET).is_none_or(|route| route.access == Access::Anyone)
 }
 
 /// How long until the next multiple of the quantum.

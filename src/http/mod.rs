@@ -1,4 +1,4 @@
-//! The API: JSON over HTTP, problems (RFC 9457), every route on one page (`routes`).
+//! The API: JSON over HTTP, problems (RFC 9457), every route on one page (`routes`). The pages stand beside it, in the same layers.
 
 mod accounts;
 mod activities;
@@ -16,15 +16,16 @@ mod layers;
 mod lines;
 mod long;
 mod me;
-mod problem;
 mod routes;
 mod serve;
 
 use std::sync::Arc;
 
 use crate::service::App;
+use crate::web::problem;
 
-pub use routes::{Access, Pace, ROUTES, Reads, Route, router};
+pub use crate::web::{Access, Pace, Reads, Route};
+pub use routes::{ROUTES, router};
 pub use serve::{Running, ServeError, listen, start};
 
 /// What every handler shares.

@@ -4,6 +4,7 @@
 //! `no`, once the address is proved, latches, and `unknown` stores nothing.
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send};
@@ -276,13 +277,10 @@ impl App {
     /// # Errors
     /// [`ServiceError::Unauthenticated`] whatever is wrong with it.
     pub async fn refresh(&self, token: &SecretText) -> Result<Tokens, ServiceError> {
-        let (id, secret) = token.expose().split_once('.').ok_or(ServiceError::Unauthenticated)?;
-        let id: Session = id.parse().map_err(|_| ServiceError::Unauthenticated)?;
-        let mut old = [0; 32];
-        hex::decode_to_slice(secret, &mut old).map_err(|_| ServiceError::Unauthenticated)?;
+        let (id, old) = log_in(token)?;
         let new: [u8; 32] = self.entropy.bytes()?;
         let now = self.now();
-        let hashes = (sha256(&old), sha256(&new));
+        let hashes = (old, sha256(&new));
         let rotated = self
             .store
             .run_tx(&(id, hashes, now), |tx, (id, (old, new), now)| {
@@ -302,6 +300,19 @@ impl App {
         if rotated { self.tokens_of(id, &new) } else { Err(ServiceError::Unauthenticated) }
     }
 
+    /// Whose log-in a refresh token is, without using it up: a browser keeps it in a cookie, and two tabs ask at once.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthenticated`] whatever is wrong with it.
+    pub async fn person_of(&self, token: &SecretText) -> Result<PersonCaller, ServiceError> {
+        let (id, hash) = log_in(token)?;
+        let now = self.now();
+        let row = self.store.read_tx(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
+        let row = row.filter(|row| row.refresh_hash.ct_eq(&hash).into());
+        let row = row.ok_or(ServiceError::Unauthenticated)?;
+        Ok(PersonCaller { subject: row.subject, session: id })
+    }
+
     /// Ends this log-in at once.
     ///
     /// # Errors
@@ -319,6 +330,15 @@ impl App {
         let pepper = &self.ring.suppression_pepper;
         Ok(self.slow.digest(pepper, identifier.kind().as_str(), identifier.as_str()).await?)
     }
+}
+
+/// A refresh token: the log-in, and the digest of its secret.
+fn log_in(token: &SecretText) -> Result<(Session, [u8; 32]), ServiceError> {
+    let (id, secret) = token.expose().split_once('.').ok_or(ServiceError::Unauthenticated)?;
+    let id = id.parse().map_err(|_| ServiceError::Unauthenticated)?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(secret, &mut bytes).map_err(|_| ServiceError::Unauthenticated)?;
+    Ok((id, sha256(&bytes)))
 }
 
 /// Months since 1970: all that is kept of when somebody opted out.

@@ -34,6 +34,14 @@ impl App {
         Idempotency { key: blind.idempotency(caller, route, key), request_hash: blind.request(key, body) }
     }
 
+    /// A fresh key for a form: sent twice, it does what it asks for once.
+    ///
+    /// # Errors
+    /// Only without randomness.
+    pub fn form_key(&self) -> Result<String, ServiceError> {
+        Ok(hex::encode(self.entropy.bytes::<16>()?))
+    }
+
     /// Runs an act, or gives the answer that it gave before.
     pub(super) async fn act<I, T>(
         &self,

@@ -56,6 +56,23 @@ pub struct AuditPage {
     pub next: Option<Seq>,
 }
 
+impl AuditPage {
+    /// One line of JSON for each leaf.
+    pub fn ndjson(&self) -> String {
+        self.leaves.iter().map(|leaf| serde_json::to_string(leaf).unwrap_or_default() + "\n").collect()
+    }
+
+    /// A table with a head (RFC 4180).
+    pub fn csv(&self) -> String {
+        let row = |leaf: &LeafView| {
+            let LeafView { seq, kind, day, commitment, leaf_hash } = leaf;
+            format!("{},{kind},{},{},{commitment},{leaf_hash}\r\n", seq.0, day.0, day.text())
+        };
+        let head = String::from("seq,kind,day,date,commitment,leaf_hash\r\n");
+        head + &self.leaves.iter().map(row).collect::<String>()
+    }
+}
+
 /// How often something was recorded on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DayCount {

@@ -11,7 +11,9 @@ use super::{App, Done, ServiceError};
 use crate::domain::{Act, Seq};
 use crate::gate::{House, Rules};
 use crate::mutant;
-use crate::policy::{HouseRules, Registry, RuleFiles, RulesError, built_in_rules, check_size, policy_sha256};
+use crate::policy::{
+    Group, HouseRules, Registry, RuleFiles, RulesError, built_in_rules, changes, check_size, groups, policy_sha256,
+};
 use crate::store::{HouseRow, StoreError, Tx};
 
 /// The table that was worked out last, by the digest that was asked for; nothing where its rules cannot be read.
@@ -224,6 +226,24 @@ impl App {
             .await?;
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((house.sha256.clone(), Some(house)));
         Ok(adopted)
+    }
+
+    /// What would change if these rules were adopted: classes of questions that would be allowed, and that would be denied.
+    ///
+    /// # Errors
+    /// For rules with anything wrong, with file and line.
+    pub async fn compare_rules(&self, files: &RuleFiles) -> Result<(Vec<Group>, Vec<Group>), ServiceError> {
+        check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
+        let in_force = self.policies().await?.files;
+        let one_at_a_time = self.working_out.lock().await;
+        let (before, after) = (self.house_of(in_force).await?, self.house_of(files.clone()).await?);
+        drop(one_at_a_time);
+        let changes = changes(&before.table, &after.table);
+        let of = |allowed: bool| {
+            let some = changes.iter().filter(|change| change.allowed == allowed).map(|change| change.class.clone());
+            groups(&some.collect::<Vec<_>>(), &[&before.table.axes, &after.table.axes])
+        };
+        Ok((of(true), of(false)))
     }
 
     /// The house rules in force, to be compared with others.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::act::Idempotency;
 use super::{App, Done, ServiceError};
 use crate::crypto::sha256;
-use crate::domain::{Act, Purpose};
+use crate::domain::{Act, Purpose, Source};
 use crate::store::{NoticeRow, Tx};
 
 const TEXT_BYTES_MAX: usize = 20_000;
@@ -41,6 +41,16 @@ pub struct NewNotice {
 }
 
 impl App {
+    /// Every purpose of the registry, with its title.
+    pub fn registered_purposes(&self) -> Vec<(Purpose, String)> {
+        self.registry.purpose.iter().map(|entry| (entry.name.clone(), entry.title.clone())).collect()
+    }
+
+    /// Every source of the registry.
+    pub fn registered_sources(&self) -> Vec<Source> {
+        self.registry.source.iter().map(|entry| entry.name.clone()).collect()
+    }
+
     /// The newest notice of each purpose.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ use super::record::open_event;
 use super::{App, PersonCaller, ServiceError};
 use crate::domain::{Act, Event, Seq, Triple};
 use crate::exchange::{Controller, Decision, Matter, iso27560, kantara};
-use crate::log::{Hash, Leaf, Receipt, Tile, TileKind, consistency_proof, inclusion_proof};
+use crate::log::{
+    Hash, Leaf, Receipt, Tile, TileKind, consistency_proof, inclusion_proof, parse_vkey, verify, verify_consistency,
+};
 use crate::store::{NoticeRow, StoreError, Tx};
 
 /// In which form a decision is written.
@@ -71,6 +73,31 @@ impl App {
     /// For sizes that do not exist, or in the wrong order. Every log begins with the empty one; that has no proof.
     pub async fn consistency(&self, from: u64, to: Option<u64>) -> Result<ConsistencyProof, ServiceError> {
         self.store.read_tx(&(self, from, to), |tx, (app, from, to)| Box::pin(app.consistency_in(tx, *from, *to))).await
+    }
+
+    /// Whether the log of now goes on from one that somebody kept the signed checkpoint of; its size then, and now.
+    ///
+    /// # Errors
+    /// For what is no checkpoint that this log signed.
+    pub async fn goes_on_from(&self, older: &str) -> Result<(bool, u64, u64), ServiceError> {
+        let key = parse_vkey(&self.log_vkey())?;
+        let expected = "a checkpoint that this log signed, whole, as it was handed out";
+        let older = verify(older, &key).map_err(|_| ServiceError::invalid("checkpoint", expected))?;
+        let now = verify(&self.checkpoint().await?, &key)?;
+        if older.size == 0 || older.size > now.size {
+            return Ok((older.size == 0, older.size, now.size));
+        }
+        let (from, to) = (older.size, now.size);
+        let input = (self, from, to);
+        let proof = self.store.read_tx(&input, |tx, (app, from, to)| {
+            Box::pin(async move {
+                let nodes = app.nodes_for(tx, |node| consistency_proof(*from, *to, node).map(drop)).await?;
+                let proof = consistency_proof(*from, *to, |level, place| nodes.get(&(level, place)).copied());
+                proof.ok_or_else(|| ServiceError::from(StoreError::Corrupt("tree_node")))
+            })
+        });
+        let holds = verify_consistency((from, &older.root), (to, &now.root), &proof.await?).is_ok();
+        Ok((holds, from, to))
     }
 
     async fn consistency_in(&self, tx: &mut Tx, from: u64, to: Option<u64>) -> Result<ConsistencyProof, ServiceError> {

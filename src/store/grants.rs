@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Ended, Grant, Micros, Recipient, Seq, Topic, Triple};
+use crate::domain::{Ended, Grant, Micros, Purpose, Recipient, Seq, Topic, Triple};
 use crate::ids::{Pairwise, Subject};
 
 /// A grant whose time is over.
@@ -21,6 +21,7 @@ sql! {
     READ_GRANTS(1) = "SELECT purpose, source, recipient, lineage, notice_version, valid_until_us FROM live_grant WHERE subject = $1";
     GRANTS_DUE(2) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 WHERE g.valid_until_us <= $1 ORDER BY g.valid_until_us LIMIT $2";
     GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled = 1 JOIN standing s ON s.subject = g.subject AND s.erased = 0 ORDER BY g.subject LIMIT $1";
+    COUNT_GRANTS(1) = "SELECT count(*) FROM live_grant WHERE purpose = $1";
     INSERT_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO NOTHING";
     READ_PAIRWISE(2) = "SELECT pairwise FROM pairwise WHERE subject = $1 AND recipient = $2";
     UPSERT_TOPIC(3) = "INSERT INTO topic_choice (subject, topic, accepted) VALUES ($1, $2, $3) ON CONFLICT (subject, topic) DO UPDATE SET accepted = excluded.accepted";
@@ -46,6 +47,11 @@ fn due((subject, purpose, source, recipient, lineage): DueColumns) -> Result<Due
 }
 
 impl Tx {
+    /// How many grants for a purpose are stored, whoever gave them.
+    pub async fn count_grants(&mut self, purpose: &Purpose) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT_GRANTS).bind(purpose.as_str()).fetch_one(c).await)?)
+    }
+
     /// A person's live grants.
     pub async fn grants(&mut self, subject: &Subject) -> Result<BTreeMap<Triple, Grant>, StoreError> {
         let rows: Vec<GrantColumns> = on!(self, c =>

@@ -68,6 +68,7 @@ sql! {
     OPEN_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
     CLEARED_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
     ALL_JOBS(0) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job ORDER BY started_us";
+    COUNT_OPEN_JOBS(0) = "SELECT step, count(*), min(started_us) FROM erasure_job WHERE finished_us IS NULL GROUP BY step ORDER BY step";
     JOBS_BY_DIGEST(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE digest = $1 ORDER BY started_us";
 }
 
@@ -130,6 +131,12 @@ impl Tx {
         let rows: Vec<JobColumns> = on!(self, c =>
             sqlx::query_as(statement).bind(started).bind(reference).bind(limit).fetch_all(c).await)?;
         rows.into_iter().map(job).collect()
+    }
+
+    /// Erasures that are not done: at which step, how many, since when the oldest of them.
+    pub async fn count_open_jobs(&mut self) -> Result<Vec<(String, i64, Micros)>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = on!(self, c => sqlx::query_as(COUNT_OPEN_JOBS).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(step, count, since)| (step, count, Micros(since))).collect())
     }
 
     /// Every job.

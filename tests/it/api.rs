@@ -17,7 +17,7 @@ mod secrets;
 mod shared;
 mod store_crashes;
 mod surface;
-mod tables;
+pub(crate) mod tables;
 mod timing;
 mod verifying;
 

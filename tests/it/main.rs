@@ -38,6 +38,7 @@ mod log;
 mod mutants;
 mod objecting;
 mod opting_out;
+mod pages;
 mod parsing;
 mod people;
 mod proxy;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 const PAIRS: &[(&str, &str)] = &[
     ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
+    ("any_site_may_post", "pages::refused::a_form_sent_from_another_site_changes_nothing::sqlite"),
     ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
     (
         "certificate_ignores_stores",
@@ -28,11 +29,13 @@ const PAIRS: &[(&str, &str)] = &[
     ("floor_ignores_hold", "floor::a_hold_denies_everything"),
     ("floor_ignores_notice", "floor::a_grant_on_an_outdated_notice_denies_everything"),
     ("floor_ignores_opt_out", "floor::an_opt_out_denies_everything"),
+    ("forms_count_twice", "pages::forms::a_form_that_is_sent_twice_does_nothing_twice::sqlite"),
     ("gate_ignores_house_rules", "house::the_rules_narrow_what_the_floor_allows_and_open_nothing"),
     ("ingest_reads_private", "parsing::properties::private_addressing_never_becomes_a_response_or_a_post"),
     ("json_last_key_wins", "parsing::properties::a_key_given_twice_is_refused_at_any_depth"),
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("leases_never_end", "layer::an_allow_from_elsewhere_is_used_until_its_lease_ends_and_a_denial_never"),
+    ("log_in_keeps_the_session", "pages::refused::a_log_in_is_new_each_time_and_what_the_browser_brought_ends::sqlite"),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
     ("damage_spreads", "rotating::who_has_a_damaged_handle_and_post_is_still_erased_by_address::sqlite"),
     (

@@ -32,8 +32,10 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("store", &[PURE, WORLD, &["log", "datamap", "crypto", "policy", "gate", "fence"]]), // their plain types only
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
-    ("http", &[PURE, WORLD, &["service", "worker"]]), // the worker runs beside the listener
-    ("remote", &[PURE, WORLD, &["gate", "ident", "service"]]), // plain types only
+    ("web", &[PURE, WORLD, &["service"]]),
+    ("pages", &[PURE, WORLD, &["service", "web"]]),
+    ("http", &[PURE, WORLD, &["service", "web", "pages", "worker"]]), // the worker runs beside the listener
+    ("remote", &[PURE, WORLD, &["gate", "ident", "service"]]),        // plain types only
     ("layer", &[PURE, WORLD, &["service", "remote"]]),
     ("proxy", &[PURE, WORLD, &["gate", "ident", "remote"]]),
     ("cli", &[PURE, WORLD, &["service", "http", "log", "ingest", "remote", "proxy"]]), // a verifier and a reader of files need no service
@@ -45,7 +47,7 @@ pub(super) const UNDER_SERVICE: &[&str] =
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["store"], "ask the store"),
-    ("axum", &["http", "pages", "layer", "proxy"], "answer with a plain type"),
+    ("axum", &["http", "pages", "web", "layer", "proxy"], "answer with a plain type"),
     ("reqwest", &["egress", "cli", "remote", "proxy"], "nothing else leaves this machine"),
     ("cedar_policy", &["policy"], "ask for the compiled table"),
     ("env::var", &["config"], "read a setting from `config`"),

@@ -34,6 +34,7 @@ async fn callers(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
+    assert_eq!(tx.count_grants(&triple("acme").purpose).await?, 2);
     assert!(tx.grants_to_disabled(10).await?.is_empty());
     let acme = "acme".parse().unwrap();
     assert!(tx.disable_client(&acme).await?);

@@ -34,6 +34,8 @@ async fn stores(tx: &mut Tx) -> Told {
         certificate: None,
     };
     tx.insert_job(&job).await?;
+    let open = tx.count_open_jobs().await?;
+    assert_eq!(open.iter().map(|(_, count, _)| count).sum::<i64>(), 1);
     let (engine, archive) = (row(reference, "engine"), row(reference, "archive"));
     tx.insert_store_erasure(&engine).await?;
     tx.insert_store_erasure(&archive).await?;

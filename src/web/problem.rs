@@ -9,7 +9,7 @@ use crate::service::ServiceError;
 
 /// One problem. Boxed, so that an `Ok` does not pay for it.
 #[derive(Debug)]
-pub(super) struct Problem(Box<Fields>);
+pub(crate) struct Problem(Box<Fields>);
 
 #[derive(Debug, Serialize)]
 struct Fields {
@@ -28,10 +28,23 @@ struct Fields {
     retry_after_seconds: Option<i64>,
 }
 
+const KIND: &str = "urn:sayso:problem:";
+
+/// A problem without words, for whoever puts it into the words of another language. It rides along with the answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// The end of its type.
+    pub(crate) name: String,
+    /// The field that was wrong.
+    pub(crate) field: Option<String>,
+    /// Why the gate denied.
+    pub(crate) reason: Option<serde_json::Value>,
+}
+
 impl Problem {
-    pub(super) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Fields {
-            kind: format!("urn:sayso:problem:{name}"),
+            kind: format!("{KIND}{name}"),
             title: status.canonical_reason().unwrap_or("problem"),
             status: status.as_u16(),
             detail: detail.into(),
@@ -42,7 +55,23 @@ impl Problem {
         }))
     }
 
-    pub(super) fn field(status: StatusCode, name: &str, field: impl Into<String>, detail: impl Into<String>) -> Self {
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What to do, in English.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What a page says in place of it.
+    pub(crate) fn told(&self) -> Told {
+        let name = self.0.kind.trim_start_matches(KIND).to_owned();
+        Told { name, field: self.0.field.clone(), reason: self.0.reason.clone() }
+    }
+
+    pub(crate) fn field(status: StatusCode, name: &str, field: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(status, name, detail);
         problem.0.field = Some(field.into()).filter(|field| !field.is_empty());
         problem
@@ -51,8 +80,9 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut response = (status, Json(&self.0)).into_response();
+        response.extensions_mut().insert(self.told());
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

@@ -1,0 +1,311 @@
+//! What a person allows: for each purpose, source and recipient two buttons of one kind, under the notice that they decide on. Taking
+//! back is at the same place and takes the same one step. Leaving the page decides nothing.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect};
+use maud::{Markup, html};
+
+use super::parts::{self, Drawn, Wrong, form, hidden, summary};
+use super::visit::{Form, Member, SentBy, Visit, wrong};
+use super::words::Lang;
+use super::{Answered, Shared};
+use crate::domain::{ATTENTION_SCORE, Act, Event, Purpose, Recipient, SAYSO, Seq, Source, Triple};
+use crate::service::{
+    App, ConsentDecision, ConsentRequest, Consents, LiveConsent, NoticeView, PersonCaller, ServiceError,
+};
+use crate::web::path::Path;
+use crate::web::problem::Problem;
+
+/// What a page says was done; anything else in the address is not repeated.
+const DONE: [&str; 12] = [
+    "granted",
+    "refused",
+    "held",
+    "released",
+    "accepted",
+    "rejected",
+    "contested",
+    "proved",
+    "answered",
+    "off",
+    "published",
+    "adopted",
+];
+
+/// What was done, as the address of the page says.
+pub(super) fn done(lang: Lang, query: Option<&str>) -> Markup {
+    let word = query.and_then(|query| query.strip_prefix("done=")).filter(|word| DONE.contains(word));
+    let text = word.and_then(|word| lang.find(&format!("done.{word}")));
+    html! { @if let Some(text) = text { (parts::done(text)) } }
+}
+
+pub(super) async fn overview(
+    State(app): State<Shared>,
+    member: Member,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
+    let Member { visit, caller } = member;
+    let (lang, consents) = (visit.lang, app.consents(&caller).await?);
+    let body = html! {
+        h1 { (lang.t("consents.title")) }
+        (done(lang, query.as_deref()))
+        (restrictions(&app, lang, &consents)?)
+        h2 { (lang.t("consents.in_force")) }
+        @if consents.live.is_empty() { p { (lang.t("consents.nothing")) } }
+        ul class="choices" {
+            @for live in &consents.live {
+                li {
+                    h3 { (titled(lang, &live.triple)) }
+                    p { (since(lang, &consents, live)) }
+                    p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t("consents.change")) } }
+                }
+            }
+        }
+        h2 { (lang.t("consents.purposes")) }
+        p { (lang.t("consents.purposes_text")) }
+        ul class="cards" {
+            @for (purpose, title) in app.registered_purposes() {
+                @if purpose.as_str() != LINK {
+                    li { h3 { a href=(format!("/me/consents/{purpose}")) { (lang.find(&format!("purpose.{purpose}")).unwrap_or(&title)) } } }
+                }
+            }
+        }
+        @if visit.no_sharing || consents.signalled.is_some() { p class="note" { (lang.t("consents.signal")) } }
+        p { a href="/me/history" { (lang.t("history.title")) } }
+    };
+    Ok(Drawn { title: lang.t("consents.title"), visit, body })
+}
+
+/// Two personas are joined by nothing yet, so there is nothing to decide about it.
+const LINK: &str = "link";
+
+fn restrictions(app: &App, lang: Lang, consents: &Consents) -> Result<Markup, Problem> {
+    let paused = consents.held || consents.suppressed;
+    let button = html! {
+        @if paused { (hidden("decision", "release")) button { (lang.t("consents.release")) } }
+        @else { (hidden("decision", "hold")) button { (lang.t("consents.hold")) } }
+    };
+    Ok(html! {
+        section class="note" {
+            @if consents.latched { p { strong { (lang.t("consents.latched")) } } }
+            @else if consents.suppressed { p { strong { (lang.t("consents.suppressed")) } } }
+            @else if consents.held { p { strong { (lang.t("consents.held")) } } }
+            @else { p { (lang.t("consents.hold_text")) } }
+            @if !consents.latched { (form("/me/pause", &app.form_key()?, &button)) }
+        }
+    })
+}
+
+pub(super) fn titled(lang: Lang, triple: &Triple) -> String {
+    let purpose = lang.named("purpose", triple.purpose.as_str());
+    format!("{purpose}: {}", between(lang, triple))
+}
+
+/// From where to whom.
+fn between(lang: Lang, triple: &Triple) -> String {
+    let recipient = lang.named("recipient", triple.recipient.as_str());
+    lang.say(
+        "consents.between",
+        &[("source", &lang.named("source", triple.source.as_str())), ("recipient", &recipient)],
+    )
+}
+
+fn since(lang: Lang, consents: &Consents, live: &LiveConsent) -> String {
+    let begun = consents.history.iter().find(|entry| entry.seq == live.consent_id);
+    let begun = begun.map_or_else(String::new, |entry| lang.time(entry.event.at));
+    let version = live.notice_version.to_string();
+    let until = lang.day(live.valid_until_us.day());
+    lang.say("consents.since", &[("since", &begun), ("until", &until), ("version", &version)])
+}
+
+pub(super) async fn purpose(
+    State(app): State<Shared>,
+    member: Member,
+    Path(purpose): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
+    let Member { visit, caller } = member;
+    let said = done(visit.lang, query.as_deref());
+    draw(&app, visit, &caller, (&purpose, &said, None)).await
+}
+
+/// What a row can be about: what is offered now, and whatever is in force.
+fn choices(consents: &Consents, purpose: &Purpose, offered: &[(Recipient, Vec<Source>)]) -> BTreeSet<(String, String)> {
+    let live = consents.live.iter().filter(|live| live.triple.purpose == *purpose);
+    let live = live.map(|live| (live.triple.recipient.to_string(), live.triple.source.to_string()));
+    let offered = offered
+        .iter()
+        .flat_map(|(recipient, sources)| sources.iter().map(|source| (recipient.to_string(), source.to_string())));
+    live.chain(offered).collect()
+}
+
+/// Who may be allowed what for a purpose: the built-in score, and recipients that registered for it.
+async fn offered(app: &App, purpose: &Purpose) -> Result<Vec<(Recipient, Vec<Source>)>, Problem> {
+    let recipients = app.recipients().await?.into_iter().filter(|one| one.purposes.contains(purpose));
+    let mut offered: Vec<_> = recipients.map(|one| (one.recipient, one.sources)).collect();
+    if purpose.as_str() == ATTENTION_SCORE {
+        let ourselves: Recipient = SAYSO.parse().map_err(|_| ServiceError::NotFound("recipient"))?;
+        offered.push((ourselves, app.registered_sources()));
+    }
+    Ok(offered)
+}
+
+async fn draw(
+    app: &App,
+    visit: Visit,
+    caller: &PersonCaller,
+    (name, said, wrong): (&str, &Markup, Option<&Wrong>),
+) -> Result<Drawn, Problem> {
+    let lang = visit.lang;
+    let notice = notice_of(app, name).await?;
+    let (consents, offered) = (app.consents(caller).await?, offered(app, &notice.purpose).await?);
+    let rows = choices(&consents, &notice.purpose, &offered);
+    let inner = html! {
+        (hidden("notice_version", &notice.version.to_string()))
+        (hidden("notice_sha256", &notice.sha256))
+        (hidden("known_seq", &consents.known_seq.0.to_string()))
+        ul class="choices" { @for (recipient, source) in &rows { (row(lang, &consents, &notice, (recipient, source))) } }
+    };
+    let body = html! {
+        (summary(lang, wrong))
+        h1 { (lang.named("purpose", name)) }
+        (said)
+        @if consents.latched { p class="note" { (lang.t("consents.latched")) } }
+        @else if consents.held || consents.suppressed { p class="note" { (lang.t("consents.held")) " " a href="/me/consents" { (lang.t("consents.release")) } } }
+        (parts::notice(&notice.text, &notice.locale))
+        p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) }
+        @if rows.is_empty() { p { (lang.t("consents.no_recipient")) } }
+        @else {
+            h2 { (lang.t("consents.decide")) }
+            (form(&format!("/me/consents/{name}"), &app.form_key()?, &inner))
+        }
+        p { (lang.t("consents.leave")) }
+        p { a href="/me/consents" { (lang.t("consents.title")) } }
+    };
+    let title = lang.find(&format!("purpose.{name}")).unwrap_or_else(|| lang.t("consents.title"));
+    Ok(Drawn { visit, title, body })
+}
+
+async fn notice_of(app: &App, purpose: &str) -> Result<NoticeView, Problem> {
+    let found = app.notices().await?.into_iter().find(|notice| notice.purpose.as_str() == purpose);
+    Ok(found.ok_or(ServiceError::NotFound("purpose"))?)
+}
+
+/// One question: the state in words, and two buttons that differ in nothing but what they say.
+fn row(lang: Lang, consents: &Consents, notice: &NoticeView, (recipient, source): (&str, &str)) -> Markup {
+    let fits = |triple: &Triple| {
+        triple.purpose == notice.purpose && triple.source.as_str() == source && triple.recipient.as_str() == recipient
+    };
+    let live = consents.live.iter().find(|live| fits(&live.triple));
+    let shown = lang.say(
+        "consents.between",
+        &[("source", &lang.named("source", source)), ("recipient", &lang.named("recipient", recipient))],
+    );
+    let outdated = live.is_some_and(|live| notice.material && live.notice_version < notice.version);
+    let last = last_about(consents, fits);
+    html! {
+        li {
+            h3 { (shown) }
+            p class="state" {
+                @match (live, last) {
+                    (Some(_), _) if outdated => (lang.t("consents.outdated")),
+                    (Some(live), _) => (since(lang, consents, live)),
+                    (None, Some(event)) => (lang.say("consents.not_since", &[("what", &lang.named("act", event.act.kind())), ("time", &lang.time(event.at))])),
+                    (None, None) => (lang.t("consents.undecided")),
+                }
+            }
+            div class="equal" {
+                button name="decision" value=(format!("granted|{source}|{recipient}")) { (lang.t("consents.allow")) " " span class="hidden" { (shown) } }
+                button name="decision" value=(format!("refused|{source}|{recipient}")) { (lang.t("consents.refuse")) " " span class="hidden" { (shown) } }
+            }
+        }
+    }
+}
+
+/// The last thing that was decided about a triple.
+fn last_about(consents: &Consents, fits: impl Fn(&Triple) -> bool) -> Option<&Event> {
+    let about = |event: &&Event| {
+        !matches!(event.act, Act::Disclosed { .. } | Act::RecordImported { .. })
+            && event.act.triples().into_iter().any(&fits)
+    };
+    consents.history.iter().rev().map(|entry| &entry.event).find(about)
+}
+
+pub(super) async fn decide(State(app): State<Shared>, Path(purpose): Path<String>, sent: SentBy) -> Answered {
+    let decided = match decision(&purpose, &sent.form) {
+        Ok((triple, decision)) => carry_out(&app, &sent, &triple, decision).await,
+        Err(problem) => Err(problem),
+    };
+    match decided {
+        Ok(done) => Ok(Redirect::to(&format!("/me/consents/{purpose}?done={done}")).into_response()),
+        Err(problem) => {
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw(&app, sent.visit.clone(), &sent.caller, (&purpose, &html! {}, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
+        }
+    }
+}
+
+fn decision(purpose: &str, form: &Form) -> Result<(Triple, ConsentDecision), Problem> {
+    let mut words = form.get("decision").split('|');
+    let (Some(decision), Some(source), Some(recipient), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(wrong("decision"));
+    };
+    let decision = match decision {
+        "granted" => ConsentDecision::Granted,
+        "refused" => ConsentDecision::Refused,
+        _ => return Err(wrong("decision")),
+    };
+    let bad = |_| wrong("decision");
+    let purpose = purpose.parse().map_err(|_| ServiceError::NotFound("purpose"))?;
+    Ok((Triple { purpose, source: source.parse().map_err(bad)?, recipient: recipient.parse().map_err(bad)? }, decision))
+}
+
+/// A yes names the notice and what was seen. A no ends the yes that is there, whatever was seen; said twice, it stands once.
+async fn carry_out(
+    app: &App,
+    sent: &SentBy,
+    triple: &Triple,
+    decision: ConsentDecision,
+) -> Result<&'static str, Problem> {
+    let granted = decision == ConsentDecision::Granted;
+    if granted && sent.visit.no_sharing {
+        app.heed_grant(&sent.caller, triple, decision).await?;
+    }
+    if !granted {
+        let consents = app.consents(&sent.caller).await?;
+        if let Some(live) = consents.live.iter().find(|live| live.triple == *triple) {
+            app.withdraw(&sent.caller, live.consent_id, None).await?;
+            return Ok("refused");
+        }
+        let last = last_about(&consents, |other| other == triple);
+        if last.is_some_and(|event| matches!(event.act, Act::Refused { .. } | Act::Withdrawn { .. })) {
+            return Ok("refused");
+        }
+    }
+    let request = ConsentRequest {
+        triple: triple.clone(),
+        notice_version: sent.form.read("notice_version")?,
+        notice_sha256: sent.form.get("notice_sha256").to_owned(),
+        known_seq: Seq(sent.form.read("known_seq")?),
+        until: None,
+        decision,
+    };
+    app.decide_consent(&sent.caller, &request, sent.idempotency(app).as_ref()).await?;
+    Ok(if granted { "granted" } else { "refused" })
+}
+
+/// Pauses everything, or lifts that.
+pub(super) async fn pause(State(app): State<Shared>, sent: SentBy) -> Answered {
+    let idempotency = sent.idempotency(&app);
+    let done = match sent.form.get("decision") {
+        "hold" => app.hold(&sent.caller, idempotency.as_ref()).await.map(|_| "held"),
+        "release" => app.release(&sent.caller, idempotency.as_ref()).await.map(|_| "released"),
+        _ => return Err(wrong("decision")),
+    };
+    Ok(Redirect::to(&format!("/me/consents?done={}", done?)).into_response())
+}

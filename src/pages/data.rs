@@ -1,0 +1,80 @@
+//! A person's data: what is stored, an export, deletion with one confirmation and no persuasion.
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::html;
+
+use super::cookies::{PERSON, remove};
+use super::layout::page;
+use super::parts::{Drawn, form};
+use super::requests::begun;
+use super::visit::{Member, Sent, SentBy, Visit, person};
+use super::{Answered, Shared, account, archive};
+use crate::service::ErasureStarted;
+use crate::web::problem::Problem;
+
+pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {
+    let Member { visit, caller } = member;
+    let lang = visit.lang;
+    let identifiers = app.identifiers(&caller).await?;
+    let export = html! { button { (lang.t("data.export")) } };
+    let body = html! {
+        h1 { (lang.t("data.title")) }
+        p { a href="/stored" { (lang.t("stored.title")) } }
+        h2 { (lang.t("data.identifiers")) }
+        ul { @for one in &identifiers { li { (one.identifier) " (" (lang.named("proof", &one.proof)) ")" } } }
+        p { a href="/me/identifiers" { (lang.t("data.claim")) } }
+        h2 { (lang.t("data.export_title")) }
+        p { (lang.t("data.export_text")) }
+        (form("/me/data/export", &app.form_key()?, &export))
+        h2 { (lang.t("data.delete_title")) }
+        p { (lang.t("data.delete_text")) }
+        p { a class="button quiet" href="/me/data/delete" { (lang.t("data.delete_title")) } }
+    };
+    Ok(Drawn { title: lang.t("data.title"), visit, body })
+}
+
+/// The log says that it was handed out, so it is a form and no link.
+pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered {
+    Ok(archive::answer(sent.visit.lang, app.export(&sent.caller).await?)?)
+}
+
+pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {
+    let visit = member.visit;
+    let lang = visit.lang;
+    let (first, delete) = (
+        html! { button class="quiet" { (lang.t("data.export_first")) } },
+        html! { button { (lang.t("data.delete_now")) } },
+    );
+    let body = html! {
+        h1 { (lang.t("data.delete_ask")) }
+        p { (lang.t("data.delete_what")) }
+        (form("/me/data/export", &app.form_key()?, &first))
+        (form("/me/data/delete", &app.form_key()?, &delete))
+        p { a href="/me/data" { (lang.t("data.back")) } }
+    };
+    Ok(Drawn { title: lang.t("data.delete_ask"), visit, body })
+}
+
+/// Its own success ends the log-in, so a form that is sent twice is answered before anybody is looked up: its key is known to whoever
+/// was given the page and to nobody else.
+pub(super) async fn delete(State(app): State<Shared>, sent: Sent) -> Answered {
+    let idempotency = sent.form.idempotency(&app, "erase", &sent.visit.path);
+    if let Some(idempotency) = &idempotency
+        && let Some(before) = app.erased_before(idempotency).await?
+    {
+        return Ok(deleted(&sent.visit, &before));
+    }
+    let Some(caller) = person(&app, &sent.headers, &sent.visit).await? else {
+        return Ok(account::log_in_again(&app, &sent.visit, &sent.form));
+    };
+    let started = app.erase(&caller, idempotency.as_ref()).await?;
+    Ok(deleted(&sent.visit, &started))
+}
+
+fn deleted(visit: &Visit, started: &ErasureStarted) -> Response {
+    let visit = Visit { logged_in: false, ..visit.clone() };
+    let mut response = page(&visit, visit.lang.t("erasure.started"), &begun(&visit, started));
+    remove(&mut response, PERSON);
+    response
+}

@@ -1,0 +1,121 @@
+//! What every page has around it: head, skip link, navigation, the ways that need no account, the languages.
+
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets;
+use super::visit::Visit;
+use super::words::Lang;
+
+/// What a browser may do with a page: read our style and script, send forms to us, be in nobody's frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// A page.
+pub(super) fn page(visit: &Visit, title: &str, body: &Markup) -> Response {
+    page_with(StatusCode::OK, visit, title, body)
+}
+
+/// A page with a status of its own.
+pub(super) fn page_with(status: StatusCode, visit: &Visit, title: &str, body: &Markup) -> Response {
+    shown(status, visit, title, body, None)
+}
+
+/// A page about something that goes on: the browser reads it again every few seconds until it is over.
+pub(super) fn page_live(visit: &Visit, title: &str, body: &Markup) -> Response {
+    shown(StatusCode::OK, visit, title, body, Some(3))
+}
+
+fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_seconds: Option<u32>) -> Response {
+    let lang = visit.lang;
+    let failed = status.is_client_error() || status.is_server_error();
+    let mark = if failed { lang.t("layout.error_prefix") } else { "" };
+    let html = html! {
+        (DOCTYPE)
+        html lang=(lang.tag()) dir=(lang.direction()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                @if let Some(seconds) = again_seconds { noscript { meta http-equiv="refresh" content=(seconds); } }
+                title { (mark) (title) " – sayso" }
+                link rel="stylesheet" href=(assets::style());
+                link rel="icon" href=(assets::icon()) type="image/svg+xml";
+                script src=(assets::script()) defer {}
+            }
+            body {
+                a class="skip" href="#main" { (lang.t("layout.skip")) }
+                (header(visit))
+                main id="main" tabindex="-1" data-live[again_seconds.is_some()] { (body) }
+                (footer(visit))
+            }
+        }
+    };
+    let mut response = (status, Html(html.into_string())).into_response();
+    let headers = response.headers_mut();
+    let fixed = axum::http::HeaderValue::from_static;
+    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(POLICY));
+    // Without the path to other sites; with it to ourselves, or browsers would not say where our own forms come from.
+    headers.insert(header::REFERRER_POLICY, fixed("same-origin"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), fixed("same-origin"));
+    headers.insert(header::VARY, fixed("accept-language, cookie"));
+    response
+}
+
+fn header(visit: &Visit) -> Markup {
+    let lang = visit.lang;
+    html! {
+        header class="top" {
+            div class="wide" {
+                a class="brand" href="/" { "sayso" }
+                nav aria-label=(lang.t("layout.navigation")) {
+                    ul {
+                        @if visit.logged_in {
+                            (entry(visit, "/me/consents", lang.t("consents.title")))
+                            (entry(visit, "/me/score", lang.t("score.title")))
+                            (entry(visit, "/me/data", lang.t("data.title")))
+                            li { form method="post" action="/log-out" { button class="link" { (lang.t("account.log_out")) } } }
+                        } @else {
+                            (entry(visit, "/register", lang.t("account.register")))
+                            (entry(visit, "/log-in", lang.t("account.log_in")))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn entry(visit: &Visit, path: &str, text: &str) -> Markup {
+    let here = visit.path.starts_with(path);
+    html! { li { a href=(path) aria-current=[here.then_some("page")] { (text) } } }
+}
+
+fn footer(visit: &Visit) -> Markup {
+    let lang = visit.lang;
+    html! {
+        footer {
+            div class="wide" {
+                nav aria-label=(lang.t("layout.without_account")) {
+                    p { strong { (lang.t("layout.without_account")) } }
+                    ul {
+                        (entry(visit, "/opt-out", lang.t("opt_out.title")))
+                        (entry(visit, "/requests", lang.t("requests.title")))
+                        (entry(visit, "/stored", lang.t("stored.title")))
+                        (entry(visit, "/v1/log/checkpoint", lang.t("layout.checkpoint")))
+                        (entry(visit, "/staff", lang.t("staff.title")))
+                    }
+                }
+                form method="post" action="/language" class="languages" {
+                    input type="hidden" name="back" value=(visit.path);
+                    @for other in Lang::ALL {
+                        button class="link" name="lang" value=(other.tag()) lang=(other.tag())
+                            aria-current=[(other == lang).then_some("true")] { (other.own_name()) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The pages: HTML made here, complete without the script, every route on one page (`routes`). What they do they ask the service for, as
+//! the API does; no page holds a rule of its own.
+//!
+//! A form carries a key that was made with it, so that sending it twice does nothing twice, and is taken only from our own pages
+//! (`visit`). Nothing personal stands in an address. Every word is a message of `words`, in each language.
+
+mod account;
+mod archive;
+mod assets;
+mod audit;
+mod code;
+mod consents;
+mod cookies;
+mod data;
+mod erasure;
+mod front;
+mod history;
+mod identifiers;
+mod layout;
+mod names;
+mod operate;
+mod operate_more;
+mod opt_out;
+mod parts;
+mod readable;
+mod receipt;
+mod requests;
+mod routes;
+mod score;
+mod score_parts;
+mod score_told;
+mod staff;
+mod stored;
+mod trouble;
+mod visit;
+mod waiting;
+mod words;
+
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use crate::service::App;
+use crate::web::problem::Problem;
+
+pub(crate) use routes::router;
+pub(crate) use trouble::in_words;
+
+pub use routes::ROUTES;
+pub use words::Lang;
+
+/// What every handler shares.
+type Shared = Arc<App>;
+/// A page, or a problem that becomes one.
+type Answered = Result<Response, Problem>;

@@ -1,0 +1,159 @@
+//! For operators: what goes on, what could not be told, what waits for a human. Nobody can be found on these pages.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect};
+use maud::{Markup, html};
+
+use super::consents::done;
+use super::parts::{self, Drawn, again, form, hidden, summary, text_area};
+use super::staff::{Operator, SentByOperator, navigation};
+use super::visit::{Form, Visit, wrong};
+use super::{Answered, Shared};
+use crate::domain::{About, Seq};
+use crate::ids::DeliveryId;
+use crate::service::App;
+use crate::web::path::Path;
+use crate::web::problem::Problem;
+
+pub(super) const PAGES: [(&str, &str); 6] = [
+    ("/operate", "operate.title"),
+    ("/operate/callers", "operate.callers"),
+    ("/operate/notices", "operate.notices"),
+    ("/operate/rules", "operate.rules"),
+    ("/operate/contests", "operate.contests"),
+    ("/operate/deliveries", "operate.deliveries"),
+];
+
+pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
+    let visit = operator.visit;
+    let (lang, overview) = (visit.lang, app.overview().await?);
+    let number = |number: usize| lang.number(i64::try_from(number).unwrap_or(i64::MAX));
+    let body = html! {
+        (navigation(&visit, &PAGES))
+        h1 { (lang.t("operate.title")) }
+        dl {
+            dt { (lang.t("operate.size")) } dd { (lang.number(overview.size.0)) }
+            dt { a href="/operate/contests" { (lang.t("operate.contests")) } } dd { (number(overview.contests)) }
+            dt { a href="/operate/deliveries" { (lang.t("operate.deliveries")) } } dd { (number(overview.undelivered)) }
+        }
+        h2 { (lang.t("operate.erasures")) }
+        @if overview.erasures.is_empty() { p { (lang.t("operate.no_erasures")) } }
+        ul { @for one in &overview.erasures { li { (lang.named("step", &one.step)) ": " (lang.number(one.count)) ", " (lang.say("operate.since", &[("time", &lang.time(one.since))])) } } }
+        h2 { (lang.t("operate.health")) }
+        p { (lang.t("operate.health_text")) " " a href="/readyz" { "/readyz" } }
+    };
+    Ok(Drawn { title: lang.t("operate.title"), visit, body })
+}
+
+pub(super) async fn contests(
+    State(app): State<Shared>,
+    operator: Operator,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
+    let said = done(operator.visit.lang, query.as_deref());
+    draw_contests(&app, operator.visit, &said).await
+}
+
+async fn draw_contests(app: &App, visit: Visit, said: &Markup) -> Result<Drawn, Problem> {
+    let lang = visit.lang;
+    let open = app.open_contests().await?;
+    let body = html! {
+        (navigation(&visit, &PAGES))
+        h1 { (lang.t("operate.contests")) }
+        (said)
+        @if open.is_empty() { p { (lang.t("operate.no_contests")) } }
+        ul class="choices" {
+            @for contest in &open {
+                @let id = format!("reason-{}", contest.contest.0);
+                li {
+                    h2 { (lang.time(contest.at_us)) }
+                    p { (about(lang, &contest.about)) }
+                    blockquote { p dir="auto" { (contest.words) } }
+                    (form(&format!("/operate/contests/{}", contest.contest.0), &app.form_key()?, &html! {
+                        (hidden("field", &id))
+                        (text_area(lang, (&id, lang.t("operate.reason")), "", None))
+                        div class="pair" {
+                            button name="upheld" value="yes" { (lang.t("operate.upheld")) }
+                            button name="upheld" value="no" { (lang.t("operate.not_upheld")) }
+                        }
+                    }))
+                }
+            }
+        }
+    };
+    Ok(Drawn { title: lang.t("operate.contests"), visit, body })
+}
+
+fn about(lang: super::words::Lang, about: &About) -> String {
+    match about {
+        About::Score {} => lang.t("score.whole").to_owned(),
+        About::Topic { topic } => lang.say("score.the_topic", &[("topic", topic.as_str())]),
+        About::Part { topic, kind, week } => {
+            let week = lang.say("score.week_of", &[("day", &lang.day(week.monday()))]);
+            format!("{topic}, {}, {week}", lang.named("response", kind.as_str()))
+        }
+    }
+}
+
+pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, sent: SentByOperator) -> Answered {
+    let answered = async {
+        let upheld = match sent.form.get("upheld") {
+            "yes" => true,
+            "no" => false,
+            _ => return Err(wrong("upheld")),
+        };
+        let reason = sent.form.get(sent.form.get("field"));
+        Ok(app.answer_contest(Seq(contest), upheld, reason, sent.idempotency(&app).as_ref()).await?)
+    };
+    match answered.await {
+        Ok(_) => Ok(Redirect::to("/operate/contests?done=answered").into_response()),
+        Err(problem) => {
+            let drawn = draw_contests(&app, sent.visit.clone(), &html! {}).await?;
+            again(problem, |wrong| {
+                Ok(Drawn { body: html! { (summary(sent.visit.lang, Some(wrong))) (drawn.body) }, ..drawn })
+            })
+        }
+    }
+}
+
+pub(super) async fn deliveries(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
+    let visit = operator.visit;
+    let (lang, open) = (visit.lang, app.undelivered().await?);
+    let body = html! {
+        (navigation(&visit, &PAGES))
+        h1 { (lang.t("operate.deliveries")) }
+        @if open.is_empty() { p { (lang.t("operate.no_deliveries")) } }
+        ul class="choices" {
+            @for one in &open {
+                li {
+                    h2 { (one.recipient) ": " (lang.named("delivery_kind", &one.kind.replace('.', "_"))) }
+                    p { (lang.named("delivery_state", one.state)) ", " (lang.time(one.made_us)) ". " (lang.say("operate.tries", &[("tries", &one.tries.to_string())])) }
+                    (form(&format!("/operate/deliveries/{}", one.id), &app.form_key()?, &html! { button { (lang.t("operate.retry")) span class="hidden" { " " (one.id) } } }))
+                }
+            }
+        }
+    };
+    Ok(Drawn { title: lang.t("operate.deliveries"), visit, body })
+}
+
+pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, _sent: SentByOperator) -> Answered {
+    app.retry_delivery(&id).await?;
+    Ok(Redirect::to("/operate/deliveries").into_response())
+}
+
+/// Goes to a page of an operator after a form, or shows it again with what was wrong.
+pub(super) fn after<T>(outcome: Result<T, Problem>, (to, drawn): (&str, Drawn)) -> Answered {
+    match outcome {
+        Ok(_) => Ok(Redirect::to(to).into_response()),
+        Err(problem) => again(problem, |wrong| {
+            let lang = drawn.visit.lang;
+            Ok(Drawn { body: html! { (parts::summary(lang, Some(wrong))) (drawn.body) }, ..drawn })
+        }),
+    }
+}
+
+/// Words set apart by spaces, commas or lines.
+pub(super) fn words<T: std::str::FromStr>(form: &Form, name: &str) -> Result<Vec<T>, Problem> {
+    let words = form.get(name).split([' ', ',', '\r', '\n']).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|_| wrong(name))).collect()
+}

@@ -1,0 +1,210 @@
+//! The parts that pages are made of: forms, fields with what is wrong about them, summaries, notices.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use super::layout::page_with;
+use super::visit::{Form, Visit};
+use super::words::Lang;
+use crate::web::problem::{Problem, Told};
+
+/// What was wrong with a form that is shown again.
+pub(super) struct Wrong {
+    status: StatusCode,
+    told: Told,
+}
+
+impl Wrong {
+    /// What can be put right in the form itself.
+    ///
+    /// # Errors
+    /// The problem, when it cannot.
+    pub(super) fn of(problem: Problem) -> Result<Self, Problem> {
+        let (status, told) = (problem.status(), problem.told());
+        let elsewhere = ["rate-limited", "unauthenticated", "other-site"].contains(&told.name.as_str());
+        if status.is_client_error() && !elsewhere { Ok(Self { status, told }) } else { Err(problem) }
+    }
+
+    /// The form, with the status of what was wrong.
+    pub(super) fn answer(&self, drawn: &Drawn) -> Response {
+        page_with(self.status, &drawn.visit, drawn.title, &drawn.body)
+    }
+
+    /// In words; for a field, what it should be.
+    pub(super) fn text(&self, lang: Lang) -> &'static str {
+        let of_field = self.told.field.as_ref().and_then(|field| lang.find(&format!("wrong.{field}")));
+        let denied = self.told.reason.as_ref().and_then(serde_json::Value::as_str);
+        let denied = denied.and_then(|reason| lang.find(&format!("denied.{reason}")));
+        let of_name = || lang.find(&format!("problem.{}", self.told.name));
+        of_field.or(denied).or_else(of_name).unwrap_or_else(|| lang.t("problem.other"))
+    }
+
+    fn is_about(&self, field: &str) -> bool {
+        self.told.field.as_deref() == Some(field)
+    }
+}
+
+/// The words for what went wrong.
+pub(super) fn in_words(status: StatusCode, told: Told, lang: Lang) -> &'static str {
+    Wrong { status, told }.text(lang)
+}
+
+/// Shows a form again with everything that was typed, when it can be put right there. Anything else stays a problem.
+pub(super) fn again(
+    problem: Problem,
+    show: impl FnOnce(&Wrong) -> Result<Drawn, Problem>,
+) -> Result<Response, Problem> {
+    let wrong = Wrong::of(problem)?;
+    let drawn = show(&wrong)?;
+    Ok(wrong.answer(&drawn))
+}
+
+/// A page that is not an answer yet.
+pub(super) struct Drawn {
+    pub(super) visit: Visit,
+    pub(super) title: &'static str,
+    pub(super) body: Markup,
+}
+
+impl IntoResponse for Drawn {
+    fn into_response(self) -> Response {
+        page_with(StatusCode::OK, &self.visit, self.title, &self.body)
+    }
+}
+
+/// What stands above a form that was wrong.
+pub(super) fn summary(lang: Lang, wrong: Option<&Wrong>) -> Markup {
+    html! {
+        @if let Some(wrong) = wrong {
+            div class="wrong-summary" role="alert" tabindex="-1" {
+                h2 { (lang.t("layout.wrong_heading")) }
+                @match wrong.told.field.as_deref() {
+                    Some(field) => p { a href=(format!("#{field}")) { (wrong.text(lang)) } },
+                    None => p { (wrong.text(lang)) },
+                }
+            }
+        }
+    }
+}
+
+/// How a text field is to be shown.
+#[derive(Clone, Copy)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) hint: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) autocomplete: &'static str,
+}
+
+impl Field {
+    /// A line of text.
+    pub(super) fn text(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, hint: "", kind: "text", autocomplete: "off" }
+    }
+
+    /// An e-mail address of one's own.
+    pub(super) fn address(lang: Lang) -> Self {
+        let label = lang.t("form.address");
+        Self { name: "identifier", label, hint: "", kind: "email", autocomplete: "email" }
+    }
+
+    pub(super) fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
+    }
+
+    pub(super) fn with(self, kind: &'static str, autocomplete: &'static str) -> Self {
+        Self { kind, autocomplete, ..self }
+    }
+
+    /// The field with what was typed; a password is never sent back.
+    pub(super) fn draw(&self, lang: Lang, form: &Form, wrong: Option<&Wrong>) -> Markup {
+        let Self { name, label, hint, kind, autocomplete } = *self;
+        let wrong = wrong.filter(|wrong| wrong.is_about(name));
+        let value = if kind == "password" { "" } else { form.get(name) };
+        let (hint_id, wrong_id) = (format!("{name}-hint"), format!("{name}-wrong"));
+        let described: Vec<&str> =
+            [(!hint.is_empty()).then_some(&*hint_id), wrong.map(|_| &*wrong_id)].into_iter().flatten().collect();
+        let described = described.join(" ");
+        html! {
+            div class=(if wrong.is_some() { "field wrong" } else { "field" }) {
+                label for=(name) { (label) }
+                @if !hint.is_empty() { p class="hint" id=(hint_id) { (hint) } }
+                @if let Some(wrong) = wrong {
+                    p class="wrong-text" id=(wrong_id) { span class="hidden" { (lang.t("layout.error_prefix")) } (wrong.text(lang)) }
+                }
+                input id=(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete)
+                    spellcheck="false" autocapitalize="none"
+                    inputmode=[(autocomplete == "one-time-code").then_some("numeric")]
+                    aria-describedby=[(!described.is_empty()).then_some(&described)]
+                    aria-invalid=[wrong.map(|_| "true")];
+            }
+        }
+    }
+}
+
+/// A longer text of one's own.
+pub(super) fn text_area(lang: Lang, (name, label): (&str, &str), value: &str, wrong: Option<&Wrong>) -> Markup {
+    let wrong = wrong.filter(|wrong| wrong.is_about(name));
+    html! {
+        div class=(if wrong.is_some() { "field wrong" } else { "field" }) {
+            label for=(name) { (label) }
+            @if let Some(wrong) = wrong { p class="wrong-text" id=(format!("{name}-wrong")) { (wrong.text(lang)) } }
+            textarea id=(name) name=(name) rows="5" aria-invalid=[wrong.map(|_| "true")]
+                aria-describedby=[wrong.map(|_| format!("{name}-wrong"))] { (value) }
+        }
+    }
+}
+
+/// A choice of one; nothing is chosen beforehand.
+pub(super) fn choice(
+    (name, question): (&str, &str),
+    options: &[(&str, &str)],
+    form: &Form,
+    (lang, wrong): (Lang, Option<&Wrong>),
+) -> Markup {
+    let wrong = wrong.filter(|wrong| wrong.is_about(name));
+    html! {
+        fieldset class=(if wrong.is_some() { "field wrong" } else { "field" }) aria-describedby=[wrong.map(|_| format!("{name}-wrong"))] {
+            legend { (question) }
+            @if let Some(wrong) = wrong { p class="wrong-text" id=(format!("{name}-wrong")) { (wrong.text(lang)) } }
+            @for (number, (value, text)) in options.iter().enumerate() {
+                div class="option" {
+                    input type="radio" name=(name) value=(value) checked[form.get(name) == *value]
+                        id=(if number == 0 { name.to_owned() } else { format!("{name}-{value}") });
+                    label for=(if number == 0 { name.to_owned() } else { format!("{name}-{value}") }) { (text) }
+                }
+            }
+        }
+    }
+}
+
+/// A field that is not shown.
+pub(super) fn hidden(name: &str, value: &str) -> Markup {
+    html! { input type="hidden" name=(name) value=(value); }
+}
+
+/// A form to one of our paths.
+pub(super) fn form(action: &str, key: &str, inner: &Markup) -> Markup {
+    html! { form method="post" action=(action) novalidate { (hidden("key", key)) (inner) } }
+}
+
+/// A notice as it is stored: headings and paragraphs, in the language that it was written in.
+pub(super) fn notice(text: &str, locale: &str) -> Markup {
+    html! {
+        div class="notice" lang=(locale) dir="auto" {
+            @for block in text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
+                @match block.strip_prefix("# ") {
+                    Some(heading) => h2 { (heading) },
+                    None => p { (block) },
+                }
+            }
+        }
+    }
+}
+
+/// What was just done, said once where it can be heard.
+pub(super) fn done(text: &str) -> Markup {
+    html! { p class="done" role="status" { (text) } }
+}

@@ -1,0 +1,92 @@
+//! Every page and form on one page, with who may call it, when it answers and what it reads of its address.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::{
+    Shared, account, assets, audit, consents, data, erasure, front, history, identifiers, operate, operate_more,
+    opt_out, requests, score, staff, stored,
+};
+use crate::web::{Access, Pace, Reads, Route};
+
+macro_rules! routes {
+    ($($access:ident $pace:ident $reads:ident $method:ident $path:literal => $handler:path;)*) => {
+        /// Every route of the pages.
+        pub const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            access: Access::$access,
+            pace: Pace::$pace,
+            reads: Reads::$reads,
+        },)*];
+
+        /// The pages, to be put beside the API.
+        pub(crate) fn router() -> Router<Shared> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    Anyone    Prompt Path  get  "/" => front::show;
+    Anyone    Prompt Path  get  "/assets/{file}" => assets::file;
+    Anyone    Prompt Path  post "/language" => front::language;
+
+    Anyone    Prompt Path  get  "/opt-out" => opt_out::ask;
+    Anyone    Steady Path  post "/opt-out" => opt_out::act;
+    Anyone    Prompt Path  get  "/requests" => requests::ask;
+    Anyone    Steady Path  post "/requests" => requests::act;
+    Anyone    Steady Path  post "/requests/confirm" => requests::confirm;
+    Anyone    Prompt Path  get  "/erasures/{reference}" => erasure::show;
+    Anyone    Prompt Path  get  "/stored" => stored::show;
+
+    Anyone    Prompt Path  get  "/register" => account::ask_to_register;
+    Anyone    Steady Path  post "/register" => account::register;
+    Anyone    Prompt Query get  "/log-in" => account::ask_to_log_in;
+    Anyone    Steady Path  post "/log-in" => account::log_in;
+    Anyone    Prompt Path  get  "/log-in/code" => account::ask_for_code;
+    Anyone    Steady Path  post "/log-in/code" => account::send_code;
+    Anyone    Steady Path  post "/log-in/confirm" => account::confirm;
+    Anyone    Prompt Path  post "/log-out" => account::log_out;
+
+    Anyone    Prompt Query get  "/staff" => staff::ask;
+    Anyone    Steady Path  post "/staff" => staff::log_in;
+    Anyone    Prompt Path  post "/staff/log-out" => staff::log_out;
+    Auditor   Prompt Query get  "/audit" => audit::search;
+    Auditor   Prompt Query get  "/audit/export" => audit::export;
+    Auditor   Prompt Path  get  "/audit/checkpoint" => audit::checkpoint;
+    Auditor   Prompt Path  post "/audit/checkpoint" => audit::verify;
+    Auditor   Prompt Path  get  "/audit/look" => audit::ask_to_look;
+    Auditor   Prompt Path  post "/audit/look" => audit::look;
+    Operator  Prompt Path  get  "/operate" => operate::show;
+    Operator  Prompt Query get  "/operate/callers" => operate_more::callers;
+    Operator  Prompt Path  post "/operate/callers" => operate_more::register;
+    Operator  Prompt Path  post "/operate/callers/{id}" => operate_more::switch_off;
+    Operator  Prompt Query get  "/operate/notices" => operate_more::notices;
+    Operator  Prompt Path  post "/operate/notices" => operate_more::publish;
+    Operator  Prompt Query get  "/operate/rules" => operate_more::rules;
+    Operator  Prompt Path  post "/operate/rules" => operate_more::compare;
+    Operator  Prompt Path  post "/operate/rules/adopt" => operate_more::adopt;
+    Operator  Prompt Query get  "/operate/contests" => operate::contests;
+    Operator  Prompt Path  post "/operate/contests/{contest}" => operate::answer;
+    Operator  Prompt Path  get  "/operate/deliveries" => operate::deliveries;
+    Operator  Prompt Path  post "/operate/deliveries/{id}" => operate::retry;
+
+    Person    Prompt Query get  "/me/consents" => consents::overview;
+    Person    Prompt Query get  "/me/consents/{purpose}" => consents::purpose;
+    Person    Prompt Path  post "/me/consents/{purpose}" => consents::decide;
+    Person    Prompt Path  post "/me/pause" => consents::pause;
+    Person    Prompt Query get  "/me/history" => history::show;
+    Person    Prompt Path  get  "/me/receipts/{seq}" => history::receipt;
+    Person    Prompt Path  get  "/me/receipts/{seq}/{form}" => history::file;
+    Person    Prompt Query get  "/me/score" => score::show;
+    Person    Prompt Path  post "/me/score/topics" => score::topic;
+    Person    Prompt Path  post "/me/score/contests" => score::contests;
+    Person    Prompt Path  get  "/me/data" => data::show;
+    Person    Prompt Path  post "/me/data/export" => data::export;
+    Person    Prompt Path  get  "/me/data/delete" => data::ask_to_delete;
+    Person    Prompt Path  post "/me/data/delete" => data::delete;
+    Person    Prompt Query get  "/me/identifiers" => identifiers::show;
+    Person    Prompt Path  post "/me/identifiers" => identifiers::claim;
+    Person    Prompt Path  post "/me/identifiers/prove" => identifiers::prove;
+}

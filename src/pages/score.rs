@@ -1,0 +1,298 @@
+//! A person's own score: what it is and is not, its exact parts, how it went, which sources count, what may leave, how to contest it.
+//!
+//! Nothing here praises, compares or regrets. With too little data there is no number.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect};
+use maud::{Markup, html};
+
+use super::consents::done;
+use super::parts::{Drawn, Wrong, form, summary, text_area};
+use super::score_parts::{self, Points};
+use super::visit::{Form, Member, SentBy, Visit, wrong};
+use super::words::Lang;
+use super::{Answered, Shared, score_told};
+use crate::domain::{ATTENTION_SCORE, About, Act, Micros, ResponseKind, Topic, Triple, Week};
+use crate::service::{App, Consents, ExplanationView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView};
+use crate::web::problem::Problem;
+
+/// Weeks of the history that is shown, the present one included.
+const WEEKS_SHOWN: i64 = 13;
+
+pub(super) async fn show(
+    State(app): State<Shared>,
+    member: Member,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
+    let Member { visit, caller } = member;
+    let said = done(visit.lang, query.as_deref());
+    draw(&app, visit, &caller, (&said, &Form::default(), None)).await
+}
+
+async fn draw(
+    app: &App,
+    visit: Visit,
+    caller: &PersonCaller,
+    (said, typed, wrong): (&Markup, &Form, Option<&Wrong>),
+) -> Result<Drawn, Problem> {
+    let lang = visit.lang;
+    let consents = app.consents(caller).await?;
+    let inner = match app.score(caller, None).await {
+        Ok(score) => {
+            let explanation = app.explanation(caller, None).await?;
+            let points = points(app, caller, &score, &consents).await?;
+            html! {
+                (number(lang, &score))
+                (meaning(lang, &score))
+                (score_parts::draw(lang, &explanation))
+                (score_parts::history(lang, &points))
+                (topics(app, lang, &score.topics)?)
+                (contest(app, lang, (&score, &explanation), (typed, wrong))?)
+                (sources(lang, &score.sources))
+            }
+        }
+        Err(ServiceError::Denied(denial)) => {
+            let reason =
+                serde_json::to_value(denial).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+            html! {
+                p class="lead" { (lang.t("score.none")) }
+                p { (lang.named("denied", &reason)) }
+                p { a class="button" href="/me/consents/attention_score" { (lang.t("score.decide")) } }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let body = html! {
+        (summary(lang, wrong))
+        h1 { (lang.t("score.title")) }
+        (said)
+        (inner)
+        (score_told::engines(lang, &app.engine_scores(caller).await?))
+        (visibility(app, lang, &consents).await?)
+        (score_told::asked(app, lang, caller).await?)
+    };
+    Ok(Drawn { title: lang.t("score.title"), visit, body })
+}
+
+fn number(lang: Lang, score: &ScoreView) -> Markup {
+    let window =
+        lang.say("score.window", &[("from", &lang.day(score.window_from_day)), ("to", &lang.day(score.window_to_day))]);
+    html! {
+        @match score.value {
+            Some(value) => {
+                p class="big" { (value) }
+                p { (lang.t("score.scale")) }
+                @match score.attention_micro {
+                    Some(micro) => p { (lang.say("score.attention", &[("attention", &lang.millionths(micro))])) },
+                    None => p { (lang.t("score.withheld")) },
+                }
+            },
+            None => p class="lead" { (lang.t("score.too_little")) },
+        }
+        @if score.contested { p class="note" { (lang.t("score.contested")) } }
+        p { (window) " " (lang.say("score.version", &[("version", score.version)])) }
+    }
+}
+
+fn meaning(lang: Lang, score: &ScoreView) -> Markup {
+    html! {
+        h2 { (lang.t("score.means")) }
+        p { (lang.t("score.means_text")) }
+        p { (lang.t("score.population")) }
+        h2 { (lang.t("score.means_not")) }
+        ul {
+            @for (number, english) in score.not_suitable_for.iter().enumerate() {
+                li { (lang.find(&format!("unsuitable.{}", number + 1)).unwrap_or(english)) }
+            }
+        }
+    }
+}
+
+/// The end of each week, with the value that it had, and whether what is counted was changed in it.
+async fn points(app: &App, caller: &PersonCaller, now: &ScoreView, consents: &Consents) -> Result<Points, Problem> {
+    let this_week = Week(Micros(now.window_to_day.start().0).week().0);
+    let mut points = Vec::new();
+    for back in (0..WEEKS_SHOWN).rev() {
+        let week = Week(this_week.0 - back);
+        let value = if back == 0 { now.value } else { value_then(app, caller, week).await? };
+        let changed = consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act));
+        points.push((week, value, changed));
+    }
+    Ok(points)
+}
+
+async fn value_then(app: &App, caller: &PersonCaller, week: Week) -> Result<Option<u8>, Problem> {
+    let end = Micros(Week(week.0 + 1).monday().start().0 - 1);
+    match app.score(caller, Some(end)).await {
+        Ok(score) => Ok(score.value),
+        Err(ServiceError::Denied(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn changes(act: &Act) -> bool {
+    let decides = matches!(
+        act,
+        Act::Granted { .. }
+            | Act::Refused { .. }
+            | Act::Withdrawn { .. }
+            | Act::Revoked { .. }
+            | Act::Expired { .. }
+            | Act::Signalled { .. }
+    );
+    decides && act.triples().into_iter().any(|triple: &Triple| triple.purpose.as_str() == ATTENTION_SCORE)
+}
+
+fn sources(lang: Lang, sources: &[SourceView]) -> Markup {
+    html! {
+        h2 { (lang.t("score.sources")) }
+        table {
+            thead { tr { th scope="col" { (lang.t("consents.source")) } th scope="col" { (lang.t("score.counts")) } } }
+            tbody {
+                @for source in sources {
+                    @let reason = source.reason.and_then(|reason| serde_json::to_value(reason).ok());
+                    tr {
+                        td { (lang.named("source", source.source.as_str())) }
+                        td {
+                            @match reason.as_ref().and_then(|reason| reason.as_str()) {
+                                Some(reason) => (lang.say("score.not_counted", &[("reason", &lang.named("denied", reason))])),
+                                None => (lang.t("score.counted")),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        p { a href="/me/consents/attention_score" { (lang.t("score.decide")) } }
+    }
+}
+
+fn topics(app: &App, lang: Lang, topics: &[TopicView]) -> Result<Markup, Problem> {
+    let inner = html! {
+        ul class="choices" {
+            @for topic in topics {
+                li {
+                    h3 { (topic.topic) }
+                    p {
+                        @if let Some(value) = topic.value { (lang.say("score.topic_value", &[("value", &value.to_string())])) " " }
+                        (lang.t(match topic.accepted { Some(true) => "score.accepted", Some(false) => "score.rejected", None => "score.open" }))
+                    }
+                    @if topic.accepted != Some(false) {
+                        div class="equal" {
+                            button name="decision" value=(format!("accepted|{}", topic.topic)) { (lang.t("score.accept")) " " span class="hidden" { (topic.topic) } }
+                            button name="decision" value=(format!("rejected|{}", topic.topic)) { (lang.t("score.reject")) " " span class="hidden" { (topic.topic) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(html! {
+        @if !topics.is_empty() {
+            h2 { (lang.t("score.topics")) }
+            p { (lang.t("score.topics_text")) }
+            (form("/me/score/topics", &app.form_key()?, &inner))
+        }
+    })
+}
+
+fn contest(
+    app: &App,
+    lang: Lang,
+    (score, explanation): (&ScoreView, &ExplanationView),
+    (typed, wrong): (&Form, Option<&Wrong>),
+) -> Result<Markup, Problem> {
+    let mut options = vec![(String::from("score"), lang.t("score.whole").to_owned())];
+    options.extend(
+        score
+            .topics
+            .iter()
+            .map(|one| (format!("topic|{}", one.topic), lang.say("score.the_topic", &[("topic", one.topic.as_str())]))),
+    );
+    options.extend(score_parts::shown(explanation).iter().map(|cell| {
+        let value = format!("part|{}|{}|{}", cell.topic, cell.kind.as_str(), cell.week.0);
+        (value, score_parts::name(lang, cell))
+    }));
+    let inner = html! {
+        div class="field" {
+            label for="about" { (lang.t("score.contest_what")) }
+            select id="about" name="about" {
+                @for (value, text) in &options { option value=(value) selected[typed.get("about") == value] { (text) } }
+            }
+        }
+        (text_area(lang, ("words", lang.t("score.contest_why")), typed.get("words"), wrong))
+        button { (lang.t("score.contest")) }
+    };
+    Ok(html! {
+        h2 { (lang.t("score.contest_title")) }
+        p { (lang.t("score.contest_text")) }
+        (form("/me/score/contests", &app.form_key()?, &inner))
+    })
+}
+
+/// Who may see it. Nobody, unless a yes of the person says otherwise.
+async fn visibility(app: &App, lang: Lang, consents: &Consents) -> Result<Markup, Problem> {
+    let recipients = app.recipients().await?;
+    let seen = consents.live.iter().filter(|live| recipients.iter().any(|one| one.recipient == live.triple.recipient));
+    let seen: Vec<_> = seen.map(|live| super::consents::titled(lang, &live.triple)).collect();
+    Ok(html! {
+        h2 { (lang.t("score.visibility")) }
+        @if seen.is_empty() { p { (lang.t("score.hidden")) } }
+        @else { p { (lang.t("score.seen_by")) } ul { @for one in &seen { li { (one) } } } }
+        p { a href="/me/consents/public_profile" { (lang.t("score.change_visibility")) } }
+    })
+}
+
+pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
+    let decided = async {
+        let (decision, topic) = sent.form.get("decision").split_once('|').ok_or_else(|| wrong("decision"))?;
+        let topic: Topic = topic.parse().map_err(|_| wrong("topic"))?;
+        let done = match decision {
+            "accepted" => "accepted",
+            "rejected" => "rejected",
+            _ => return Err(wrong("decision")),
+        };
+        app.decide_topic(&sent.caller, &topic, done == "accepted", sent.idempotency(&app).as_ref()).await?;
+        Ok::<_, Problem>(done)
+    };
+    let decided = decided.await;
+    redraw(&app, &sent, decided).await
+}
+
+pub(super) async fn contests(State(app): State<Shared>, sent: SentBy) -> Answered {
+    let contested = async {
+        let about = about(sent.form.get("about")).ok_or_else(|| wrong("topic"))?;
+        app.contest(&sent.caller, &about, sent.form.get("words"), sent.idempotency(&app).as_ref()).await?;
+        Ok::<_, Problem>("contested")
+    };
+    let contested = contested.await;
+    redraw(&app, &sent, contested).await
+}
+
+/// Goes back to the score, or shows it with what was wrong.
+async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Answered {
+    match outcome {
+        Ok(done) => Ok(Redirect::to(&format!("/me/score?done={done}")).into_response()),
+        Err(problem) => {
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw(app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
+        }
+    }
+}
+
+fn about(text: &str) -> Option<About> {
+    let mut words = text.split('|');
+    let what = words.next()?;
+    let topic = words.next().map(str::parse::<Topic>);
+    let kind = words.next().map(ResponseKind::from_name);
+    let week = words.next().map(|week| week.parse().ok().map(Week));
+    match (what, topic, kind, week) {
+        ("score", None, None, None) => Some(About::Score {}),
+        ("topic", Some(topic), None, None) => Some(About::Topic { topic: topic.ok()? }),
+        ("part", Some(topic), Some(kind), Some(week)) => {
+            Some(About::Part { topic: topic.ok()?, kind: kind?, week: week? })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! What is stored about a person and for how long: the data map, which the running database was compared with.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use maud::{Markup, html};
+
+use super::layout::page;
+use super::visit::Visit;
+use super::words::Lang;
+use super::{Answered, Shared};
+use crate::service::{App, StoredView};
+
+pub(super) async fn show(State(app): State<Shared>, visit: Visit) -> Answered {
+    let lang = visit.lang;
+    let body = html! {
+        h1 { (lang.t("stored.title")) }
+        p class="lead" { (lang.t("stored.lead")) }
+        (tables(lang, &app))
+        p { (lang.t("stored.programs")) " " a href="/v1/stored" { "/v1/stored" } }
+    };
+    Ok(page(&visit, lang.t("stored.title"), &body))
+}
+
+/// Every table that is about somebody, then the others in one line each.
+pub(super) fn tables(lang: Lang, app: &App) -> Markup {
+    let stored = app.stored();
+    let (people, others): (Vec<_>, Vec<_>) = stored.iter().partition(|table| table.about_people);
+    html! {
+        @for table in people { (about_people(lang, table)) }
+        h2 { (lang.t("stored.others")) }
+        ul { @for table in others { li { (lang.named("table", &table.table)) ": " (kept(lang, table)) } } }
+    }
+}
+
+fn about_people(lang: Lang, table: &StoredView) -> Markup {
+    let classes: BTreeSet<_> = table
+        .columns
+        .values()
+        .filter_map(|class| serde_json::to_value(class).ok())
+        .filter_map(|c| c.as_str().map(str::to_owned))
+        .collect();
+    let erase =
+        serde_json::to_value(table.erase).ok().and_then(|erase| erase.as_str().map(str::to_owned)).unwrap_or_default();
+    html! {
+        section class="stored" {
+            h2 { (lang.named("table", &table.table)) }
+            dl {
+                dt { (lang.t("stored.kept")) } dd { (kept(lang, table)) }
+                dt { (lang.t("stored.erasure")) }
+                dd { (lang.named("erase", &erase)) @if let Some(why) = &table.why { " " (lang.find(&format!("why.{}", table.table)).unwrap_or(why)) } }
+                dt { (lang.t("stored.what")) }
+                dd { (classes.iter().map(|class| lang.named("class", class)).collect::<Vec<_>>().join(", ")) }
+            }
+        }
+    }
+}
+
+/// For how long: in the words of the data map, or a translation of them.
+fn kept(lang: Lang, table: &StoredView) -> String {
+    lang.find(&format!("kept.{}", table.table)).map_or_else(|| table.kept.clone(), str::to_owned)
+}

@@ -1,0 +1,42 @@
+//! The pages, asked as a browser asks: cookies, forms with what is hidden in them, where a request comes from.
+
+mod browser;
+mod forms;
+mod jobs;
+mod refused;
+mod staff;
+mod visitor;
+mod words;
+
+use crate::api::Api;
+use crate::world::World;
+
+/// The origin of the pages of a test.
+pub const HERE: &str = "https://sayso.example";
+
+/// Somebody with an account and a log-in, at the pages.
+pub async fn member<'a>(api: &'a Api, address: &str) -> visitor::Visitor<'a> {
+    api.person(address).await;
+    let mut visitor = visitor::Visitor::new(api);
+    visitor.log_in(address).await;
+    visitor
+}
+
+/// Every page that needs no log-in and can be asked for as it stands.
+pub const OPEN: [&str; 8] = ["/", "/staff", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code"];
+/// Every page of somebody who is logged in.
+pub const OWN: [&str; 8] = [
+    "/me/consents",
+    "/me/consents/attention_score",
+    "/me/history",
+    "/me/receipts/7",
+    "/me/score",
+    "/me/data",
+    "/me/data/delete",
+    "/me/identifiers",
+];
+
+/// The events of the log.
+pub async fn log_size(world: &World) -> i64 {
+    world.app.audit_summary(None, None).await.unwrap().size.0
+}

@@ -1,0 +1,131 @@
+//! Forms: sent twice, from two tabs, after the log-in ended, with something wrong in them.
+
+use super::visitor::{COOKIE, Visitor, filled};
+use super::{log_size, member};
+use crate::api::Api;
+use crate::api::tables::{same, tables};
+use crate::on_both;
+
+const GRANT: (&str, &str) = ("decision", "granted|activitypub|sayso");
+const REFUSE: (&str, &str) = ("decision", "refused|activitypub|sayso");
+const PURPOSE: &str = "/me/consents/attention_score";
+
+on_both!(a_form_that_is_sent_twice_does_nothing_twice, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let page = visitor.page("/opt-out").await;
+    let fields = filled(&page, "/opt-out", &[("identifier", "child@example.org"), ("for", "child")]);
+    let (before, first) =
+        (log_size(&api.world).await, visitor.post("/opt-out", &fields).await.expect_status(200).text());
+    assert_eq!(visitor.post("/opt-out", &fields).await.expect_status(200).text(), first);
+    assert_eq!(log_size(&api.world).await, before + 1);
+
+    let page = visitor.page(PURPOSE).await;
+    for (typed, grows) in [(GRANT, 1), (REFUSE, 1)] {
+        let fields = filled(&page, PURPOSE, &[typed]);
+        let before = log_size(&api.world).await;
+        for _ in 0..2 {
+            assert_eq!(visitor.post(PURPOSE, &fields).await.status, 303);
+        }
+        assert_eq!(log_size(&api.world).await, before + grows, "{typed:?}");
+    }
+    // Back to the kept page, and the first form once more: it was done, and is not done again.
+    visitor.submit(&page, PURPOSE, &[GRANT]).await;
+    assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
+
+    let page = visitor.page("/me/data/delete").await;
+    let fields = filled(&page, "/me/data/delete", &[]);
+    let first = visitor.post("/me/data/delete", &fields).await.expect_status(200).text();
+    assert_eq!(visitor.post("/me/data/delete", &fields).await.expect_status(200).text(), first);
+});
+
+on_both!(somebody_who_goes_back_and_corrects_a_field_is_understood, |world| {
+    let api = Api::over(world);
+    let mut visitor = Visitor::new(&api);
+    let page = visitor.page("/opt-out").await;
+    let first = visitor.submit(&page, "/opt-out", &[("identifier", "wrong@example.org"), ("for", "self")]).await;
+    let second = visitor.submit(&page, "/opt-out", &[("identifier", "right@example.org"), ("for", "self")]).await;
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_ne!(first.text(), second.text());
+});
+
+on_both!(a_yes_in_a_tab_that_is_out_of_date_allows_nothing, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let (page, old_tab) = (visitor.page(PURPOSE).await, visitor.page(PURPOSE).await);
+    visitor.submit(&page, PURPOSE, &[GRANT]).await;
+    let page = visitor.page(PURPOSE).await;
+    visitor.submit(&page, PURPOSE, &[REFUSE]).await;
+    let answer = visitor.submit(&old_tab, PURPOSE, &[GRANT]).await;
+    assert_eq!(answer.status, 409);
+    assert!(answer.text().contains("nothing was allowed"), "{}", answer.text());
+    assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
+    // A no counts, however old the page is.
+    let page = visitor.page(PURPOSE).await;
+    visitor.submit(&page, PURPOSE, &[GRANT]).await;
+    assert_eq!(visitor.submit(&old_tab, PURPOSE, &[REFUSE]).await.status, 303);
+    assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
+});
+
+on_both!(a_log_in_that_ends_in_the_middle_of_a_form_loses_nothing_and_does_nothing, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let page = visitor.page(PURPOSE).await;
+    let mut other = Visitor { cookies: visitor.cookies.clone(), ..Visitor::new(&api) };
+    other.post("/log-out", &[]).await;
+    let before = tables(&api.world).await;
+    let asked = visitor.submit(&page, PURPOSE, &[GRANT]).await;
+    assert_eq!(asked.status, 401);
+    same(&before, &tables(&api.world).await, "a form without a log-in");
+
+    let typed = [("identifier", "anna@example.org"), ("password", crate::api::client::PASSWORD)];
+    let wrong = visitor
+        .submit(&asked.text(), "/log-in", &[("identifier", "anna@example.org"), ("password", "not the password")])
+        .await;
+    assert_eq!(wrong.status, 401);
+    let waiting = visitor.submit(&wrong.text(), "/log-in", &typed).await.expect_status(200).text();
+    assert!(waiting.contains("Allow") && waiting.contains("Nothing was done yet"), "{waiting}");
+    assert!(visitor.page("/me/consents").await.contains("You allow nothing"), "it waits for its button");
+    assert_eq!(visitor.submit(&waiting, PURPOSE, &[]).await.status, 303);
+    assert!(visitor.page("/me/consents").await.contains("Allowed since"));
+});
+
+on_both!(a_wrong_field_is_named_and_what_was_typed_is_kept, |world| {
+    let api = Api::over(world);
+    let mut visitor = Visitor::new(&api);
+    for (language, said) in [("en", "Enter an address such as"), ("de", "Geben Sie eine Adresse")] {
+        visitor.language = language;
+        for (path, typed) in [
+            ("/opt-out", vec![("for", "self")]),
+            ("/requests", vec![("what", "access")]),
+            ("/register", vec![("adult", "yes")]),
+        ] {
+            let page = visitor.page(path).await;
+            let typed: Vec<_> = typed.into_iter().chain([("identifier", "no address at all")]).collect();
+            let answer = visitor.submit(&page, path, &typed).await;
+            let html = answer.text();
+            assert_eq!(answer.status, 422, "{path}: {html}");
+            assert!(html.contains("value=\"no address at all\"") && html.contains("id=\"identifier-wrong\""), "{path}");
+            assert!(html.contains(said) && html.contains("href=\"#identifier\""), "{path}: {html}");
+        }
+    }
+    visitor.language = "en";
+    let page = visitor.page("/register").await;
+    let answer = visitor.submit(&page, "/register", &[("identifier", "anna@example.org")]).await;
+    assert!(
+        answer.status == 422
+            && answer.text().contains("id=\"adult-wrong\"")
+            && answer.text().contains("anna@example.org")
+    );
+});
+
+on_both!(a_password_is_never_sent_back, |world| {
+    let api = Api::over(world);
+    let mut visitor = Visitor::new(&api);
+    let page = visitor.page("/log-in").await;
+    let answer =
+        visitor.submit(&page, "/log-in", &[("identifier", "anna@example.org"), ("password", "hunter2hunter2")]).await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.text().contains("anna@example.org") && !answer.text().contains("hunter2hunter2"));
+    assert!(!visitor.cookies.contains_key(COOKIE));
+});
