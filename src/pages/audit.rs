@@ -102,7 +102,7 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
                     } }
                     tbody {
                         @for leaf in &found.leaves {
-                            tr { td class="number" { (leaf.seq.0) } td { (leaf.day.text()) } td { (lang.named("act", &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
+                            tr { td class="number" { (leaf.seq.0) } td class="day" { (leaf.day.text()) } td { (lang.named("act", &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
                         }
                     }
                 }
