@@ -94,7 +94,7 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
     html! {
         @if found.leaves.is_empty() { p { (lang.t("audit.nothing")) } }
         @else {
-            div class="scroll" tabindex="0" role="region" aria-label=(lang.t("audit.title")) {
+            div class="scroll log" tabindex="0" role="region" aria-label=(lang.t("audit.title")) {
                 table {
                     thead { tr {
                         th scope="col" class="number" { (lang.t("audit.place")) } th scope="col" { (lang.t("score.day")) }
