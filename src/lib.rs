@@ -19,6 +19,9 @@
 //!    recipient must be told is queued in the same transaction; the worker sends it.
 //! 5. The commit is on disk before the answer, with its receipt, leaves. Whoever asks [`gate::decide`] from now on is denied.
 //!
+//! From a page it is the same act: `POST /me/consents/attention_score` meets the same layers, is taken only from a page of ours, and carries
+//! the key that its form was made with ([`pages`]).
+//!
 //! # Where to find things
 //!
 //! What must hold whatever anybody configures is [`gate::floor`]; house rules come behind it ([`policy::HouseRules`], [`gate::HouseTable`]). What is stored is `policies/datamap.toml`. Every bound is in

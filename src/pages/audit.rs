@@ -94,7 +94,7 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
     html! {
         @if found.leaves.is_empty() { p { (lang.t("audit.nothing")) } }
         @else {
-            div class="scroll" tabindex="0" role="region" aria-label=(lang.t("audit.title")) {
+            div class="scroll log" tabindex="0" role="region" aria-label=(lang.t("audit.title")) {
                 table {
                     thead { tr {
                         th scope="col" class="number" { (lang.t("audit.place")) } th scope="col" { (lang.t("score.day")) }
@@ -102,7 +102,7 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
                     } }
                     tbody {
                         @for leaf in &found.leaves {
-                            tr { td class="number" { (leaf.seq.0) } td { (leaf.day.text()) } td { (lang.named("act", &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
+                            tr { td class="number" { (leaf.seq.0) } td class="day" { (leaf.day.text()) } td { (lang.named("act", &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
                         }
                     }
                 }

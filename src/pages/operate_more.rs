@@ -13,7 +13,7 @@ use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Recipient;
-use crate::service::{App, Group, NewClient, NewNotice, RegisteredClient, Role, RuleFiles, Terms};
+use crate::service::{App, ClientView, Group, NewClient, NewNotice, RegisteredClient, Role, RuleFiles, Terms};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
@@ -54,9 +54,9 @@ async fn draw_callers(
             @for client in &clients {
                 li {
                     h2 { (client.client_id) }
-                    p {
-                        (lang.named("role", &client.role)) " " (client.class) " " (client.purposes.join(", ")) " " (client.sources.join(", ")) ". "
-                        (lang.say("operate.asked_today", &[("asked", &client.asked_today.to_string()), ("refused", &client.refused_today.to_string())]))
+                    p { (terms(lang, client)) }
+                    @if client.role == "recipient" {
+                        p { (lang.say("operate.asked_today", &[("asked", &client.asked_today.to_string()), ("refused", &client.refused_today.to_string())])) }
                     }
                     @if client.disabled { p { strong { (lang.t("operate.off")) } } }
                     @else { (form(&format!("/operate/callers/{}", client.client_id), &app.form_key()?, &html! { button class="quiet" { (lang.t("operate.switch_off")) span class="hidden" { " " (client.client_id) } } })) }
@@ -67,6 +67,13 @@ async fn draw_callers(
         (form("/operate/callers", &app.form_key()?, &inner))
     };
     Ok(Drawn { title: lang.t("operate.callers"), visit, body })
+}
+
+/// What a caller is registered for, in one line.
+fn terms(lang: Lang, client: &ClientView) -> String {
+    let role = lang.named("role", &client.role);
+    let parts = [role, client.class.clone(), client.purposes.join(", "), client.sources.join(", ")];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) -> Answered {
