@@ -152,6 +152,13 @@ impl Config {
         if self.public_url.is_empty() {
             self.public_url = format!("http://{}", self.listen);
         }
+        let has_host = url::Url::parse(&self.public_url)
+            .is_ok_and(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
+        if !has_host {
+            return Err(ConfigError::Invalid(
+                "`public_url` must begin with `https://` or `http://` and name a host".into(),
+            ));
+        }
         Ok(self)
     }
 }

@@ -32,6 +32,7 @@
 //!
 //! - Where one process alone writes (SQLite), the gate decides from memory ([`fence`]): whomever an act changes is taken away there
 //!   before it is committed. On PostgreSQL each decision reads the one database in one snapshot, so a withdrawal needs no invalidation.
+//! - There, too, acts that come together share a commit ([`store`]): each behind a savepoint of its own, nobody answered before the disk.
 //! - Expiry, holds and outdated notices are checked when something is read, never only by a sweep.
 //! - The write fence is the schema: derived rows point at a live lineage and cannot exist without it.
 //! - The last checkpoint stands beside the database, not in it: an older copy of the database is refused at the start.

@@ -199,14 +199,19 @@ impl Fence {
     }
 
     /// Puts people in as they are.
-    pub fn install(&self, people: &People) {
+    fn install(&self, people: &People) {
         for (subject, grants) in &people.grants {
             for name in people.names.get(subject).into_iter().flatten() {
                 for (triple, projection) in grants {
-                    self.write(name, triple, Entry::of(projection));
+                    self.put(name, triple, projection);
                 }
             }
         }
+    }
+
+    /// Puts somebody in, under one name and for one triple.
+    pub fn put(&self, name: &Name, triple: &Triple, person: &Projection) {
+        self.write(name, triple, Entry::of(person));
     }
 
     /// Says up to which event people were put in.

@@ -21,6 +21,9 @@ use crate::secret::SecretText;
 use crate::service::{App, Registration, ServiceError, Tokens, Verification};
 use crate::web::problem::Problem;
 
+/// No form of a person is longer.
+const KEPT_BYTES_MAX: usize = 8 << 10;
+
 /// What a form of this file hands on to the next one: where to go back to, and a form that waits.
 fn carried(form: &Form) -> Markup {
     html! {
@@ -71,7 +74,9 @@ fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) ->
 pub(super) fn log_in_again(app: &App, visit: &Visit, kept: &Form) -> Response {
     let lang = visit.lang;
     let mut typed = url::form_urlencoded::Serializer::new(String::new());
-    typed.append_pair("kept_path", &visit.path).append_pair("kept", &kept.raw);
+    if kept.raw.len() <= KEPT_BYTES_MAX {
+        typed.append_pair("kept_path", &visit.path).append_pair("kept", &kept.raw);
+    }
     let drawn = Form::parse(&typed.finish()).and_then(|typed| log_in_form(app, visit, &typed, None));
     match drawn {
         Ok(log_in) => {

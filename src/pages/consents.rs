@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
+use super::cookies::{self, pass_on};
 use super::parts::{self, Drawn, Wrong, form, hidden, summary};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
@@ -34,11 +35,19 @@ const DONE: [&str; 12] = [
     "adopted",
 ];
 
-/// What was done, as the address of the page says.
-pub(super) fn done(lang: Lang, query: Option<&str>) -> Markup {
+/// What was done, as the address of the page says, and the browser knows: a link alone says nothing.
+pub(super) fn done(visit: &Visit, query: Option<&str>) -> Markup {
     let word = query.and_then(|query| query.strip_prefix("done=")).filter(|word| DONE.contains(word));
-    let text = word.and_then(|word| lang.find(&format!("done.{word}")));
+    let word = word.filter(|word| visit.done.as_deref() == Some(word));
+    let text = word.and_then(|word| visit.lang.find(&format!("done.{word}")));
     html! { @if let Some(text) = text { (parts::done(text)) } }
+}
+
+/// Goes to the page that says what was done.
+pub(super) fn said(path: &str, word: &str) -> Response {
+    let mut response = Redirect::to(&format!("{path}?done={word}")).into_response();
+    pass_on(&mut response, cookies::DONE, word);
+    response
 }
 
 pub(super) async fn overview(
@@ -50,7 +59,7 @@ pub(super) async fn overview(
     let (lang, consents) = (visit.lang, app.consents(&caller).await?);
     let body = html! {
         h1 { (lang.t("consents.title")) }
-        (done(lang, query.as_deref()))
+        (done(&visit, query.as_deref()))
         (restrictions(&app, lang, &consents)?)
         h2 { (lang.t("consents.in_force")) }
         @if consents.live.is_empty() { p { (lang.t("consents.nothing")) } }
@@ -127,7 +136,7 @@ pub(super) async fn purpose(
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
-    let said = done(visit.lang, query.as_deref());
+    let said = done(&visit, query.as_deref());
     draw(&app, visit, &caller, (&purpose, &said, None)).await
 }
 
@@ -239,7 +248,7 @@ pub(super) async fn decide(State(app): State<Shared>, Path(purpose): Path<String
         Err(problem) => Err(problem),
     };
     match decided {
-        Ok(done) => Ok(Redirect::to(&format!("/me/consents/{purpose}?done={done}")).into_response()),
+        Ok(done) => Ok(said(&format!("/me/consents/{purpose}"), done)),
         Err(problem) => {
             let wrong = Wrong::of(problem)?;
             let drawn = draw(&app, sent.visit.clone(), &sent.caller, (&purpose, &html! {}, Some(&wrong))).await?;
@@ -279,8 +288,10 @@ async fn carry_out(
     if !granted {
         let consents = app.consents(&sent.caller).await?;
         if let Some(live) = consents.live.iter().find(|live| live.triple == *triple) {
-            app.withdraw(&sent.caller, live.consent_id, None).await?;
-            return Ok("refused");
+            return match app.withdraw(&sent.caller, live.consent_id, None).await {
+                Ok(_) | Err(ServiceError::NotFound(_)) => Ok("refused"), // sent twice: the other one was faster
+                Err(error) => Err(error.into()),
+            };
         }
         let last = last_about(&consents, |other| other == triple);
         if last.is_some_and(|event| matches!(event.act, Act::Refused { .. } | Act::Withdrawn { .. })) {
@@ -296,16 +307,31 @@ async fn carry_out(
         decision,
     };
     app.decide_consent(&sent.caller, &request, sent.idempotency(app).as_ref()).await?;
+    // A form of before gets its answer of before, whatever was said since.
+    if granted && !app.consents(&sent.caller).await?.live.iter().any(|live| live.triple == *triple) {
+        return Err(ServiceError::StaleGrant.into());
+    }
     Ok(if granted { "granted" } else { "refused" })
 }
 
 /// Pauses everything, or lifts that.
 pub(super) async fn pause(State(app): State<Shared>, sent: SentBy) -> Answered {
-    let idempotency = sent.idempotency(&app);
-    let done = match sent.form.get("decision") {
-        "hold" => app.hold(&sent.caller, idempotency.as_ref()).await.map(|_| "held"),
-        "release" => app.release(&sent.caller, idempotency.as_ref()).await.map(|_| "released"),
+    let hold = match sent.form.get("decision") {
+        "hold" => true,
+        "release" => false,
         _ => return Err(wrong("decision")),
     };
-    Ok(Redirect::to(&format!("/me/consents?done={}", done?)).into_response())
+    // A form of before gets its answer of before: what counts is how the person stands now.
+    for idempotency in [sent.idempotency(&app), None] {
+        let consents = app.consents(&sent.caller).await?;
+        if hold == (consents.held || (consents.suppressed && !hold)) {
+            break;
+        }
+        if hold {
+            app.hold(&sent.caller, idempotency.as_ref()).await?;
+        } else {
+            app.release(&sent.caller, idempotency.as_ref()).await?;
+        }
+    }
+    Ok(said("/me/consents", if hold { "held" } else { "released" }))
 }

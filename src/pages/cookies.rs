@@ -10,6 +10,9 @@ pub(super) const STAFF: &str = "__Host-sayso-staff";
 /// The language that was chosen.
 pub(super) const LANGUAGE: &str = "__Host-sayso-language";
 
+/// What was just done, for the page that says so.
+pub(super) const DONE: &str = "__Host-sayso-done";
+
 /// The value of a cookie. One that comes twice is none (N23).
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -27,6 +30,11 @@ pub(super) fn set(response: &mut Response, name: &str, value: &str) {
 /// The same for longer: only what says nothing about anybody.
 pub(super) fn keep(response: &mut Response, name: &str, value: &str) {
     put(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000"));
+}
+
+/// The same for the page that follows at once.
+pub(super) fn pass_on(response: &mut Response, name: &str, value: &str) {
+    put(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=30"));
 }
 
 /// Takes a cookie back.

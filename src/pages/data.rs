@@ -56,19 +56,23 @@ pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> 
     Ok(Drawn { title: lang.t("data.delete_ask"), visit, body })
 }
 
-/// Its own success ends the log-in, so a form that is sent twice is answered before anybody is looked up: its key is known to whoever
-/// was given the page and to nobody else.
+/// Its own success ends the log-in, so a form that is sent twice gets its answer without one: its key is known to whoever was given the
+/// page and to nobody else.
 pub(super) async fn delete(State(app): State<Shared>, sent: Sent) -> Answered {
     let idempotency = sent.form.idempotency(&app, "erase", &sent.visit.path);
-    if let Some(idempotency) = &idempotency
-        && let Some(before) = app.erased_before(idempotency).await?
-    {
-        return Ok(deleted(&sent.visit, &before));
-    }
+    // Whoever is logged in has not been deleted, whatever a form of before was answered.
     let Some(caller) = person(&app, &sent.headers, &sent.visit).await? else {
-        return Ok(account::log_in_again(&app, &sent.visit, &sent.form));
+        let before = match &idempotency {
+            Some(idempotency) => app.erased_before(idempotency).await?,
+            None => None,
+        };
+        let again = || account::log_in_again(&app, &sent.visit, &sent.form);
+        return Ok(before.map_or_else(again, |before| deleted(&sent.visit, &before)));
     };
-    let started = app.erase(&caller, idempotency.as_ref()).await?;
+    let mut started = app.erase(&caller, idempotency.as_ref()).await?;
+    if person(&app, &sent.headers, &sent.visit).await?.is_some() {
+        started = app.erase(&caller, None).await?; // that was the answer of before
+    }
     Ok(deleted(&sent.visit, &started))
 }
 

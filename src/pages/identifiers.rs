@@ -1,10 +1,9 @@
 //! Handles: claimed here, proved by a link or a text on their own page.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect};
 use maud::html;
 
-use super::consents::done;
+use super::consents::{done, said};
 use super::layout::page;
 use super::names::identifier;
 use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
@@ -20,7 +19,7 @@ pub(super) async fn show(
     member: Member,
     axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Result<Drawn, Problem> {
-    let said = done(member.visit.lang, query.as_deref());
+    let said = done(&member.visit, query.as_deref());
     let drawn = draw(&app, member.visit, &Form::default(), None)?;
     Ok(Drawn { body: html! { (said) (drawn.body) }, ..drawn })
 }
@@ -74,5 +73,5 @@ fn how_to_prove(app: &App, visit: &Visit, claimed: &Claimed) -> Answered {
 pub(super) async fn prove(State(app): State<Shared>, sent: SentBy) -> Answered {
     let id: IdentifierId = sent.form.read("id")?;
     app.prove_by_page(&sent.caller, &id).await?;
-    Ok(Redirect::to("/me/identifiers?done=proved").into_response())
+    Ok(said("/me/identifiers", "proved"))
 }

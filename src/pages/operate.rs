@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
-use super::consents::done;
+use super::consents::{done, said};
 use super::parts::{self, Drawn, again, form, hidden, summary, text_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
@@ -50,7 +50,7 @@ pub(super) async fn contests(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let said = done(operator.visit.lang, query.as_deref());
+    let said = done(&operator.visit, query.as_deref());
     draw_contests(&app, operator.visit, &said).await
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, 
         Ok(app.answer_contest(Seq(contest), upheld, reason, sent.idempotency(&app).as_ref()).await?)
     };
     match answered.await {
-        Ok(_) => Ok(Redirect::to("/operate/contests?done=answered").into_response()),
+        Ok(_) => Ok(said("/operate/contests", "answered")),
         Err(problem) => {
             let drawn = draw_contests(&app, sent.visit.clone(), &html! {}).await?;
             again(problem, |wrong| {
@@ -142,9 +142,9 @@ pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>,
 }
 
 /// Goes to a page of an operator after a form, or shows it again with what was wrong.
-pub(super) fn after<T>(outcome: Result<T, Problem>, (to, drawn): (&str, Drawn)) -> Answered {
+pub(super) fn after<T>(outcome: Result<T, Problem>, ((path, done), drawn): ((&str, &str), Drawn)) -> Answered {
     match outcome {
-        Ok(_) => Ok(Redirect::to(to).into_response()),
+        Ok(_) => Ok(said(path, done)),
         Err(problem) => again(problem, |wrong| {
             let lang = drawn.visit.lang;
             Ok(Drawn { body: html! { (parts::summary(lang, Some(wrong))) (drawn.body) }, ..drawn })

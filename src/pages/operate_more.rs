@@ -22,7 +22,7 @@ pub(super) async fn callers(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let said = done(operator.visit.lang, query.as_deref());
+    let said = done(&operator.visit, query.as_deref());
     draw_callers(&app, operator.visit, &Form::default(), (&said, None)).await
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn switch_off(State(app): State<Shared>, Path(id): Path<String>
     let id: Recipient = id.parse().map_err(|_| wrong("id"))?;
     let done = app.disable_client(&id, sent.idempotency(&app).as_ref()).await.map_err(Problem::from);
     let drawn = draw_callers(&app, sent.visit.clone(), &Form::default(), (&html! {}, None)).await?;
-    after(done, ("/operate/callers?done=off", drawn))
+    after(done, (("/operate/callers", "off"), drawn))
 }
 
 pub(super) async fn notices(
@@ -132,7 +132,7 @@ pub(super) async fn notices(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let said = done(operator.visit.lang, query.as_deref());
+    let said = done(&operator.visit, query.as_deref());
     draw_notices(&app, operator.visit, &said).await
 }
 
@@ -188,7 +188,7 @@ pub(super) async fn publish(State(app): State<Shared>, sent: SentByOperator) -> 
     };
     let published = published.await;
     let drawn = draw_notices(&app, sent.visit.clone(), &html! {}).await?;
-    after(published, ("/operate/notices?done=published", drawn))
+    after(published, (("/operate/notices", "published"), drawn))
 }
 
 pub(super) async fn rules(
@@ -196,7 +196,7 @@ pub(super) async fn rules(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let said = done(operator.visit.lang, query.as_deref());
+    let said = done(&operator.visit, query.as_deref());
     let in_force = app.policies().await?;
     draw_rules(&app, operator.visit, &in_force.files, &said)
 }
@@ -233,7 +233,7 @@ pub(super) async fn compare(State(app): State<Shared>, sent: SentByOperator) -> 
         Err(problem) => {
             // File and line, as the language of the rules names what is wrong.
             let body = html! { pre tabindex="0" { (problem.detail()) } (drawn.body) };
-            return after(Err::<(), _>(problem), ("/operate/rules", Drawn { body, ..drawn }));
+            return after(Err::<(), _>(problem), (("/operate/rules", ""), Drawn { body, ..drawn }));
         }
     };
     let inner = html! { @for (name, text) in &files { (hidden(&format!("file-{name}"), text)) } button { (lang.t("operate.adopt")) } };
@@ -262,5 +262,5 @@ pub(super) async fn adopt(State(app): State<Shared>, sent: SentByOperator) -> An
     let files = files(&sent.form);
     let adopted = app.adopt_rules(&files, sent.idempotency(&app).as_ref()).await.map_err(Problem::from);
     let drawn = draw_rules(&app, sent.visit.clone(), &files, &parts::done(""))?;
-    Ok(after(adopted, ("/operate/rules?done=adopted", drawn))?.into_response())
+    Ok(after(adopted, (("/operate/rules", "adopted"), drawn))?.into_response())
 }

@@ -88,6 +88,9 @@ pub(super) fn summary(lang: Lang, wrong: Option<&Wrong>) -> Markup {
     }
 }
 
+/// What is longer was not typed by a person, and is not sent back.
+const TYPED_BYTES_MAX: usize = 2_000;
+
 /// How a text field is to be shown.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
@@ -122,7 +125,8 @@ impl Field {
     pub(super) fn draw(&self, lang: Lang, form: &Form, wrong: Option<&Wrong>) -> Markup {
         let Self { name, label, hint, kind, autocomplete } = *self;
         let wrong = wrong.filter(|wrong| wrong.is_about(name));
-        let value = if kind == "password" { "" } else { form.get(name) };
+        let typed = form.get(name);
+        let value = if kind == "password" || typed.len() > TYPED_BYTES_MAX { "" } else { typed };
         let (hint_id, wrong_id) = (format!("{name}-hint"), format!("{name}-wrong"));
         let described: Vec<&str> =
             [(!hint.is_empty()).then_some(&*hint_id), wrong.map(|_| &*wrong_id)].into_iter().flatten().collect();

@@ -3,10 +3,9 @@
 //! Nothing here praises, compares or regrets. With too little data there is no number.
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
-use super::consents::done;
+use super::consents::{done, said};
 use super::parts::{Drawn, Wrong, form, summary, text_area};
 use super::score_parts::{self, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
@@ -25,7 +24,7 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
-    let said = done(visit.lang, query.as_deref());
+    let said = done(&visit, query.as_deref());
     draw(&app, visit, &caller, (&said, &Form::default(), None)).await
 }
 
@@ -272,7 +271,7 @@ pub(super) async fn contests(State(app): State<Shared>, sent: SentBy) -> Answere
 /// Goes back to the score, or shows it with what was wrong.
 async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Answered {
     match outcome {
-        Ok(done) => Ok(Redirect::to(&format!("/me/score?done={done}")).into_response()),
+        Ok(done) => Ok(said("/me/score", done)),
         Err(problem) => {
             let wrong = Wrong::of(problem)?;
             let drawn = draw(app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, Some(&wrong))).await?;

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::cookies::{LANGUAGE, PERSON, cookie};
+use super::cookies::{DONE, LANGUAGE, PERSON, cookie};
 use super::words::Lang;
 use super::{Shared, account};
 use crate::config::Config;
@@ -32,6 +32,8 @@ pub(super) struct Visit {
     pub(super) logged_in: bool,
     /// Their browser says that nothing may be shared.
     pub(super) no_sharing: bool,
+    /// What they did a moment ago.
+    pub(super) done: Option<String>,
 }
 
 impl Visit {
@@ -43,6 +45,7 @@ impl Visit {
             path: path.to_owned(),
             logged_in: cookie(headers, PERSON).is_some(),
             no_sharing: says_no_sharing(headers),
+            done: cookie(headers, DONE).map(str::to_owned),
         }
     }
 }
@@ -206,12 +209,19 @@ pub(super) fn comes_from_here(headers: &HeaderMap, config: &Config) -> bool {
     }
 }
 
-/// Where our pages can be read: at the public address, and on the machine itself.
+/// Where our pages can be read: at the public address; where that is on the machine itself, by any name of it.
 fn own_origins(config: &Config) -> Vec<String> {
-    let public = url::Url::parse(&config.public_url).map(|url| url.origin().ascii_serialization());
-    let mut origins: Vec<String> = public.into_iter().collect();
-    origins.push(format!("http://{}", config.listen));
-    if config.listen.ip().is_loopback() {
+    let Ok(public) = url::Url::parse(&config.public_url) else { return Vec::new() };
+    let mut origins: Vec<String> =
+        Some(public.origin()).filter(url::Origin::is_tuple).iter().map(url::Origin::ascii_serialization).collect();
+    let at_home = match public.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if at_home && config.listen.ip().is_loopback() {
+        origins.push(format!("http://{}", config.listen));
         origins.push(format!("http://localhost:{}", config.listen.port()));
     }
     origins

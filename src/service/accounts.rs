@@ -147,7 +147,10 @@ impl App {
         if let Some(hash) = hash {
             self.store
                 .run_tx(&(subject, hash), |tx, (subject, hash)| {
-                    Box::pin(async move { Ok::<_, ServiceError>(tx.upsert_password(subject, hash).await?) })
+                    Box::pin(async move {
+                        tx.upsert_password(subject, hash).await?;
+                        Ok::<_, ServiceError>(tx.delete_sessions(subject).await?) // whoever had the old one is out
+                    })
                 })
                 .await?;
         }

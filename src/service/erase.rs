@@ -16,6 +16,7 @@ use super::{App, PersonCaller, Receipt, ServiceError};
 use crate::datamap::Erase;
 use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
+use crate::limits;
 use crate::mutant::crash;
 use crate::store::{DeliveryKind, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
 
@@ -293,7 +294,8 @@ impl App {
                     app.remove_mail_files(&blinds)?; // now: once the identifiers are gone nothing says whose they are
                     crash("erasure_mails_removed");
                     // A row of the person that another writer adds meanwhile, the read-back finds, and the next turn removes.
-                    let found = tx.found(&app.datamap.found(1), subject).await?;
+                    // As many as in the act: of one row alone PostgreSQL expects to meet it soon, and reads whole tables for it.
+                    let found = tx.found(&app.datamap.found(limits::ERASED_AT_ONCE_ROWS_MAX), subject).await?;
                     let job = app.remove_found(tx, (job, None), &blinds, &found).await?;
                     tx.update_job(&job).await?;
                     crash("erasure_removing");

@@ -113,6 +113,9 @@ impl App {
         (sought, now): (&[Sought], Micros),
     ) -> Result<Option<Filtered>, ServiceError> {
         let Some(fence) = self.store.fence() else { return Ok(None) };
+        if self.tallies.lock().unwrap_or_else(PoisonError::into_inner).is_full() {
+            self.flush_decisions().await?; // nobody is decided about uncounted
+        }
         let Some(generation) = fence.generation() else { return Ok(None) };
         let ready = self.ready(fence, generation, (caller, question)).await?;
         let seq = fence.seq();
@@ -136,9 +139,7 @@ impl App {
                 sought: *sought,
             });
         }
-        if self.tallies.lock().unwrap_or_else(PoisonError::into_inner).wait(decided) {
-            self.flush_decisions().await?;
-        }
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).wait(decided);
         Ok(Some(Filtered { allowed, use_by_us: use_by, seq, policy_sha256: ready.policy_sha256.clone() }))
     }
 

@@ -80,9 +80,13 @@ impl Drop for Writing<'_> {
 }
 
 impl Tallies {
-    /// Takes what was decided in memory. Returns whether too many wait.
-    pub(super) fn wait(&mut self, decided: Vec<Decided>) -> bool {
+    /// Takes what was decided in memory.
+    pub(super) fn wait(&mut self, decided: Vec<Decided>) {
         self.named.extend(decided);
+    }
+
+    /// Whether so many wait that no more may be decided.
+    pub(super) fn is_full(&self) -> bool {
         self.named.len() > limits::DECISIONS_WAITING_MAX
     }
 

@@ -43,10 +43,38 @@ CREATE TEMP TRIGGER house_d AFTER DELETE ON main.house_rules BEGIN INSERT INTO t
 CREATE TEMP TRIGGER adopted_i AFTER INSERT ON main.event WHEN NEW.kind = 'policy_adopted' BEGIN INSERT INTO touched (what) VALUES ('rules'); END;
 ";
 
+/// What [`granted`] reads.
+macro_rules! granted_columns {
+    () => {
+        "g.subject, g.purpose, g.source, g.recipient, g.notice_version, g.valid_until_us, s.erased, s.held, s.suppressed, s.latched, s.adult, s.assurance"
+    };
+}
+
+macro_rules! granted_people {
+    () => {
+        "JOIN standing s ON s.subject = g.subject JOIN subject_key k ON k.subject = g.subject"
+    };
+}
+
 const TOUCHED: &str = "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t; DELETE FROM temp.touched";
 const NAMES: &str = "SELECT subject, NULL, blind FROM identifier WHERE subject IN (";
 const MORE_NAMES: &str = ") UNION ALL SELECT subject, recipient, pairwise FROM pairwise WHERE subject IN (";
-const GRANTS: &str = "SELECT g.subject, g.purpose, g.source, g.recipient, g.notice_version, g.valid_until_us, s.erased, s.held, s.suppressed, s.latched, s.adult, s.assurance FROM live_grant g JOIN standing s ON s.subject = g.subject JOIN subject_key k ON k.subject = g.subject WHERE g.subject IN (";
+const GRANTS: &str =
+    concat!("SELECT ", granted_columns!(), " FROM live_grant g ", granted_people!(), " WHERE g.subject IN (");
+const BY_BLIND: &str = concat!(
+    "SELECT ",
+    granted_columns!(),
+    ", i.blind FROM live_grant g ",
+    granted_people!(),
+    " JOIN identifier i ON i.subject = g.subject"
+);
+const BY_PAIRWISE: &str = concat!(
+    "SELECT ",
+    granted_columns!(),
+    ", p.pairwise FROM live_grant g ",
+    granted_people!(),
+    " JOIN pairwise p ON p.subject = g.subject AND p.recipient = g.recipient"
+);
 /// As many people as one statement may name, twice.
 const PEOPLE_AT_ONCE: usize = 500;
 
@@ -154,26 +182,23 @@ fn granted(row: &SqliteRow) -> Result<(Subject, Triple, Projection), StoreError>
 }
 
 impl Tx {
-    /// Everybody into an empty fence.
+    /// Everybody into an empty fence, read once by each kind of name.
     pub(super) async fn fill(&mut self, fence: &Fence) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let some = self.subjects_after(after.as_ref(), 500).await?;
-            let Some(last) = some.last() else { break };
-            after = Some(*last);
-            fence.install(&self.people(&some).await?);
+        let Self::Sqlite(tx) = self else { return Ok(()) };
+        for sql in [BY_BLIND, BY_PAIRWISE] {
+            let mut rows = sqlx::query(sql).fetch(&mut **tx);
+            while let Some(row) = rows.try_next().await? {
+                let (_, triple, projection) = granted(&row)?;
+                let name = row.try_get(12)?;
+                let name = match sql {
+                    BY_BLIND => Name::Blind(name),
+                    _ => Name::Pairwise(triple.recipient.clone(), name),
+                };
+                fence.put(&name, &triple, &projection);
+            }
         }
         fence.is_at(self.first_head().await?.map_or(Seq(0), |head| head.seq));
         Ok(())
-    }
-
-    /// Names and grants of these people; on PostgreSQL, where nobody is kept in memory, of none.
-    async fn people(&mut self, subjects: &[Subject]) -> Result<People, StoreError> {
-        let mut found = People::default();
-        if let Self::Sqlite(tx) = self {
-            people(tx, subjects, &mut found).await?;
-        }
-        Ok(found)
     }
 
     /// What was changed so far.

@@ -7,7 +7,9 @@
 //! What fails is undone to its savepoint and concerns nobody else. Where the whole transaction went, because SQLite ended it, everybody in
 //! it runs again; where nobody knows how the commit went, nobody in it does.
 
-use tokio::sync::{Mutex, MutexGuard, watch};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
 use super::open::CONNECT;
@@ -20,8 +22,10 @@ use crate::mutant;
 const ACTS_MAX: usize = 64;
 
 /// The transaction that is open, if one is, and the right to work in it.
-#[derive(Debug, Default)]
-pub struct Group(Mutex<Option<Open>>);
+#[derive(Debug, Clone, Default)]
+pub struct Group(Arc<Mutex<Option<Open>>>);
+
+type Turn = OwnedMutexGuard<Option<Open>>;
 
 /// A transaction with acts in it.
 #[derive(Debug)]
@@ -46,16 +50,17 @@ enum Stage {
 }
 
 /// Whoever carries out an act. When it goes away before the act is done, the act is undone.
-struct Inside<'a> {
-    turn: MutexGuard<'a, Option<Open>>,
+struct Inside {
+    turn: Option<Turn>,
     open: Option<Open>,
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         // With nobody else in it, it is rolled back.
-        if let Some(open) = self.open.take().filter(|open| open.acts > 0) {
-            *self.turn = Some(Open { unfinished: true, ..open });
+        let open = self.open.take().filter(|open| open.acts > 0);
+        if let (Some(open), Some(turn)) = (open, &mut self.turn) {
+            **turn = Some(Open { unfinished: true, ..open });
         }
     }
 }
@@ -85,8 +90,8 @@ impl Open {
 
     /// Whomever the transaction changes, the gate no longer finds before the commit, and finds as they now are after it.
     async fn commit(mut self, fence: &Fence) -> Result<(), StoreError> {
-        if self.unfinished {
-            self.run("ROLLBACK TO act").await?;
+        if self.unfinished && self.run("ROLLBACK TO act").await.is_err() {
+            return Err(StoreError::Fenced); // SQLite ended it: those in it run again
         }
         let hidden = fence.hide(self.tx.change(fence).await?);
         self.stage.send_replace(Stage::Committing);
@@ -105,11 +110,27 @@ impl Open {
     }
 }
 
+/// Commits where nobody who goes away can stop it: all others in it would not know how it went.
+async fn commit(open: Open, turn: Turn, fence: &Arc<Fence>) -> Result<(), StoreError> {
+    let fence = fence.clone();
+    let committing = tokio::spawn(async move {
+        let done = open.commit(&fence).await;
+        drop(turn);
+        done
+    });
+    committing.await.unwrap_or_else(|_| Err(unanswered()))
+}
+
+fn unanswered() -> StoreError {
+    StoreError::OutcomeUnknown(sqlx::Error::Protocol("the commit that this act was part of was not answered".into()))
+}
+
 impl Group {
-    async fn enter(&self, store: &Store) -> Result<Inside<'_>, StoreError> {
-        let turn = timeout(CONNECT, self.0.lock()).await.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?;
-        let mut inside = Inside { turn, open: None };
-        inside.open = inside.turn.take();
+    async fn enter(&self, store: &Store) -> Result<Inside, StoreError> {
+        let turn = timeout(CONNECT, self.0.clone().lock_owned()).await;
+        let mut turn = turn.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?;
+        let open = turn.take();
+        let mut inside = Inside { turn: Some(turn), open };
         if let Some(open) = &mut inside.open
             && open.set_savepoint().await.is_err()
         {
@@ -128,16 +149,18 @@ impl Group {
     }
 
     /// The act is done: it is part of the transaction now.
-    async fn leave(&self, mut inside: Inside<'_>, fence: &Fence) -> Result<(), StoreError> {
-        let Some(mut open) = inside.open.take() else { return Err(StoreError::Fenced) };
+    async fn leave(&self, mut inside: Inside, fence: &Arc<Fence>) -> Result<(), StoreError> {
+        let (Some(mut open), Some(mut turn)) = (inside.open.take(), inside.turn.take()) else {
+            return Err(StoreError::Fenced);
+        };
         open.acts += 1;
         open.unfinished = false;
         if open.acts >= ACTS_MAX {
-            return open.commit(fence).await; // before anybody else has a turn
+            return commit(open, turn, fence).await; // before anybody else has a turn
         }
         let stage = open.stage.subscribe();
-        *inside.turn = Some(open);
-        drop(inside);
+        *turn = Some(open);
+        drop(turn);
         if mutant::on("acts_are_answered_before_the_commit") {
             return Ok(());
         }
@@ -145,17 +168,17 @@ impl Group {
     }
 
     /// Waits until the transaction was committed, and does so itself when it is its turn before.
-    async fn settle(&self, fence: &Fence, stage: watch::Receiver<Stage>) -> Result<(), StoreError> {
+    async fn settle(&self, fence: &Arc<Fence>, stage: watch::Receiver<Stage>) -> Result<(), StoreError> {
         let ended = |stage: &Stage| matches!(stage, Stage::Committed | Stage::Refused { .. });
         let mut others = stage.clone();
         let turn = tokio::select! {
             biased;
             () = async { drop(others.wait_for(ended).await) } => None,
-            turn = self.0.lock() => Some(turn),
+            turn = self.0.clone().lock_owned() => Some(turn),
         };
         if let Some(mut turn) = turn {
             match turn.take() {
-                Some(open) if open.stage.subscribe().same_channel(&stage) => return open.commit(fence).await,
+                Some(open) if open.stage.subscribe().same_channel(&stage) => return commit(open, turn, fence).await,
                 another => *turn = another,
             }
         }
@@ -164,10 +187,7 @@ impl Group {
             Stage::Committed => Ok(()),
             Stage::Refused { disk_full: true } => Err(StoreError::Full),
             Stage::Refused { disk_full: false } | Stage::Open => Err(StoreError::Fenced),
-            Stage::Committing => {
-                let cause = "the commit that this act was part of was not answered";
-                Err(StoreError::OutcomeUnknown(sqlx::Error::Protocol(cause.into())))
-            }
+            Stage::Committing => Err(unanswered()),
         }
     }
 }
@@ -176,7 +196,7 @@ impl Store {
     /// One act, in a commit that others may share.
     pub(super) async fn run_in_group<I, T, E>(
         &self,
-        (group, fence): (&Group, &Fence),
+        (group, fence): (&Group, &Arc<Fence>),
         input: &I,
         body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
     ) -> Result<T, E>
@@ -187,13 +207,20 @@ impl Store {
         for _ in 0..TRIES {
             let mut inside = group.enter(self).await.map_err(E::from)?;
             let Some(open) = &mut inside.open else { continue };
-            let done = body(&mut open.tx, input).await;
-            let error = match done {
-                Err(error) => error,
+            let error = match body(&mut open.tx, input).await {
                 Ok(value) => match group.leave(inside, fence).await {
                     Ok(()) => return Ok(value),
                     Err(error) => E::from(error),
                 },
+                Err(error) => {
+                    // It may have seen what others in the transaction did: the refusal stands once that is on the disk.
+                    let others = inside.open.as_ref().filter(|open| open.acts > 0).map(|open| open.stage.subscribe());
+                    drop(inside);
+                    match others.filter(|_| !error.is_transient()) {
+                        Some(stage) => group.settle(fence, stage).await.err().map_or(error, E::from),
+                        None => error,
+                    }
+                }
             };
             if !error.is_transient() {
                 return Err(error);

@@ -38,7 +38,7 @@ pub enum Store {
         /// What the gate looks at, in memory, while a server has the file.
         fence: Option<Arc<Fence>>,
         /// The acts of the next commit.
-        group: Arc<Group>,
+        group: Group,
     },
     /// A server.
     Postgres {
@@ -128,7 +128,7 @@ impl Store {
             }
             Access::Inspect => None,
         };
-        let store = Self::Sqlite { writer, reader, lock, fence, group: Arc::default() };
+        let store = Self::Sqlite { writer, reader, lock, fence, group: Group::default() };
         if let Some(fence) = store.fence() {
             store.begin_read().await?.fill(fence).await?;
         }
@@ -209,6 +209,7 @@ impl Store {
     /// # Errors
     /// When the disk is full, or readers were in the way all the time.
     pub async fn storage_pass(&self) -> Result<(), StoreError> {
+        self.take_up_what_was_left().await?;
         if let Self::Sqlite { writer, .. } = self {
             sqlx::query("VACUUM").execute(writer).await?;
         }

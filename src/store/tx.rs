@@ -56,7 +56,9 @@ impl Store {
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
-        if let (Self::Sqlite { group, .. }, Some(fence)) = (self, self.fence()) {
+        if let Self::Sqlite { group, fence: Some(fence), writer, .. } = self
+            && !writer.is_closed()
+        {
             return self.run_in_group((group, fence), input, body).await;
         }
         for _ in 0..TRIES {

@@ -52,6 +52,9 @@ fn what_does_not_fit_is_an_error() {
         "private_hosts = 'one'",
         "trusted_proxies = ['my-proxy']",
         "listen = ",
+        "public_url = 'localhost:8080'",
+        "public_url = 'ftp://sayso.example'",
+        "public_url = 'https://'",
     ];
     for text in wrong {
         assert!(parse(text, &[]).is_err(), "{text}");

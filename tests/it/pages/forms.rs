@@ -29,14 +29,56 @@ on_both!(a_form_that_is_sent_twice_does_nothing_twice, |world| {
         }
         assert_eq!(log_size(&api.world).await, before + grows, "{typed:?}");
     }
-    // Back to the kept page, and the first form once more: it was done, and is not done again.
-    visitor.submit(&page, PURPOSE, &[GRANT]).await;
+    // Back to the kept page, and the first form once more: it was done, is not done again, and no longer so.
+    assert_eq!(visitor.submit(&page, PURPOSE, &[GRANT]).await.status, 409);
     assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
 
     let page = visitor.page("/me/data/delete").await;
     let fields = filled(&page, "/me/data/delete", &[]);
     let first = visitor.post("/me/data/delete", &fields).await.expect_status(200).text();
     assert_eq!(visitor.post("/me/data/delete", &fields).await.expect_status(200).text(), first);
+});
+
+on_both!(a_form_of_before_never_says_what_is_no_longer_so, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let page = visitor.page("/me/consents").await;
+    let pause = filled(&page, "/me/pause", &[]);
+    assert_eq!(visitor.post("/me/pause", &pause).await.header("location"), "/me/consents?done=held");
+    let page = visitor.page("/me/consents?done=held").await;
+    assert!(page.contains("class=\"done\""), "{page}");
+    visitor.submit(&page, "/me/pause", &[]).await;
+    assert!(visitor.page("/me/consents").await.contains("value=\"hold\""), "it was not lifted");
+    assert_eq!(visitor.post("/me/pause", &pause).await.status, 303);
+    assert!(visitor.page("/me/consents").await.contains("value=\"release\""), "it says paused and is not");
+
+    let mut led = Visitor::new(&api);
+    led.log_in("anna@example.org").await;
+    assert!(!led.page("/me/consents?done=refused").await.contains("class=\"done\""), "a link says what was done");
+
+    let page = visitor.page("/me/data/delete").await;
+    let delete = filled(&page, "/me/data/delete", &[]);
+    visitor.post("/me/data/delete", &delete).await.expect_status(200);
+    let mut again = member(&api, "anna@example.org").await;
+    again.post("/me/data/delete", &delete).await.expect_status(200);
+    let mut once_more = Visitor::new(&api);
+    let page = once_more.page("/log-in").await;
+    let typed = [("identifier", "anna@example.org"), ("password", crate::api::client::PASSWORD)];
+    assert_ne!(once_more.submit(&page, "/log-in", &typed).await.status, 303, "the new account is still there");
+});
+
+on_both!(a_new_password_ends_every_other_log_in, |world| {
+    let api = Api::over(world);
+    let mut thief = member(&api, "anna@example.org").await;
+    let mut anna = Visitor::new(&api);
+    let page = anna.page("/log-in/code").await;
+    let asked =
+        anna.submit(&page, "/log-in/code", &[("identifier", "anna@example.org")]).await.expect_status(200).text();
+    let code = anna.code("anna@example.org");
+    let typed = [("code", &*code), ("password", "another long sentence")];
+    assert_eq!(anna.submit(&asked, "/log-in/confirm", &typed).await.status, 303);
+    assert_eq!(thief.get("/me/consents").await.status, 303, "whoever knew the old password is still in");
+    assert_eq!(anna.get("/me/consents").await.status, 200);
 });
 
 on_both!(somebody_who_goes_back_and_corrects_a_field_is_understood, |world| {

@@ -85,6 +85,27 @@ async fn each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all() {
     assert!(answered.len() >= done && done > 300, "{} of {done}", answered.len());
 }
 
+/// Whoever commits for all may go away in the middle of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hangs_up_takes_nobody_elses_answer_along() {
+    let world = World::new(Db::Sqlite).await;
+    let store = world.app.store.clone();
+    let mut tasks = Vec::new();
+    for number in 0..900 {
+        let store = store.clone();
+        let patience = Duration::from_micros(u64::try_from(number * 37 % 3_000).unwrap());
+        let end = if number % 3 == 0 { End::Done } else { End::LeftAfter(patience) };
+        tasks.push(tokio::spawn(async move { (end, act(&store, number, end).await) }));
+        if number % 12 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for task in tasks {
+        let (end, answer) = task.await.unwrap();
+        assert!(end != End::Done || matches!(answer, Some(Ok(_))), "{answer:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_answered_before_it_is_committed() {
     let world = World::new(Db::Sqlite).await;
