@@ -207,19 +207,23 @@ pub async fn many_at_once(stage: &Stage, table: &mut Table) {
 pub async fn while_others_write(stage: &Stage, table: &mut Table) {
     let asked = stage.member("asked").await;
     let members = members(stage, 8 * PEOPLE_OF_A_CALLER, "writer").await;
-    let asking = async || {
-        let (begun, mut times) = (Mark::now(), 0_u32);
-        while begun.elapsed() < Duration::from_secs(2) {
-            let ids = vec![Asked::Pairwise(asked.pairwise)];
-            assert_eq!(stage.world.app.filter(&stage.desk, &question(ids)).await.unwrap().allowed, [0]);
-            times += 1;
-        }
-        f64::from(times) / begun.elapsed().as_secs_f64()
+    let asking = || {
+        let (app, desk, pairwise) = (stage.world.app.clone(), stage.desk.clone(), asked.pairwise);
+        // A task of its own: questions that are answered from memory never wait, and would let nobody else have a turn.
+        tokio::spawn(async move {
+            let (begun, mut times) = (Mark::now(), 0_u32);
+            while begun.elapsed() < Duration::from_secs(2) {
+                let ids = vec![Asked::Pairwise(pairwise)];
+                assert_eq!(app.filter(&desk, &question(ids)).await.unwrap().allowed, [0]);
+                times += 1;
+            }
+            f64::from(times) / begun.elapsed().as_secs_f64()
+        })
     };
-    let alone = asking().await;
+    let alone = asking().await.unwrap();
     let stop = AtomicBool::new(false);
     let both = async {
-        let rate = asking().await;
+        let rate = asking().await.unwrap();
         stop.store(true, Ordering::Relaxed);
         rate
     };
