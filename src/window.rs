@@ -1,6 +1,7 @@
 //! Counting by key within a window of time, in bounded memory: what limits callers and mails.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
@@ -39,10 +40,11 @@ impl<K: Eq + Hash> Window<K> {
         if number != current.number {
             *current = Current { number, times: HashMap::new() };
         }
-        if current.times.len() >= self.keys_max && !current.times.contains_key(&key) {
-            return false;
-        }
-        let so_far = current.times.entry(key).or_default();
+        let is_full = current.times.len() >= self.keys_max;
+        let so_far = match current.times.entry(key) {
+            Entry::Vacant(_) if is_full => return false,
+            entry => entry.or_default(),
+        };
         let may = times <= times_max.saturating_sub(*so_far);
         if may {
             *so_far = so_far.saturating_add(times);

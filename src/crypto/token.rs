@@ -1,7 +1,7 @@
 //! Access tokens: JWTs signed with Ed25519 and nothing else. The provider below knows no other algorithm, so none can be confused.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -81,7 +81,7 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     /// What tokens said whose signature was checked before, by their digest.
-    checked: Mutex<HashMap<[u8; 32], Claims>>,
+    checked: Mutex<HashMap<[u8; 32], Arc<Claims>>>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -118,11 +118,11 @@ impl Tokens {
     ///
     /// # Errors
     /// One error for everything that can be wrong.
-    pub fn check(&self, token: &str, now: Micros) -> Result<Claims, TokenError> {
+    pub fn check(&self, token: &str, now: Micros) -> Result<Arc<Claims>, TokenError> {
         let digest = sha256(token.as_bytes());
         let kept = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         let is_new = kept.is_none();
-        let claims = kept.map_or_else(|| self.signed(token), Ok)?;
+        let claims = kept.map_or_else(|| self.signed(token).map(Arc::new), Ok)?;
         if now.0.div_euclid(1_000_000) >= claims.exp && !crate::mutant::on("token_never_expires") {
             return Err(TokenError);
         }

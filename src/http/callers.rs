@@ -6,34 +6,36 @@
 //! address the first half counts: the rest is the caller's to choose.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use super::Shared;
-use super::layers::needs_no_account;
 use super::problem::Problem;
 use crate::limits;
 use crate::window::Window;
 
-/// What the layer keeps.
-#[derive(Clone)]
+/// How often each address called in this minute.
 pub(super) struct Callers {
     app: Shared,
-    minute: Arc<Window<IpAddr>>,
+    minute: Window<IpAddr>,
 }
 
 impl Callers {
     pub(super) fn new(app: &Shared) -> Self {
         let minute = Window::new(60, limits::CALLS_PER_MINUTE_MAX, limits::CALLERS_COUNTED_MAX);
-        Self { app: app.clone(), minute: Arc::new(minute) }
+        Self { app: app.clone(), minute }
     }
 
-    fn may_call(&self, from: IpAddr) -> bool {
-        self.minute.take(from, self.app.clock.now())
+    /// Counts a call; refuses it beyond the limit.
+    pub(super) fn count(&self, request: &Request) -> Result<(), Problem> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let from = peer.map(|ConnectInfo(peer)| origin(peer.ip(), request.headers(), &self.app.config.trusted_proxies));
+        if from.is_none_or(|from| self.minute.take(from, self.app.clock.now())) {
+            return Ok(());
+        }
+        let detail = "too many calls from your address in this minute: wait for the next one";
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail))
     }
 }
 
@@ -61,15 +63,4 @@ pub(super) fn network(from: IpAddr) -> IpAddr {
 fn address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
     text.parse::<IpAddr>().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
-}
-
-pub(super) async fn counted(State(callers): State<Callers>, request: Request, next: Next) -> Response {
-    let trusted = &callers.app.config.trusted_proxies;
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let from = peer.map(|ConnectInfo(peer)| origin(peer.ip(), request.headers(), trusted));
-    if !needs_no_account(&request) || from.is_none_or(|from| callers.may_call(from)) {
-        return next.run(request).await;
-    }
-    let detail = "too many calls from your address in this minute: wait for the next one";
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail).into_response()
 }

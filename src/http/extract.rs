@@ -1,6 +1,7 @@
 //! What handlers take from a request: strict JSON, a strict query, the caller by role, the `Idempotency-Key`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query as AxumQuery, Request};
@@ -234,11 +235,11 @@ impl FromRequestParts<Shared> for Person {
 /// The caller, who must be an operator.
 pub(super) struct Operator;
 /// The caller, who must be an auditor.
-pub(super) struct Auditor(pub(super) ClientCaller);
+pub(super) struct Auditor(pub(super) Arc<ClientCaller>);
 /// The caller, who must be a collector.
-pub(super) struct Collector(pub(super) ClientCaller);
+pub(super) struct Collector(pub(super) Arc<ClientCaller>);
 /// The caller, who must be a recipient.
-pub(super) struct Recipient(pub(super) ClientCaller);
+pub(super) struct Recipient(pub(super) Arc<ClientCaller>);
 
 macro_rules! roles {
     ($($name:ident => $make:expr;)*) => {$(

@@ -10,6 +10,8 @@
 //! the layers in front of every route answer 503, which no proxy lets through either. A query is taken, because Caddy sends along that of
 //! the request, and not read.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -60,7 +62,7 @@ fn inside(error: ServiceError) -> ServiceError {
     }
 }
 
-async fn caller(app: &Shared, headers: &HeaderMap) -> Result<ClientCaller, ServiceError> {
+async fn caller(app: &Shared, headers: &HeaderMap) -> Result<Arc<ClientCaller>, ServiceError> {
     let given = only(headers, &header::AUTHORIZATION).ok().flatten().ok_or(ServiceError::Unauthenticated)?;
     let client = if given.starts_with("Basic ") {
         let (id, secret) = basic(headers).map_err(|_| ServiceError::BadCredentials)?;

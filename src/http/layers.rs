@@ -11,23 +11,27 @@
 //! 9. the time limit: 503, because the outcome is not known;
 //! 10. the fixed quantum for answers whose time could tell who is known;
 //! 11. what could be read in two ways, or would be ignored, is refused (N23).
+//!
+//! All of it is one layer and one function after another, because a layer of axum clones and boxes whatever it surrounds for each request:
+//! eleven of them cost more than a decision.
 
-use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::Shared;
-use super::callers::{Callers, counted};
+use super::callers::Callers;
 use super::extract::{only, read};
 use super::problem::Problem;
 use super::routes::ROUTES;
@@ -35,54 +39,142 @@ use crate::clock::Mark;
 use crate::web::{Access, Pace, Reads, Route};
 use crate::{limits, pages};
 
-pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
-    let places = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
-    let quantum = Duration::from_millis(app.config.quantum_millis);
-    routes
-        .layer(from_fn(decided))
-        .layer(from_fn_with_state(quantum, steady))
-        .layer(from_fn(in_time))
-        .layer(from_fn_with_state(places, with_place))
-        .layer(from_fn(with_body))
-        .layer(from_fn_with_state(Callers::new(app), counted))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(pages::in_words))
-        .layer(usual(header::CACHE_CONTROL, "no-store"))
-        .layer(usual(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(usual(header::REFERRER_POLICY, "no-referrer"))
-        .layer(usual(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(from_fn(logged))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(from_fn(own_request_id))
-}
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// For every answer that does not say otherwise: only pages and their style do.
-fn usual(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+const USUAL: [(HeaderName, HeaderValue); 4] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+];
+
+/// What is kept from one request to the next.
+struct Around {
+    ids: RequestIds,
+    callers: Callers,
+    places: Semaphore,
+    quantum: Duration,
+}
+
+pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
+    let around = Around {
+        ids: RequestIds::default(),
+        callers: Callers::new(app),
+        places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
+        quantum: Duration::from_millis(app.config.quantum_millis),
+    };
+    routes.layer(from_fn_with_state(Arc::new(around), surrounded))
+}
+
+async fn surrounded(State(around): State<Arc<Around>>, mut request: Request, next: Next) -> Response {
+    let begun = Mark::now();
+    let asked = Asked::of(&request);
+    let (id, given) = (around.ids.next(), given_request_id(&mut request));
+    let words = pages::words_for(&request);
+    let answered = AssertUnwindSafe(around.within(&asked, request, next)).catch_unwind().await;
+    let answered = answered.unwrap_or_else(|_panic| Err(panicked()));
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    if let Some(visit) = words {
+        response = pages::in_words(&visit, response);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in USUAL {
+        headers.entry(name).or_insert(value);
+    }
+    headers.insert(REQUEST_ID, given.unwrap_or_else(|| id.clone()));
+    let (method, route) = (known(&asked.method), asked.path.unwrap_or("(none)"));
+    let (status, millis) = (response.status().as_u16(), begun.elapsed().as_millis());
+    tracing::info!(method, route, status, millis, id = id.to_str().unwrap_or_default(), "request");
+    response
+}
+
+impl Around {
+    async fn within(&self, asked: &Asked, request: Request, next: Next) -> Result<Response, Problem> {
+        if asked.needs_no_account() {
+            self.callers.count(&request)?;
+        }
+        let request = with_body(asked, request).await?;
+        let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much at once: try again in a moment");
+        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
+        let answered = tokio::time::timeout(limit, self.steady(asked, request, next)).await;
+        answered.map_err(|_| {
+            let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail)
+        })
+    }
+
+    async fn steady(&self, asked: &Asked, request: Request, next: Next) -> Response {
+        let steady = asked.route.is_some_and(|route| route.pace == Pace::Steady);
+        if !steady || crate::mutant::on("answers_leave_early") {
+            return decided(asked, request, next).await;
+        }
+        let begun = Mark::now();
+        let response = decided(asked, request, next).await;
+        until_quantum(begun, self.quantum).await;
+        response
+    }
+}
+
+/// What a request is for.
+struct Asked {
+    method: Method,
+    /// The path of its route.
+    path: Option<&'static str>,
+    /// That of the API, or of the pages: a page and its form have one path. None for what a proxy passes on by any method.
+    route: Option<&'static Route>,
+    /// What HEAD is answered by.
+    get: Option<&'static Route>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let there = matched.and_then(|path| BY_PATH.get(path)).map_or(&[][..], Vec::as_slice);
+        let by = |method: &str| there.iter().copied().find(|route| route.method.eq_ignore_ascii_case(method));
+        Self {
+            method: request.method().clone(),
+            path: there.first().map(|route| route.path),
+            route: by(request.method().as_str()),
+            get: by("GET"),
+        }
+    }
+
+    /// Whether it is answered about people to callers without an account.
+    fn needs_no_account(&self) -> bool {
+        self.route.is_some_and(|route| route.pace == Pace::Steady && route.access == Access::Anyone)
+    }
+}
+
+static BY_PATH: LazyLock<HashMap<&'static str, Vec<&'static Route>>> = LazyLock::new(|| {
+    let mut by_path: HashMap<_, Vec<_>> = HashMap::new();
+    for route in ROUTES.iter().chain(pages::ROUTES) {
+        by_path.entry(route.path).or_default().push(route);
+    }
+    by_path
+});
+
+/// Names for requests: another one for each, that does not tell how many there were.
+#[derive(Default)]
+struct RequestIds {
+    keys: [RandomState; 2],
+    before: AtomicU64,
+}
+
+impl RequestIds {
+    fn next(&self) -> HeaderValue {
+        let number = self.before.fetch_add(1, Ordering::Relaxed);
+        let [first, second] = self.keys.each_ref().map(|key| key.hash_one(number));
+        HeaderValue::try_from(format!("{first:016x}{second:016x}")).unwrap_or(HeaderValue::from_static("none"))
+    }
 }
 
 /// A caller's own request id could carry anything into the log, so it is not taken. AuthZEN wants it back, and gets it.
-async fn own_request_id(mut request: Request, next: Next) -> Response {
-    let given = request.headers_mut().remove("x-request-id");
-    let given =
-        given.filter(|id| id.len() <= limits::REQUEST_ID_BYTES_MAX && request.uri().path().starts_with("/access/"));
-    let mut response = next.run(request).await;
-    if let Some(given) = given {
-        response.headers_mut().insert("x-request-id", given);
-    }
-    response
-}
-
-async fn logged(request: Request, next: Next) -> Response {
-    let begun = Mark::now();
-    let method = known(request.method());
-    let route = matched(&request).unwrap_or("(none)").to_owned();
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
-    let response = next.run(request).await;
-    let millis = begun.elapsed().as_millis();
-    tracing::info!(method, route, status = response.status().as_u16(), millis, id, "request");
-    response
+fn given_request_id(request: &mut Request) -> Option<HeaderValue> {
+    let given = request.headers_mut().remove(REQUEST_ID)?;
+    let back = given.len() <= limits::REQUEST_ID_BYTES_MAX && request.uri().path().starts_with("/access/");
+    back.then_some(given)
 }
 
 /// A method can be any word, so that of a caller's own making is not written down.
@@ -95,64 +187,18 @@ fn known(method: &Method) -> &'static str {
 const LONG: [&str; 2] = ["/v1/activities", "/v1/gate/filter/lines"];
 
 /// Reads the body before anything else begins.
-async fn with_body(request: Request, next: Next) -> Response {
-    if matched(&request).is_some_and(|path| LONG.contains(&path)) {
-        return next.run(request).await;
+async fn with_body(asked: &Asked, request: Request) -> Result<Request, Problem> {
+    if asked.path.is_some_and(|path| LONG.contains(&path)) {
+        return Ok(request);
     }
     let (parts, body) = request.into_parts();
     let limit = Duration::from_secs(limits::BODY_SECONDS_MAX);
-    match tokio::time::timeout(limit, read(body, limits::BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
-        Ok(Err(problem)) => problem.into_response(),
-        Err(_) => {
-            let detail = "the body did not arrive in time: send it again";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", detail).into_response()
-        }
-    }
-}
-
-async fn with_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    match places.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much at once: try again in a moment")
-            .into_response(),
-    }
-}
-
-async fn in_time(request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
-    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
-        return response;
-    }
-    let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail).into_response()
-}
-
-/// Whether a route answers about people to callers without an account.
-pub(super) fn needs_no_account(request: &Request) -> bool {
-    is_steady(request, |route| route.access == Access::Anyone)
-}
-
-fn is_steady(request: &Request, which: impl Fn(&Route) -> bool) -> bool {
-    of(request, request.method()).is_some_and(|one| one.pace == Pace::Steady && which(one))
-}
-
-/// The route of the API, or of the pages, that a request is for. A page and its form have one path.
-fn of<'a>(request: &Request, method: &Method) -> Option<&'a Route> {
-    let path = matched(request)?;
-    let fits = |one: &&Route| one.path == path && one.method.eq_ignore_ascii_case(method.as_str());
-    ROUTES.iter().chain(pages::ROUTES).find(fits)
-}
-
-async fn steady(State(quantum): State<Duration>, request: Request, next: Next) -> Response {
-    let waits = is_steady(&request, |_| true) && !quantum.is_zero();
-    if !waits || crate::mutant::on("answers_leave_early") {
-        return next.run(request).await;
-    }
-    let begun = Mark::now();
-    let response = next.run(request).await;
-    until_quantum(begun, quantum).await;
-    response
+    let read = tokio::time::timeout(limit, read(body, limits::BODY_BYTES_MAX)).await;
+    let too_slow = |_| {
+        let detail = "the body did not arrive in time: send it again";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", detail)
+    };
+    Ok(Request::from_parts(parts, read.map_err(too_slow)??.into()))
 }
 
 /// Waits for the next multiple of the quantum since then.
@@ -163,31 +209,32 @@ pub(super) async fn until_quantum(begun: Mark, quantum: Duration) {
 }
 
 /// Headers that must not come twice, on any route.
-const ONCE: [header::HeaderName; 3] =
-    [header::AUTHORIZATION, header::CONTENT_TYPE, header::HeaderName::from_static("idempotency-key")];
+const ONCE: [HeaderName; 3] = [header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("idempotency-key")];
 
-async fn decided(request: Request, next: Next) -> Response {
-    for name in &ONCE {
-        if let Err(problem) = only(request.headers(), name) {
-            return problem.into_response();
-        }
+async fn decided(asked: &Asked, request: Request, next: Next) -> Response {
+    match only_one_reading(asked, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    if request.method() == Method::HEAD && !head_is_harmless(&request) {
-        let detail = "HEAD would do what GET does here, and some answers are recorded: ask with GET";
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).into_response();
-    }
-    let stray = request.uri().query().is_some_and(|query| !query.is_empty());
-    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    if stray && of(&request, method).is_some_and(|route| route.reads == Reads::Path) {
-        let detail = "expected no parameters after `?`: this does not read any";
-        return Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail).into_response();
-    }
-    next.run(request).await
 }
 
-/// The router answers HEAD with the handler of GET: what it hands to one caller alone can leave a leaf or a count.
-fn head_is_harmless(request: &Request) -> bool {
-    of(request, &Method::GET).is_none_or(|route| route.access == Access::Anyone)
+fn only_one_reading(asked: &Asked, request: &Request) -> Result<(), Problem> {
+    for name in &ONCE {
+        only(request.headers(), name)?;
+    }
+    let is_head = asked.method == Method::HEAD;
+    // The router answers HEAD with the handler of GET: what it hands to one caller alone can leave a leaf or a count.
+    if is_head && asked.get.is_some_and(|route| route.access != Access::Anyone) {
+        let detail = "HEAD would do what GET does here, and some answers are recorded: ask with GET";
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
+    }
+    let stray = request.uri().query().is_some_and(|query| !query.is_empty());
+    let route = if is_head { asked.get } else { asked.route };
+    if stray && route.is_some_and(|route| route.reads == Reads::Path) {
+        let detail = "expected no parameters after `?`: this does not read any";
+        return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail));
+    }
+    Ok(())
 }
 
 /// How long until the next multiple of the quantum.
@@ -196,12 +243,8 @@ fn rest(elapsed: Duration, quantum: Duration) -> Duration {
     quantum.saturating_sub(Duration::from_nanos(u64::try_from(over).unwrap_or(0)))
 }
 
-fn matched(request: &Request) -> Option<&str> {
-    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
-}
-
-fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
+fn panicked() -> Problem {
     tracing::error!("a handler panicked");
     let detail = "the service is damaged; an operator must look at its log";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", detail).into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", detail)
 }

@@ -16,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
@@ -79,7 +80,7 @@ impl Drop for Place {
 /// An answer under way.
 struct Asking {
     app: Shared,
-    caller: ClientCaller,
+    caller: Arc<ClientCaller>,
     about: About,
     ids: Bytes,
     _place: Place,
@@ -96,7 +97,7 @@ pub(super) async fn filter(
     media_type(&parts.headers, &["text/plain"])?;
     let place = under_way.take(&caller.id).ok_or(ServiceError::Busy)?;
     let ids = read(body, limits::LINES_BYTES_MAX).await?;
-    let people = lines(&ids).count();
+    let people = Lines(&ids).count();
     if people > limits::LINES_MAX {
         return Err(ServiceError::invalid("ids", "at most 1,000,000 lines").into());
     }
@@ -147,14 +148,14 @@ impl About {
 impl Asking {
     /// The answer to the next thousand; nothing when all were answered.
     async fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
-        let (some, rest) = split(&self.ids, limits::FILTER_IDS_MAX);
-        if some == 0 {
+        let ids = self.ids.clone();
+        let mut lines = Lines(&ids);
+        let some: Vec<&[u8]> = lines.by_ref().take(limits::FILTER_IDS_MAX).collect();
+        if some.is_empty() {
             return Ok(None);
         }
-        let mut asked = Vec::new();
-        let mut texts = Vec::new();
-        let piece = self.ids.slice(..rest);
-        for text in lines(&piece) {
+        let (mut asked, mut texts) = (Vec::with_capacity(some.len()), Vec::with_capacity(some.len()));
+        for text in &some {
             if let Some(id) = std::str::from_utf8(text).ok().and_then(|text| Some((text, self.about.id(text)?))) {
                 texts.push(id.0);
                 asked.push(id.1);
@@ -165,24 +166,26 @@ impl Asking {
         let (use_by_us, seq, policy_sha256) = (found.use_by_us, found.seq, found.policy_sha256);
         let mut line = serde_json::to_vec(&Line { allowed, use_by_us, seq, policy_sha256 })?;
         line.push(b'\n');
-        self.ids = self.ids.slice(rest..);
+        self.ids = ids.slice(ids.len() - lines.0.len()..);
         Ok(Some(line.into()))
     }
 }
 
-/// What stands on each line; empty lines are none.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
-}
+/// What stands on each line; empty lines are none. What is left to read is in it.
+struct Lines<'a>(&'a [u8]);
 
-/// How many lines, at most so many, stand in front, and where the rest begins.
-fn split(bytes: &[u8], most: usize) -> (usize, usize) {
-    let (mut found, mut start) = (0, 0);
-    while found < most && start < bytes.len() {
-        let rest = bytes.get(start..).unwrap_or_default();
-        let end = rest.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| start + end + 1);
-        found += usize::from(!bytes.get(start..end).unwrap_or_default().trim_ascii().is_empty());
-        start = end;
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.0.is_empty() {
+            let (line, after) = self.0.split_at(memchr(b'\n', self.0).unwrap_or(self.0.len()));
+            self.0 = after.get(1..).unwrap_or_default();
+            let line = line.trim_ascii();
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
     }
-    (found, start)
 }

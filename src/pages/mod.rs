@@ -44,7 +44,7 @@ use crate::service::App;
 use crate::web::problem::Problem;
 
 pub(crate) use routes::router;
-pub(crate) use trouble::in_words;
+pub(crate) use trouble::{in_words, words_for};
 
 pub use routes::ROUTES;
 pub use words::Lang;

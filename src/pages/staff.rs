@@ -1,5 +1,7 @@
 //! Auditors and operators: how they log in, and what their pages take from a request. Their log-in lasts as long as an access token.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -25,7 +27,7 @@ macro_rules! staff {
         /// A form of theirs.
         pub(super) struct $sent {
             pub(super) visit: Visit,
-            pub(super) caller: ClientCaller,
+            pub(super) caller: Arc<ClientCaller>,
             pub(super) form: Form,
         }
 
@@ -69,7 +71,7 @@ staff! {
     Operator SentByOperator Role::Operator;
 }
 
-async fn caller(app: &App, headers: &HeaderMap, role: Role) -> Result<Option<ClientCaller>, Problem> {
+async fn caller(app: &App, headers: &HeaderMap, role: Role) -> Result<Option<Arc<ClientCaller>>, Problem> {
     let Some(token) = cookie(headers, STAFF) else { return Ok(None) };
     match app.authenticate(token).await {
         Ok(Caller::Client(client)) if client.role == role => Ok(Some(client)),

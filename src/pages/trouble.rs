@@ -2,7 +2,6 @@
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use maud::html;
 
@@ -15,13 +14,13 @@ use crate::web::problem::Told;
 /// What a problem's answer says to programs, and the page keeps.
 const KEPT: [header::HeaderName; 2] = [header::RETRY_AFTER, header::ALLOW];
 
-/// Puts problems into words, for our own pages and for browsers that found nothing.
-pub(crate) async fn in_words(request: Request, next: Next) -> Response {
-    if !shows_a_page(&request) {
-        return next.run(request).await;
-    }
-    let visit = Visit::of(request.headers(), request.uri().path());
-    let response = next.run(request).await;
+/// Who asks for one of our own pages, or is a browser that found nothing: whose problems are put into words.
+pub(crate) fn words_for(request: &Request) -> Option<Visit> {
+    shows_a_page(request).then(|| Visit::of(request.headers(), request.uri().path()))
+}
+
+/// Puts a problem into words; leaves everything else as it is.
+pub(crate) fn in_words(visit: &Visit, response: Response) -> Response {
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
     let (status, lang) = (response.status(), visit.lang);
     let title = lang.find(&format!("trouble.{}", status.as_u16())).unwrap_or_else(|| lang.t("trouble.other"));
@@ -32,7 +31,7 @@ pub(crate) async fn in_words(request: Request, next: Next) -> Response {
         @if log_in_first { p { a class="button" href="/log-in" { (lang.t("account.log_in")) } } }
         p { a href="/" { (lang.t("layout.to_front")) } }
     };
-    let mut page = page_with(status, &visit, title, &body);
+    let mut page = page_with(status, visit, title, &body);
     for name in KEPT {
         if let Some(value) = response.headers().get(&name) {
             page.headers_mut().insert(name, value.clone());

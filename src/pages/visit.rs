@@ -23,7 +23,7 @@ use crate::{limits, mutant};
 
 /// Who looks at what.
 #[derive(Debug, Clone)]
-pub(super) struct Visit {
+pub(crate) struct Visit {
     /// In which language.
     pub(super) lang: Lang,
     /// At which of our paths.

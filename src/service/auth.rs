@@ -1,6 +1,7 @@
 //! Who is calling: from the token, never from the body (N13).
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use subtle::ConstantTimeEq;
@@ -54,7 +55,7 @@ pub enum Caller {
     /// A person.
     Person(PersonCaller),
     /// A client.
-    Client(ClientCaller),
+    Client(Arc<ClientCaller>),
 }
 
 impl Caller {
@@ -82,14 +83,17 @@ pub struct ClientToken {
 }
 
 /// A caller with no more scopes than a token or a request for one names; nothing where it names one that the caller does not have.
-fn narrowed(mut client: ClientCaller, scope: Option<&str>) -> Option<ClientCaller> {
-    let Some(scope) = scope else { return Some(client) };
+fn narrowed(client: &Arc<ClientCaller>, scope: Option<&str>) -> Option<Arc<ClientCaller>> {
+    let Some(scope) = scope else { return Some(client.clone()) };
     let scopes = scopes_from(scope).filter(|scopes| !scopes.is_empty() && client.role == Role::Recipient)?;
-    if !scopes.is_subset(&client.terms.scopes) {
-        return None;
+    if scopes == client.terms.scopes {
+        return Some(client.clone());
     }
-    client.terms.scopes = scopes;
-    Some(client)
+    let terms = Terms { scopes, ..client.terms.clone() };
+    terms
+        .scopes
+        .is_subset(&client.terms.scopes)
+        .then(|| Arc::new(ClientCaller { terms, ..ClientCaller::clone(client) }))
 }
 
 impl App {
@@ -108,7 +112,7 @@ impl App {
             return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
         }
         let client = self.live_client(&claims.sub).await?.ok_or(ServiceError::Unauthenticated)?;
-        let client = narrowed(client, claims.scope.as_deref()).ok_or(ServiceError::Unauthenticated)?;
+        let client = narrowed(&client, claims.scope.as_deref()).ok_or(ServiceError::Unauthenticated)?;
         if client.role == claims.role { Ok(Caller::Client(client)) } else { Err(ServiceError::Unauthenticated) }
     }
 
@@ -117,7 +121,7 @@ impl App {
     /// # Errors
     /// [`ServiceError::Unauthenticated`] whatever is wrong.
     pub fn token_subject(&self, token: &str) -> Result<String, ServiceError> {
-        Ok(self.tokens.check(token, self.now())?.sub)
+        Ok(self.tokens.check(token, self.now())?.sub.clone())
     }
 
     /// Client credentials (RFC 6749, section 4.4): name and secret for a token, for some of the scopes if any are named.
@@ -131,7 +135,7 @@ impl App {
         scope: Option<&str>,
     ) -> Result<ClientToken, ServiceError> {
         let client = self.client_by_secret(id, secret).await?;
-        self.token_for(client, scope)
+        self.token_for(&client, scope)
     }
 
     /// The same for what a client signed in place of sending a secret (`private_key_jwt`, RFC 7523). It counts once.
@@ -149,7 +153,7 @@ impl App {
         let assertion = check_assertion(assertion, &key, id.as_str(), (&audiences, self.now()));
         let assertion = assertion.map_err(|_| ServiceError::BadCredentials)?;
         let row = row.filter(|row| !row.disabled && row.public_key.is_some()).ok_or(ServiceError::BadCredentials)?;
-        let token = self.token_for(client_caller(&row)?, scope)?;
+        let token = self.token_for(&Arc::new(client_caller(&row)?), scope)?;
         let first = self.store.run_tx(&assertion, |tx, assertion| {
             Box::pin(
                 async move { Ok::<_, ServiceError>(tx.use_assertion(&assertion.digest, assertion.expires).await?) },
@@ -158,7 +162,7 @@ impl App {
         if first.await? || mutant::on("assertions_count_twice") { Ok(token) } else { Err(ServiceError::BadCredentials) }
     }
 
-    fn token_for(&self, client: ClientCaller, scope: Option<&str>) -> Result<ClientToken, ServiceError> {
+    fn token_for(&self, client: &Arc<ClientCaller>, scope: Option<&str>) -> Result<ClientToken, ServiceError> {
         let unknown = || ServiceError::invalid("scope", "some of the scopes that you are registered for");
         let role = client.role;
         let client = narrowed(client, scope).ok_or_else(unknown)?;
@@ -171,7 +175,7 @@ impl App {
     ///
     /// # Errors
     /// [`ServiceError::BadCredentials`] for a name or secret that does not fit, one as the other.
-    pub async fn client_by_secret(&self, id: &str, secret: &SecretText) -> Result<ClientCaller, ServiceError> {
+    pub async fn client_by_secret(&self, id: &str, secret: &SecretText) -> Result<Arc<ClientCaller>, ServiceError> {
         let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
         let registered = self.registered(id.as_str()).await?;
         let expected = registered.as_ref().map_or([0; 32], |registered| registered.0.secret_hash);
@@ -180,7 +184,7 @@ impl App {
         Ok(registered.ok_or(ServiceError::BadCredentials)?.1.clone())
     }
 
-    async fn live_client(&self, id: &str) -> Result<Option<ClientCaller>, ServiceError> {
+    async fn live_client(&self, id: &str) -> Result<Option<Arc<ClientCaller>>, ServiceError> {
         let registered = self.registered(id).await?;
         Ok(registered.filter(|registered| !registered.0.disabled).map(|registered| registered.1.clone()))
     }

@@ -55,8 +55,7 @@ impl App {
                     return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
                 }
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                let names = tx.names_of(subject).await?;
-                app.announce_to_all(tx, &names, (subject, None), DeliveryKind::ScoreContested).await?;
+                app.announce_to_all(tx, (subject, None), DeliveryKind::ScoreContested).await?;
                 Ok((done, Some(*subject)))
             })
         })
@@ -119,8 +118,7 @@ impl App {
                     return Err(unknown());
                 }
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                let names = tx.names_of(&subject).await?;
-                app.announce_to_all(tx, &names, (&subject, None), DeliveryKind::ScoreContested).await?;
+                app.announce_to_all(tx, (&subject, None), DeliveryKind::ScoreContested).await?;
                 Ok((done, None))
             })
         })

@@ -16,7 +16,7 @@ use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::crypto::{Blind, WebhookSigner};
 use crate::domain::{Micros, SAYSO, Standing};
 use crate::ids::{DeliveryId, Pairwise, Reference, Subject};
-use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, NameHolder, StoreError, Tx};
+use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, NameHolder, StoreError, Tx};
 
 /// The wait before the second try, in seconds; each later one is four times as long.
 const FIRST_WAIT_SECONDS: i64 = 5;
@@ -92,10 +92,9 @@ impl App {
         if losing.is_empty() {
             return Ok(());
         }
-        for (recipient, pairwise) in tx.names_of(subject).await? {
-            if losing.contains(&recipient) {
-                self.queue(tx, (subject, None), (&recipient, pairwise), DeliveryKind::ConsentChanged).await?;
-            }
+        let kind = DeliveryKind::ConsentChanged;
+        for hearer in tx.hearers(subject, kind).await?.into_iter().filter(|one| losing.contains(&one.recipient)) {
+            self.queue(tx, (subject, None), hearer, kind).await?;
         }
         Ok(())
     }
@@ -104,12 +103,11 @@ impl App {
     pub(super) async fn announce_to_all(
         &self,
         tx: &mut Tx,
-        names: &[(String, Pairwise)],
         about: (&Subject, Option<Reference>),
         kind: DeliveryKind,
     ) -> Result<(), ServiceError> {
-        for (recipient, pairwise) in names {
-            self.queue(tx, about, (recipient, *pairwise), kind).await?;
+        for hearer in tx.hearers(about.0, kind).await? {
+            self.queue(tx, about, hearer, kind).await?;
         }
         Ok(())
     }
@@ -118,24 +116,18 @@ impl App {
         &self,
         tx: &mut Tx,
         (subject, job): (&Subject, Option<Reference>),
-        (recipient, pairwise): (&str, Pairwise),
+        Hearer { recipient, pairwise, state, waits_already }: Hearer,
         kind: DeliveryKind,
     ) -> Result<(), ServiceError> {
-        if job.is_none() && tx.is_waiting(subject, recipient, kind).await? {
+        if job.is_none() && waits_already {
             return Ok(());
         }
-        let Some(client) = tx.client(recipient).await? else { return Ok(()) };
-        let state = match client.webhook {
-            Some(_) if client.webhook_gone => DeliveryState::Gone,
-            Some(_) => DeliveryState::Waiting,
-            None => DeliveryState::Unreachable,
-        };
         let (now, waits) = (self.now(), state == DeliveryState::Waiting);
         let id = DeliveryId::new(self.entropy.bytes()?);
         let name = self.seal_name(NameHolder::Delivery, id.as_bytes(), pairwise.as_bytes())?;
         let row = DeliveryRow {
             id,
-            recipient: recipient.into(),
+            recipient,
             pairwise: Some(name).filter(|_| waits),
             subject: Some(*subject).filter(|_| job.is_none()),
             job,

@@ -131,7 +131,7 @@ impl App {
         let reference = Reference::new(self.entropy.bytes()?);
         let done = self.record(tx, head, &mut person, Act::Erased {}).await?;
         let names = tx.names_of(subject).await?;
-        self.announce_to_all(tx, &names, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
+        self.announce_to_all(tx, (subject, Some(reference)), DeliveryKind::PersonErased).await?;
         let concerns_stores = self.queue_stores(tx, &names, reference).await?;
         let whose = self.seal_name(NameHolder::Job, reference.as_bytes(), subject.as_bytes())?;
         let addresses = self.addresses_of(tx, subject).await?;

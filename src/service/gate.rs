@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use serde::Serialize;
 
-use super::tallies::{Asking, Decided, Sought};
+use super::tallies::{Asking, Decided, Named, Sought};
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::domain::{Micros, Purpose, Seq, Source, Triple};
 use crate::gate::{Action, Prepared, Projection, Question, Rules};
@@ -124,7 +124,7 @@ impl App {
         }
         let mut use_by = now.plus_seconds(limits::USE_BY_SECONDS);
         let mut allowed = Vec::new();
-        let mut decided = Vec::with_capacity(sought.len());
+        let mut people = Vec::with_capacity(sought.len());
         for (place, sought) in sought.iter().enumerate() {
             let person = ready.find(fence, sought);
             let decision = ready.prepared.decide(&person, now);
@@ -132,13 +132,9 @@ impl App {
                 allowed.push(place);
                 use_by = use_by.min(until);
             }
-            decided.push(Decided {
-                asked: ready.asked.clone(),
-                day: now.day(),
-                allowed: decision.is_ok(),
-                sought: *sought,
-            });
+            people.push(Named { sought: *sought, allowed: decision.is_ok(), times: 1 });
         }
+        let decided = Decided { asked: ready.asked.clone(), day: now.day(), people };
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).wait(decided);
         Ok(Some(Filtered { allowed, use_by_us: use_by, seq, policy_sha256: ready.policy_sha256.clone() }))
     }

@@ -14,7 +14,7 @@ use crate::gate::{Action, Prepared, Projection, Question, Rules};
 use crate::store::{ClientRow, StoreError};
 
 /// A registered caller, as it is stored and as it asks.
-type Registered = Arc<(ClientRow, ClientCaller)>;
+type Registered = Arc<(ClientRow, Arc<ClientCaller>)>;
 /// What each recipient asks, at one count of changes. It has no more of it than purposes, sources and actions it is registered for.
 type Questions = (u64, HashMap<Recipient, Vec<Arc<Ready>>>);
 
@@ -114,7 +114,7 @@ impl App {
             }
         }
         let Some(row) = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await? else { return Ok(None) };
-        let caller = client_caller(&row)?;
+        let caller = Arc::new(client_caller(&row)?);
         let registered = Arc::new((row, caller));
         if let Some(generation) = generation {
             let mut clients = self.remembered.clients.write().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::store::{Counted, FoundBy, Known, Tx};
 
 /// How somebody is looked for: by the id that a recipient was given, or by the index of an identifier and its earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Sought {
     Pairwise([u8; 16]),
     Blind(Digests),
@@ -38,13 +38,20 @@ impl Sought {
     }
 }
 
-/// A decision that was made in memory.
+/// Decisions about people by name, on one question and one day.
 #[derive(Debug)]
 pub(super) struct Decided {
     pub(super) asked: Arc<(Triple, Action)>,
     pub(super) day: Day,
-    pub(super) allowed: bool,
+    pub(super) people: Vec<Named>,
+}
+
+/// About whom, and whether it was a yes, so many times.
+#[derive(Debug)]
+pub(super) struct Named {
     pub(super) sought: Sought,
+    pub(super) allowed: bool,
+    pub(super) times: u32,
 }
 
 /// One question that was decided on the database, as it is counted.
@@ -61,6 +68,8 @@ pub(super) struct Tallies {
     members: BTreeMap<(Counted, Subject), i64>,
     unknown: BTreeMap<(String, Day), i64>,
     named: Vec<Decided>,
+    /// How many people are in those.
+    named_people: usize,
 }
 
 /// Counts that are being written. What was not waits again, also when whoever asked went away meanwhile: nobody asks uncounted by hanging
@@ -79,15 +88,38 @@ impl Drop for Writing<'_> {
     }
 }
 
+impl Writing<'_> {
+    /// Adds up what was asked about the same person several times. Lets others work in between.
+    async fn gather(&mut self) {
+        let mut questions: HashMap<_, HashMap<(Sought, bool), u32>> = HashMap::new();
+        for Decided { asked, day, people } in &self.waiting.named {
+            let same = questions.entry((asked.clone(), *day)).or_default();
+            for Named { sought, allowed, times } in people {
+                let so_far = same.entry((*sought, *allowed)).or_default();
+                *so_far = so_far.saturating_add(*times);
+            }
+            tokio::task::consume_budget().await;
+        }
+        let named = |((sought, allowed), times)| Named { sought, allowed, times };
+        let gathered = questions.into_iter().map(|((asked, day), people)| {
+            let people: Vec<Named> = people.into_iter().map(named).collect();
+            Decided { asked, day, people }
+        });
+        self.waiting.named = gathered.collect();
+        self.waiting.named_people = self.waiting.named.iter().map(|decided| decided.people.len()).sum();
+    }
+}
+
 impl Tallies {
     /// Takes what was decided in memory.
-    pub(super) fn wait(&mut self, decided: Vec<Decided>) {
-        self.named.extend(decided);
+    pub(super) fn wait(&mut self, decided: Decided) {
+        self.named_people += decided.people.len();
+        self.named.push(decided);
     }
 
     /// Whether so many wait that no more may be decided.
     pub(super) fn is_full(&self) -> bool {
-        self.named.len() > limits::DECISIONS_WAITING_MAX
+        self.named_people > limits::DECISIONS_WAITING_MAX
     }
 
     pub(super) fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
@@ -115,11 +147,18 @@ impl Tallies {
         fn some<K: Ord, V>(map: &mut BTreeMap<K, V>, count: usize) -> BTreeMap<K, V> {
             std::iter::from_fn(|| map.pop_first()).take(count).collect()
         }
-        Self {
-            members: some(&mut self.members, count),
-            unknown: some(&mut self.unknown, count),
-            named: self.named.split_off(self.named.len().saturating_sub(count)),
+        let mut taken =
+            Self { members: some(&mut self.members, count), unknown: some(&mut self.unknown, count), ..Self::default() };
+        while let Some(last) = self.named.last_mut().filter(|_| taken.named_people < count) {
+            let kept = last.people.len().saturating_sub(count - taken.named_people);
+            let people = last.people.split_off(kept);
+            taken.wait(Decided { asked: last.asked.clone(), day: last.day, people });
+            if kept == 0 {
+                self.named.pop();
+            }
         }
+        self.named_people -= taken.named_people;
+        taken
     }
 
     fn merge(&mut self, other: Self) {
@@ -129,6 +168,7 @@ impl Tallies {
         for (caller, times) in other.unknown {
             self.add_unknown(caller, times);
         }
+        self.named_people += other.named_people;
         self.named.extend(other.named);
     }
 }
@@ -147,6 +187,7 @@ impl App {
     pub async fn flush_decisions(&self) -> Result<(), ServiceError> {
         let waiting = std::mem::take(&mut *self.tallies.lock().unwrap_or_else(PoisonError::into_inner));
         let mut turn = Writing { tallies: &self.tallies, waiting, some: Tallies::default() };
+        turn.gather().await;
         loop {
             turn.some = turn.waiting.some(limits::DECISIONS_AT_ONCE);
             if turn.some.is_empty() {
@@ -164,41 +205,40 @@ async fn write(tx: &mut Tx, waiting: &Tallies) -> Result<(), ServiceError> {
     for ((counted, subject), times) in &waiting.members {
         *members.entry(counted.clone()).or_default().entry(*subject).or_default() += times;
     }
-    let owners = owners(tx, &waiting.named).await?;
-    for (place, decided) in waiting.named.iter().enumerate() {
-        let (triple, action) = &*decided.asked;
-        let counted = counted(triple, *action, decided.day, decided.allowed);
-        match owners.get(&place) {
-            Some(subject) => *members.entry(counted).or_default().entry(*subject).or_default() += 1,
-            None => *unknown.entry((counted.caller, counted.day)).or_default() += 1,
+    for decided in &waiting.named {
+        let owners = owners(tx, decided).await?;
+        for allowed in [true, false] {
+            let (triple, action) = &*decided.asked;
+            let counted = counted(triple, *action, decided.day, allowed);
+            let nobody = unknown.entry((counted.caller.clone(), counted.day)).or_default();
+            let people = members.entry(counted).or_default();
+            for named in decided.people.iter().filter(|named| named.allowed == allowed) {
+                let owner = named.sought.names().find_map(|name| owners.get(name));
+                let so_far = owner.map_or(&mut *nobody, |owner| people.entry(*owner).or_default());
+                *so_far += i64::from(named.times);
+            }
         }
     }
     for (counted, people) in members {
         let people: Vec<(Subject, i64)> = people.into_iter().collect();
         tx.count_decisions(&counted, &people).await?;
     }
-    for ((caller, day), times) in unknown {
+    for ((caller, day), times) in unknown.into_iter().filter(|(_, times)| *times > 0) {
         tx.count_unknown(&caller, day, times).await?;
     }
     Ok(())
 }
 
-/// Who those are that were asked about by name, by their place. A name counts for one recipient alone.
-async fn owners(tx: &mut Tx, named: &[Decided]) -> Result<HashMap<usize, Subject>, ServiceError> {
-    let mut groups: BTreeMap<(&str, FoundBy), Vec<usize>> = BTreeMap::new();
-    for (place, decided) in named.iter().enumerate() {
-        groups.entry((decided.asked.0.recipient.as_str(), decided.sought.kind())).or_default().push(place);
-    }
-    let mut found = HashMap::new();
-    for ((recipient, kind), places) in groups {
-        let of = |place: &usize| named.get(*place).into_iter().flat_map(|decided| decided.sought.names());
-        let different: BTreeSet<&[u8]> = places.iter().flat_map(of).collect();
-        let owners = tx.owners(&different.into_iter().collect::<Vec<_>>(), kind, recipient).await?;
-        for place in places {
-            if let Some(owner) = of(&place).find_map(|name| owners.get(name)) {
-                found.insert(place, *owner);
-            }
+/// Who those are that were asked about by name. A name counts for one recipient alone; those of the two kinds differ in length.
+async fn owners(tx: &mut Tx, decided: &Decided) -> Result<HashMap<Vec<u8>, Subject>, ServiceError> {
+    let mut owners = HashMap::new();
+    for kind in [FoundBy::Blind, FoundBy::Pairwise] {
+        let of_this_kind = decided.people.iter().filter(|named| named.sought.kind() == kind);
+        let names: BTreeSet<&[u8]> = of_this_kind.flat_map(|named| named.sought.names()).collect();
+        let names: Vec<&[u8]> = names.into_iter().collect();
+        if !names.is_empty() {
+            owners.extend(tx.owners(&names, kind, decided.asked.0.recipient.as_str()).await?);
         }
     }
-    Ok(found)
+    Ok(owners)
 }

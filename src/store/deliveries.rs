@@ -91,12 +91,25 @@ pub struct DeliveryRow {
     pub status: Option<i64>,
 }
 
+/// A recipient that has a name for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearer {
+    /// Who.
+    pub recipient: String,
+    /// What it calls the person.
+    pub pairwise: Pairwise,
+    /// How far something that it is told gets at once: it waits, or there is no address, or nobody there.
+    pub state: DeliveryState,
+    /// Whether the same about this person already waits for its first try: saying it twice would say no more.
+    pub waits_already: bool,
+}
+
 sql! {
     INSERT_DELIVERY(10) = "INSERT INTO delivery (id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
     UPDATE_DELIVERY(6) = "UPDATE delivery SET pairwise = CASE WHEN $2 = 1 THEN pairwise END, state = $3, next_us = $4, tries = $5, status = $6 WHERE id = $1";
     RETRY_DELIVERY(2) = "UPDATE delivery SET state = 'waiting', next_us = $2, tries = 0 WHERE id = $1 AND pairwise IS NOT NULL";
     READ_DELIVERY(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE id = $1";
-    WAITING_FOR(3) = "SELECT count(*) FROM delivery WHERE subject = $1 AND recipient = $2 AND kind = $3 AND state = 'waiting' AND tries = 0";
+    HEARERS(2) = "SELECT p.recipient, p.pairwise, CASE WHEN c.webhook IS NULL THEN 'unreachable' WHEN c.webhook_gone = 0 THEN 'waiting' ELSE 'gone' END, (SELECT count(*) FROM delivery d WHERE d.subject = p.subject AND d.recipient = p.recipient AND d.kind = $2 AND d.state = 'waiting' AND d.tries = 0) FROM pairwise p JOIN client c ON c.id = p.recipient WHERE p.subject = $1 ORDER BY p.recipient";
     DUE_RECIPIENTS(1) = "SELECT DISTINCT recipient FROM delivery WHERE next_us <= $1 ORDER BY recipient";
     DUE_DELIVERIES(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE recipient = $1 AND next_us <= $2 ORDER BY next_us, id LIMIT $3";
     DELIVERIES_OF(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE subject = $1 ORDER BY made_us DESC, id";
@@ -119,6 +132,11 @@ type Columns = (
     Option<i64>,
 );
 
+fn state_from(name: &str) -> Result<DeliveryState, StoreError> {
+    let state = DeliveryState::ALL.into_iter().find(|one| one.as_str() == name);
+    state.ok_or(StoreError::Corrupt("delivery"))
+}
+
 fn delivery(row: Columns) -> Result<DeliveryRow, StoreError> {
     let bad = || StoreError::Corrupt("delivery");
     let (id, recipient, pairwise, subject, job, kind, state, made, next, tries, status) = row;
@@ -129,7 +147,7 @@ fn delivery(row: Columns) -> Result<DeliveryRow, StoreError> {
         subject: subject.map(Subject::try_from).transpose().map_err(|_| bad())?,
         job: job.map(Reference::try_from).transpose().map_err(|_| bad())?,
         kind: DeliveryKind::ALL.into_iter().find(|one| one.as_str() == kind).ok_or_else(bad)?,
-        state: DeliveryState::ALL.into_iter().find(|one| one.as_str() == state).ok_or_else(bad)?,
+        state: state_from(&state)?,
         made: Micros(made),
         next: next.map(Micros),
         tries,
@@ -175,16 +193,16 @@ impl Tx {
         row.map(delivery).transpose()
     }
 
-    /// Whether the same already waits for its first try: saying it twice would say no more.
-    pub async fn is_waiting(
-        &mut self,
-        subject: &Subject,
-        recipient: &str,
-        kind: DeliveryKind,
-    ) -> Result<bool, StoreError> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(WAITING_FOR).bind(subject.as_bytes().as_slice())
-            .bind(recipient).bind(kind.as_str()).fetch_one(c).await)?;
-        Ok(count > 0)
+    /// Every recipient that has a name for a person, as it can be told something. What is no name was never told to anybody.
+    pub async fn hearers(&mut self, subject: &Subject, kind: DeliveryKind) -> Result<Vec<Hearer>, StoreError> {
+        let rows: Vec<(String, Vec<u8>, String, i64)> = on!(self, c =>
+            sqlx::query_as(HEARERS).bind(subject.as_bytes().as_slice()).bind(kind.as_str()).fetch_all(c).await)?;
+        let mut hearers = Vec::new();
+        for (recipient, pairwise, state, waiting) in rows {
+            let Ok(pairwise) = pairwise.try_into() else { continue };
+            hearers.push(Hearer { recipient, pairwise, state: state_from(&state)?, waits_already: waiting > 0 });
+        }
+        Ok(hearers)
     }
 
     /// Who is to be told something now.

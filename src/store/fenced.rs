@@ -3,13 +3,13 @@
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Executor, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Executor, FromRow, Row, SqliteConnection};
 
 use super::grants::triple;
 use super::people::{adult_from, assurance_from};
 use super::{StoreError, Tx};
 use crate::domain::{Micros, Recipient, Seq, Triple};
-use crate::fence::{Change, Fence, Lost, Name, People};
+use crate::fence::{Change, Fence, Lost, Name};
 use crate::gate::Projection;
 use crate::ids::Subject;
 
@@ -56,11 +56,17 @@ macro_rules! granted_people {
     };
 }
 
-const TOUCHED: &str = "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t; DELETE FROM temp.touched";
-const NAMES: &str = "SELECT subject, NULL, blind FROM identifier WHERE subject IN (";
-const MORE_NAMES: &str = ") UNION ALL SELECT subject, recipient, pairwise FROM pairwise WHERE subject IN (";
-const GRANTS: &str =
-    concat!("SELECT ", granted_columns!(), " FROM live_grant g ", granted_people!(), " WHERE g.subject IN (");
+/// What was touched, the names and the grants of those people as they now are, and all of it forgotten: in one message.
+const TOUCHED: &str = concat!(
+    "SELECT h.seq, t.what, t.subject, t.name, t.purpose, t.source, t.recipient FROM (SELECT coalesce(max(seq), 0) AS seq FROM main.log_head) h LEFT JOIN temp.touched t; ",
+    "SELECT subject, NULL, blind FROM identifier WHERE subject IN (SELECT subject FROM temp.touched) UNION ALL SELECT subject, recipient, pairwise FROM pairwise WHERE subject IN (SELECT subject FROM temp.touched); ",
+    "SELECT ",
+    granted_columns!(),
+    " FROM live_grant g ",
+    granted_people!(),
+    " WHERE g.subject IN (SELECT subject FROM temp.touched); DELETE FROM temp.touched"
+);
+const TOUCH: &str = "INSERT INTO touched (what, subject) VALUES ('person', $1)";
 const BY_BLIND: &str = concat!(
     "SELECT ",
     granted_columns!(),
@@ -75,9 +81,6 @@ const BY_PAIRWISE: &str = concat!(
     granted_people!(),
     " JOIN pairwise p ON p.subject = g.subject AND p.recipient = g.recipient"
 );
-/// As many people as one statement may name, twice.
-const PEOPLE_AT_ONCE: usize = 500;
-
 type Texts = (Option<String>, Option<String>, Option<String>);
 type TouchedColumns =
     (i64, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<String>, Option<String>);
@@ -92,77 +95,54 @@ fn recipient(text: String) -> Result<Recipient, StoreError> {
 
 /// What the transaction on this connection changed so far, and whoever was lost before it.
 async fn change(connection: &mut SqliteConnection, lost: Lost) -> Result<Change, StoreError> {
-    let rows: Vec<TouchedColumns> = sqlx::query_as(TOUCHED).fetch_all(&mut *connection).await?;
-    let mut change = Change { subjects: lost.subjects, rules: lost.rules, ..Change::default() };
-    for (seq, what, of, name, purpose, source, recipient_name) in rows {
-        change.seq = Seq(seq);
-        let Some(what) = what else { continue };
-        let Some(of) = of.map(subject).transpose()? else {
-            change.rules |= what == "rules";
-            continue;
-        };
-        change.subjects.insert(of);
-        let texts: Texts = (purpose, source, recipient_name);
-        match (what.as_str(), name, texts) {
-            ("person", ..) => {}
-            ("grant", _, (Some(purpose), Some(source), Some(recipient))) => {
-                change.triples.entry(of).or_default().insert(triple(purpose, source, recipient)?);
-            }
-            ("blind", Some(name), _) => {
-                change.names.entry(of).or_default().insert(Name::Blind(name));
-            }
-            ("pairwise", Some(name), (_, _, Some(to))) => {
-                change.names.entry(of).or_default().insert(Name::Pairwise(recipient(to)?, name));
-            }
-            _ => return Err(StoreError::Corrupt("touched")),
-        }
+    for subject in &lost.subjects {
+        sqlx::query(TOUCH).bind(subject.as_bytes().as_slice()).execute(&mut *connection).await?;
     }
-    let subjects: Vec<Subject> = change.subjects.iter().copied().collect();
-    for some in subjects.chunks(PEOPLE_AT_ONCE) {
-        people(connection, some, &mut change.after).await?;
+    let mut change = Change { rules: lost.rules, ..Change::default() };
+    let mut statement = 0;
+    let mut answers = connection.fetch_many(sqlx::query(TOUCHED));
+    while let Some(answer) = answers.try_next().await? {
+        match (answer.right(), statement) {
+            (None, _) => statement += 1,
+            (Some(row), 0) => touched(&mut change, FromRow::from_row(&row)?)?,
+            (Some(row), 1) => {
+                let (of, to, name): (Vec<u8>, Option<String>, Vec<u8>) = FromRow::from_row(&row)?;
+                let name = match to {
+                    None => Name::Blind(name),
+                    Some(to) => Name::Pairwise(recipient(to)?, name),
+                };
+                change.after.names.entry(subject(of)?).or_default().insert(name);
+            }
+            (Some(row), _) => {
+                let (of, triple, projection) = granted(&row)?;
+                change.after.grants.entry(of).or_default().insert(triple, projection);
+            }
+        }
     }
     Ok(change)
 }
 
-fn list(query: &mut QueryBuilder<Sqlite>, subjects: &[Subject]) {
-    let mut list = query.separated(", ");
-    for subject in subjects {
-        list.push_bind(subject.as_bytes().to_vec());
-    }
-}
-
-/// Names and grants of these people, as the connection sees them, in one message.
-async fn people(
-    connection: &mut SqliteConnection,
-    subjects: &[Subject],
-    people: &mut People,
-) -> Result<(), StoreError> {
-    let mut query = QueryBuilder::new(NAMES);
-    list(&mut query, subjects);
-    query.push(MORE_NAMES);
-    list(&mut query, subjects);
-    query.push("); ").push(GRANTS);
-    list(&mut query, subjects);
-    query.push(")");
-    let mut are_names = true;
-    let mut answers = connection.fetch_many(query.build());
-    while let Some(answer) = answers.try_next().await? {
-        match answer.right() {
-            None => are_names = false,
-            Some(row) if are_names => {
-                let (of, to, named): (Vec<u8>, Option<String>, Vec<u8>) =
-                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                let name = match to {
-                    None => Name::Blind(named),
-                    Some(to) => Name::Pairwise(recipient(to)?, named),
-                };
-                people.names.entry(subject(of)?).or_default().insert(name);
-            }
-            Some(row) => {
-                let (of, triple, projection) = granted(&row)?;
-                people.grants.entry(of).or_default().insert(triple, projection);
-            }
+fn touched(change: &mut Change, (seq, what, of, name, purpose, source, to): TouchedColumns) -> Result<(), StoreError> {
+    change.seq = Seq(seq);
+    let Some(what) = what else { return Ok(()) };
+    let Some(of) = of.map(subject).transpose()? else {
+        change.rules |= what == "rules";
+        return Ok(());
+    };
+    change.subjects.insert(of);
+    let texts: Texts = (purpose, source, to);
+    match (what.as_str(), name, texts) {
+        ("person", ..) => {}
+        ("grant", _, (Some(purpose), Some(source), Some(recipient))) => {
+            change.triples.entry(of).or_default().insert(triple(purpose, source, recipient)?);
         }
+        ("blind", Some(name), _) => {
+            change.names.entry(of).or_default().insert(Name::Blind(name));
+        }
+        ("pairwise", Some(name), (_, _, Some(to))) => {
+            change.names.entry(of).or_default().insert(Name::Pairwise(recipient(to)?, name));
+        }
+        _ => return Err(StoreError::Corrupt("touched")),
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ mod tx;
 pub use append::Recorded;
 pub use clients::{ClientRow, Counted, DecisionTally, NoticeRow};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
-pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState};
+pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState, Hearer};
 pub use engine_scores::EngineScoreRow;
 pub use erase::{Cell, FoundRows, RowSink};
 pub use error::{StoreError, Transient};

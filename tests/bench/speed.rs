@@ -1,6 +1,8 @@
 //! What a decision costs, each figure a ratio against a baseline measured alternately in the same run, the median of several:
-//! `cargo bench --bench speed [-- PEOPLE]` (1,000,000 unless said otherwise). Prints a table in Markdown, and writes it with the same as
-//! JSON and a plot of cost by number of people under `target/speed/`. SQLite; machines are noisy: look at the ratios.
+//! `cargo bench --profile production --bench speed [-- PEOPLE [PART ..]]`: 1,000,000 people unless said otherwise; parts are `acts`,
+//! `doors`, `start` and `pass`, all of them unless some are named. Prints a table in Markdown, and writes it with the same as JSON and a
+//! plot of cost by number of people under `target/speed/`. SQLite, and acts on PostgreSQL too where `SAYSO_TEST_POSTGRES_URL` names
+//! one; machines are noisy: look at the ratios.
 
 #![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot work says where, and ends")]
@@ -18,6 +20,8 @@
 mod acts;
 #[path = "speed/doors.rs"]
 mod doors;
+#[path = "speed/pass.rs"]
+mod pass;
 #[path = "../it/raw.rs"]
 mod raw;
 #[path = "speed/stage.rs"]
@@ -35,30 +39,44 @@ async fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", data] => stage::serve(data).await,
         ["constant"] => stage::constant().await,
-        _ => measure(arguments.first().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)).await,
+        _ => {
+            let people = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+            measure(people, arguments.get(1..).unwrap_or_default()).await;
+        }
     }
 }
 
-async fn measure(people: usize) {
+async fn measure(people: usize, parts: &[String]) {
+    let does = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
     let mut table = Table::default();
-    let world = world::World::new(world::Db::Sqlite).await;
-    let mut stage = stage::Stage::new(world).await;
-    acts::house_rules(&mut table);
-    acts::ingesting(&stage, &mut table).await;
-    acts::one_withdrawal(&stage, &mut table).await;
-    acts::many_at_once(&stage, &mut table).await;
-    acts::while_others_write(&stage, &mut table).await;
-    doors::layer(&stage, &mut table).await;
-    for count in [10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|count| *count <= people) {
-        let (with_them, start) = stage.fill(count).await;
-        stage = with_them;
-        doors::by_people(&stage, count, &mut table).await;
-        if count == people {
-            doors::start(&start, &mut table);
+    let mut stage = stage::Stage::new(world::World::new(world::Db::Sqlite).await).await;
+    if does("acts") {
+        acts::house_rules(&mut table);
+        acts::ingesting(&stage, &mut table).await;
+        acts::one_withdrawal(&stage, &mut table).await;
+        acts::many_at_once(&stage, &mut table).await;
+        acts::while_others_write(&stage, &mut table).await;
+        if sayso::config::variable("SAYSO_TEST_POSTGRES_URL").is_some() {
+            let stage = stage::Stage::new(world::World::new(world::Db::Postgres).await).await;
+            acts::many_at_once(&stage, &mut table).await;
         }
     }
-    doors::one_decision(&stage, &mut table).await;
-    doors::lines(&stage, people.min(1_000_000), &mut table).await;
-    doors::evaluation(stage, &mut table).await;
+    if does("pass") {
+        pass::over_consenting_people(&stage, &mut table).await;
+    }
+    if does("doors") {
+        doors::layer(&stage, &mut table).await;
+        doors::by_people(&stage, people, &mut table).await;
+    }
+    if does("doors") || does("start") {
+        let (with_them, start) = stage.fill(people).await;
+        stage = with_them;
+        doors::start(&start, &mut table);
+    }
+    if does("doors") {
+        doors::one_decision(&stage, &mut table).await;
+        doors::lines(&stage, people.min(1_000_000), &mut table).await;
+        doors::evaluation(stage, &mut table).await;
+    }
     table.write();
 }

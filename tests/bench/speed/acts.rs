@@ -114,15 +114,29 @@ pub async fn ingesting(stage: &Stage, table: &mut Table) {
     );
 }
 
+const ROW: &str = "INSERT INTO unknown_count VALUES ($1, $2, 1) ON CONFLICT (caller, day) DO UPDATE SET times = 1";
+const ROWS: &str = "INSERT INTO unknown_count SELECT $1, unnest($2::bigint[]), 1 ON CONFLICT (caller, day) DO UPDATE SET times = 1";
+
+/// So many rows in one durable commit: one statement each on SQLite, and in statements of 64 rows on PostgreSQL.
 async fn bare_commit(stage: &Stage, rows: usize) -> Duration {
-    let Store::Sqlite { writer, .. } = &stage.world.app.store else { panic!("SQLite") };
     let begun = Mark::now();
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    for row in 0..rows {
-        let sql = "INSERT INTO unknown_count VALUES ($1, $2, 1) ON CONFLICT DO UPDATE SET times = 1";
-        sqlx::query(sql).bind("bench").bind(i64::try_from(row).unwrap()).execute(&mut *tx).await.unwrap();
+    let numbers: Vec<i64> = (0..rows).map(|row| i64::try_from(row).unwrap()).collect();
+    match &stage.world.app.store {
+        Store::Sqlite { writer, .. } => {
+            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            for row in numbers {
+                sqlx::query(ROW).bind("bench").bind(row).execute(&mut *tx).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+        Store::Postgres { pool } => {
+            let mut tx = pool.begin().await.unwrap();
+            for some in numbers.chunks(CALLERS) {
+                sqlx::query(ROWS).bind("bench").bind(some).execute(&mut *tx).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
     }
-    tx.commit().await.unwrap();
     begun.elapsed()
 }
 
@@ -176,9 +190,10 @@ async fn acting(stage: &Stage, members: &[Member], stop: &AtomicBool) -> u64 {
     acts.into_inner()
 }
 
-/// Grants and withdrawals of 64 callers, against the rows of such an act (event, leaf with its nodes, standing, grant, head) one
-/// statement each, 64 acts in one commit.
+/// Grants and withdrawals of 64 callers, against the rows of such an act (event, leaf with its nodes, standing, grant, head), 64 acts in
+/// one commit: on SQLite one statement each, on PostgreSQL in batches.
 pub async fn many_at_once(stage: &Stage, table: &mut Table) {
+    let is_sqlite = matches!(stage.world.app.store, Store::Sqlite { .. });
     let mut ratios = Vec::new();
     let mut note = String::new();
     for round in 0..3 {
@@ -194,13 +209,14 @@ pub async fn many_at_once(stage: &Stage, table: &mut Table) {
         ratios.push(bare / own);
         note = format!("{:.0} acts a second against {:.0}", 1.0 / own, 1.0 / bare);
     }
-    table.row(
-        "grants and withdrawals of 64 callers",
-        "the same rows, one statement each, in a group commit",
-        median(ratios),
-        &Target::AtLeast(2.0, "at least 2"),
-        note,
-    );
+    let by_hand = ["the same rows, one statement each, in a group commit", "the same rows in batches, in a group commit"];
+    if is_sqlite {
+        let target = Target::AtLeast(2.0, "at least 2");
+        table.row("grants and withdrawals of 64 callers", by_hand[0], median(ratios), &target, note);
+    } else {
+        let target = Target::AtLeast(0.6, "at least 0.6");
+        table.row("the same on PostgreSQL", by_hand[1], median(ratios), &target, note);
+    }
 }
 
 /// Questions a second while others grant and withdraw as fast as they can, against the same alone.

@@ -5,23 +5,27 @@ use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
 
-story!(a_caller_that_was_switched_off_loses_its_grants, callers);
-async fn callers(tx: &mut Tx) -> Told {
-    let row = ClientRow {
-        id: "acme".into(),
+pub(super) fn client(id: &str, webhook: Option<&str>) -> ClientRow {
+    ClientRow {
+        id: id.into(),
         role: "recipient".into(),
         secret_hash: [7; 32],
         class: "company".into(),
         purposes: "attention_score public_profile".into(),
         sources: "github".into(),
         disabled: false,
-        webhook: Some("https://acme.example/hook".into()),
+        webhook: webhook.map(str::to_owned),
         webhook_gone: false,
         scopes: "score disclose".into(),
         calls_per_minute: 10,
         people_per_day: 20,
         public_key: Some([9; 32]),
-    };
+    }
+}
+
+story!(a_caller_that_was_switched_off_loses_its_grants, callers);
+async fn callers(tx: &mut Tx) -> Told {
+    let row = client("acme", Some("https://acme.example/hook"));
     tx.insert_client(&row).await?;
     assert_eq!(tx.client("acme").await?, Some(row.clone()));
     assert_eq!(tx.client("nobody").await?, None);

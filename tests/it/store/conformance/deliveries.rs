@@ -2,8 +2,9 @@
 
 use sayso::domain::Micros;
 use sayso::ids::{DeliveryId, Pairwise, Reference, Subject};
-use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, StoreError, Tx};
+use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, StoreError, Tx};
 
+use super::clients::client;
 use super::{ANNA, Told, person, story};
 
 fn row(id: u8, recipient: &str, subject: Option<Subject>, made: i64) -> DeliveryRow {
@@ -35,9 +36,6 @@ async fn waiting(tx: &mut Tx) -> Told {
     }
     assert_eq!(tx.delivery(&first.id).await?, Some(first.clone()));
     assert_eq!(tx.delivery(&DeliveryId::new([7; 16])).await?, None);
-    assert!(tx.is_waiting(&anna, "acme", DeliveryKind::ConsentChanged).await?);
-    assert!(!tx.is_waiting(&anna, "acme", DeliveryKind::PersonErased).await?);
-    assert!(!tx.is_waiting(&anna, "other", DeliveryKind::ConsentChanged).await?);
     assert_eq!(tx.due_recipients(Micros(9)).await?, [""; 0]);
     assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme", "other"]);
     assert_eq!(tx.due_deliveries("acme", Micros(30), 9).await?, [first.clone(), second.clone()]);
@@ -70,12 +68,27 @@ async fn waiting(tx: &mut Tx) -> Told {
     Ok(())
 }
 
-story!(every_recipient_with_a_name_for_somebody_is_found, names);
+story!(every_recipient_with_a_name_for_somebody_is_found_and_how_it_can_be_told, names);
 async fn names(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
     assert!(tx.names_of(&anna).await?.is_empty());
     let acme = tx.pairwise(&anna, &"acme".parse().unwrap(), &Pairwise::new([1; 16])).await?;
     let other = tx.pairwise(&anna, &"other".parse().unwrap(), &Pairwise::new([2; 16])).await?;
     assert_eq!(tx.names_of(&anna).await?, [("acme".into(), acme), ("other".into(), other)]);
+    tx.insert_client(&client("acme", Some("https://acme.example/hook"))).await?;
+    tx.insert_client(&client("other", None)).await?;
+    tx.insert_delivery(&row(1, "acme", Some(anna), 10)).await?;
+    let told = |recipient: &str, pairwise, state, waits_already| Hearer {
+        recipient: recipient.into(),
+        pairwise,
+        state,
+        waits_already,
+    };
+    let nowhere = told("other", other, DeliveryState::Unreachable, false);
+    let waits = told("acme", acme, DeliveryState::Waiting, true);
+    assert_eq!(tx.hearers(&anna, DeliveryKind::ConsentChanged).await?, [waits, nowhere.clone()]);
+    tx.webhook_is_gone("acme").await?;
+    let gone = told("acme", acme, DeliveryState::Gone, false);
+    assert_eq!(tx.hearers(&anna, DeliveryKind::PersonErased).await?, [gone, nowhere]);
     Ok(())
 }
