@@ -10,10 +10,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
-use super::StoreError;
 use super::fenced::TRIGGERS;
 use super::group::Group;
 use super::schema::{migrate_postgres, migrate_sqlite};
+use super::{StoreError, Tx};
 use crate::datamap::DataMap;
 use crate::fence::Fence;
 use crate::secret::{Entropy, Key, private_file, private_folder};
@@ -23,6 +23,10 @@ pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Connections to PostgreSQL.
 pub(super) const CONNECTIONS: u32 = 16;
 const FRESH: Duration = Duration::from_secs(1);
+/// Statements that each connection to SQLite keeps prepared: all of ours, and the forms that an act takes.
+const STATEMENTS: usize = 512;
+/// What of the file is read through the memory of the system when everybody is read: as much as SQLite takes.
+const MAPPED_BYTES: u32 = 0x7fff_0000;
 
 /// One database.
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("secure_delete", "ON")
+            .pragma("temp_store", "MEMORY") // what a savepoint keeps for its undoing is personal, and writing it costs time
+            .statement_cache_capacity(STATEMENTS)
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
@@ -118,7 +124,8 @@ impl Store {
         });
         let writer = writer.connect_with(options.clone()).await?;
         let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
-        let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
+        let options = options.pragma("query_only", "ON");
+        let reader = reader.connect_with(options.clone()).await?;
         let fence = match access {
             Access::Serve => {
                 let secret = Entropy::system()
@@ -130,7 +137,11 @@ impl Store {
         };
         let store = Self::Sqlite { writer, reader, lock, fence, group: Group::default() };
         if let Some(fence) = store.fence() {
-            store.begin_read().await?.fill(fence).await?;
+            // Whoever is read stands in no order in most tables: from a small cache each page would be read many times.
+            let options = options.pragma("mmap_size", MAPPED_BYTES.to_string());
+            let once = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            Tx::Sqlite(once.begin().await?).fill(fence).await?;
+            once.close().await;
         }
         Ok(store)
     }
