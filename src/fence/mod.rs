@@ -214,6 +214,11 @@ impl Fence {
         self.write(name, triple, Entry::of(person));
     }
 
+    /// The same for one of very many people of one triple and one kind of name.
+    pub fn put_at(&self, column: &Column, name: &[u8], person: &Projection) {
+        self.write_at(column, name, Entry::of(person));
+    }
+
     /// Says up to which event people were put in.
     pub fn is_at(&self, seq: Seq) {
         self.seq.store(seq.0, Ordering::SeqCst);
@@ -227,6 +232,10 @@ impl Fence {
             }
             Name::Pairwise(..) => return,
         };
+        self.write_at(&column, name, entry);
+    }
+
+    fn write_at(&self, column: &Column, name: &[u8], entry: Option<Entry>) {
         let Some(cell) = column.cell(name) else { return };
         let Some(shard) = self.shard(&cell) else { return };
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);

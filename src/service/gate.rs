@@ -1,7 +1,7 @@
 //! Recipients ask the gate. One uniform denial: who is missing from the answer may be unknown, a minor, paused, withdrawn.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
 
@@ -132,7 +132,7 @@ impl App {
                 allowed.push(place);
                 use_by = use_by.min(until);
             }
-            people.push(Named { sought: *sought, allowed: decision.is_ok(), times: 1 });
+            people.push(Named { sought: sought.clone(), allowed: decision.is_ok(), times: 1 });
         }
         let decided = Decided { asked: ready.asked.clone(), day: now.day(), people };
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).wait(decided);
@@ -142,7 +142,7 @@ impl App {
     /// By what kind of name somebody was asked about decides what work it is, whoever it is about.
     fn sought(&self, id: &Asked) -> Sought {
         match id {
-            Asked::Identifier(identifier) => Sought::Blind(self.blinds(identifier)),
+            Asked::Identifier(identifier) => Sought::Blind(Arc::new(self.blinds(identifier))),
             Asked::Pairwise(pairwise) => Sought::Pairwise(*pairwise.as_bytes()),
         }
     }

@@ -15,10 +15,10 @@ use crate::limits;
 use crate::store::{Counted, FoundBy, Known, Tx};
 
 /// How somebody is looked for: by the id that a recipient was given, or by the index of an identifier and its earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Sought {
     Pairwise([u8; 16]),
-    Blind(Digests),
+    Blind(Arc<Digests>),
 }
 
 impl Sought {
@@ -32,7 +32,7 @@ impl Sought {
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
         let (pairwise, blinds) = match self {
             Self::Pairwise(name) => (Some(name.as_slice()), None),
-            Self::Blind(blinds) => (None, Some(blinds)),
+            Self::Blind(blinds) => (None, Some(&**blinds)),
         };
         pairwise.into_iter().chain(blinds.into_iter().flatten().map(<[u8; 32]>::as_slice))
     }
@@ -95,7 +95,7 @@ impl Writing<'_> {
         for Decided { asked, day, people } in &self.waiting.named {
             let same = questions.entry((asked.clone(), *day)).or_default();
             for Named { sought, allowed, times } in people {
-                let so_far = same.entry((*sought, *allowed)).or_default();
+                let so_far = same.entry((sought.clone(), *allowed)).or_default();
                 *so_far = so_far.saturating_add(*times);
             }
             tokio::task::consume_budget().await;
@@ -147,8 +147,11 @@ impl Tallies {
         fn some<K: Ord, V>(map: &mut BTreeMap<K, V>, count: usize) -> BTreeMap<K, V> {
             std::iter::from_fn(|| map.pop_first()).take(count).collect()
         }
-        let mut taken =
-            Self { members: some(&mut self.members, count), unknown: some(&mut self.unknown, count), ..Self::default() };
+        let mut taken = Self {
+            members: some(&mut self.members, count),
+            unknown: some(&mut self.unknown, count),
+            ..Self::default()
+        };
         while let Some(last) = self.named.last_mut().filter(|_| taken.named_people < count) {
             let kept = last.people.len().saturating_sub(count - taken.named_people);
             let people = last.people.split_off(kept);

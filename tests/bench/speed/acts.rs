@@ -8,7 +8,7 @@ use sayso::clock::Mark;
 use sayso::domain::{Micros, Seq, Standing};
 use sayso::gate::{Action, Asker, House, Prepared, Projection, Question, Rules};
 use sayso::policy::{HouseRules, Registry, built_in_rules};
-use sayso::service::{Asked, Format};
+use sayso::service::{Asked, ConsentRequest, Format};
 use sayso::store::Store;
 use serde_json::{Value, json};
 
@@ -115,7 +115,8 @@ pub async fn ingesting(stage: &Stage, table: &mut Table) {
 }
 
 const ROW: &str = "INSERT INTO unknown_count VALUES ($1, $2, 1) ON CONFLICT (caller, day) DO UPDATE SET times = 1";
-const ROWS: &str = "INSERT INTO unknown_count SELECT $1, unnest($2::bigint[]), 1 ON CONFLICT (caller, day) DO UPDATE SET times = 1";
+const ROWS: &str =
+    "INSERT INTO unknown_count SELECT $1, unnest($2::bigint[]), 1 ON CONFLICT (caller, day) DO UPDATE SET times = 1";
 
 /// So many rows in one durable commit: one statement each on SQLite, and in statements of 64 rows on PostgreSQL.
 async fn bare_commit(stage: &Stage, rows: usize) -> Duration {
@@ -168,25 +169,35 @@ async fn members(stage: &Stage, count: usize, name: &str) -> Vec<Member> {
     all
 }
 
+/// Somebody with what they say when they say yes again.
+struct Willing {
+    member: Member,
+    again: ConsentRequest,
+}
+
+async fn willing(stage: &Stage, count: usize, name: &str) -> Vec<Willing> {
+    let mut all = Vec::new();
+    for member in members(stage, count, name).await {
+        let again = yes(&stage.world.app, &member.caller).await;
+        all.push(Willing { member, again });
+    }
+    all
+}
+
 /// So many callers, each of whom takes a grant back and gives it again for one of ten people after the other, until told to stop. Returns
 /// how many acts that were. Of ten, because an act opens all that its person said before, and people do not change their mind every second.
-async fn acting(stage: &Stage, members: &[Member], stop: &AtomicBool) -> u64 {
+async fn acting(stage: &Stage, people: &mut [Willing], stop: &AtomicBool) -> u64 {
     let acts = AtomicU64::new(0);
-    let one = async |members: &[Member]| {
+    let one = async |people: &mut [Willing]| {
         let app = &stage.world.app;
-        let mut consents: Vec<Seq> = members.iter().map(|member| member.grant).collect();
-        let mut again = Vec::new();
-        for member in members {
-            again.push(yes(app, &member.caller).await);
-        }
-        for place in (0..members.len()).cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
-            let member = &members[place].caller;
-            again[place].known_seq = app.withdraw(member, consents[place], None).await.unwrap().seq;
-            consents[place] = app.decide_consent(member, &again[place], None).await.unwrap().consent_id;
+        for place in (0..people.len()).cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
+            let Willing { member, again } = &mut people[place];
+            again.known_seq = app.withdraw(&member.caller, member.grant, None).await.unwrap().seq;
+            member.grant = app.decide_consent(&member.caller, again, None).await.unwrap().consent_id;
             acts.fetch_add(2, Ordering::Relaxed);
         }
     };
-    futures_util::future::join_all(members.chunks(PEOPLE_OF_A_CALLER).map(one)).await;
+    futures_util::future::join_all(people.chunks_mut(PEOPLE_OF_A_CALLER).map(one)).await;
     acts.into_inner()
 }
 
@@ -197,19 +208,20 @@ pub async fn many_at_once(stage: &Stage, table: &mut Table) {
     let mut ratios = Vec::new();
     let mut note = String::new();
     for round in 0..3 {
-        let members = members(stage, CALLERS * PEOPLE_OF_A_CALLER, &format!("many{round}-")).await;
+        let mut people = willing(stage, CALLERS * PEOPLE_OF_A_CALLER, &format!("many{round}-")).await;
         let bare = bare_commit(stage, CALLERS * 6).await.as_secs_f64() / CALLERS as f64;
         let (stop, begun) = (AtomicBool::new(false), Mark::now());
         let timer = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
             stop.store(true, Ordering::Relaxed);
         };
-        let (acts, ()) = tokio::join!(acting(stage, &members, &stop), timer);
+        let (acts, ()) = tokio::join!(acting(stage, &mut people, &stop), timer);
         let own = begun.elapsed().as_secs_f64() / acts as f64;
         ratios.push(bare / own);
         note = format!("{:.0} acts a second against {:.0}", 1.0 / own, 1.0 / bare);
     }
-    let by_hand = ["the same rows, one statement each, in a group commit", "the same rows in batches, in a group commit"];
+    let by_hand =
+        ["the same rows, one statement each, in a group commit", "the same rows in batches, in a group commit"];
     if is_sqlite {
         let target = Target::AtLeast(2.0, "at least 2");
         table.row("grants and withdrawals of 64 callers", by_hand[0], median(ratios), &target, note);
@@ -222,7 +234,7 @@ pub async fn many_at_once(stage: &Stage, table: &mut Table) {
 /// Questions a second while others grant and withdraw as fast as they can, against the same alone.
 pub async fn while_others_write(stage: &Stage, table: &mut Table) {
     let asked = stage.member("asked").await;
-    let members = members(stage, 8 * PEOPLE_OF_A_CALLER, "writer").await;
+    let mut writers = willing(stage, 8 * PEOPLE_OF_A_CALLER, "writer").await;
     let asking = || {
         let (app, desk, pairwise) = (stage.world.app.clone(), stage.desk.clone(), asked.pairwise);
         // A task of its own: questions that are answered from memory never wait, and would let nobody else have a turn.
@@ -243,7 +255,7 @@ pub async fn while_others_write(stage: &Stage, table: &mut Table) {
         stop.store(true, Ordering::Relaxed);
         rate
     };
-    let (acts, beside) = tokio::join!(acting(stage, &members, &stop), both);
+    let (acts, beside) = tokio::join!(acting(stage, &mut writers, &stop), both);
     let note = format!("{beside:.0} against {alone:.0} a second, beside {:.0} acts a second", acts as f64 / 2.0);
     table.row(
         "decisions a second while 8 callers grant and withdraw",

@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use crate::stage::{DESK, Stage, Start, question, triple};
+use crate::stage::{DESK, Stage, Start, pairwise, question, triple};
 use crate::table::{Table, Target, median, seconds};
 
 const ROUNDS: usize = 5;
@@ -63,24 +63,45 @@ pub async fn layer(stage: &Stage, table: &mut Table) {
     );
 }
 
-/// What one id costs in questions of a thousand, with so many people in memory and more.
+/// What one id costs with so many people in memory and more, in questions of a thousand and alone, against a bare look-up of the same keys
+/// among as many, and a bit test.
 pub async fn by_people(stage: &Stage, people_max: usize, table: &mut Table) {
-    let mut there = 0;
+    let mut bare = HashMap::new();
     for people in [10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|people| *people <= people_max) {
-        let names = stage.remember(there..people);
-        there = people;
-        let mut times = Vec::new();
-        for some in names.chunks(1_000).take(20) {
-            let ids: Vec<Asked> = some.iter().copied().map(Asked::Pairwise).collect();
-            let asked = question(ids);
+        let names = stage.remember(bare.len()..people);
+        bare.extend((bare.len()..people).map(|person| (*pairwise(person).as_bytes(), 0b1010_u64)));
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        for some in names.chunks_exact(2_000).take(ROUNDS * 2) {
+            let (some, others) = some.split_at(1_000);
             let begun = Mark::now();
-            let answer = stage.world.app.filter(&stage.desk, &asked).await.unwrap();
-            times.push(begun.elapsed());
-            assert_eq!(answer.allowed.len(), some.len());
+            let found = some.iter().filter(|key| bare.get(key.as_bytes()).is_some_and(|mask| mask & 2 != 0)).count();
+            times[0].push(begun.elapsed() / 1_000);
+            assert_eq!(found, some.len());
+            let asked = question(some.iter().copied().map(Asked::Pairwise).collect());
+            let begun = Mark::now();
+            assert_eq!(stage.world.app.filter(&stage.desk, &asked).await.unwrap().allowed.len(), some.len());
+            times[1].push(begun.elapsed() / 1_000);
+            let asked: Vec<_> = others.iter().map(|name| question(vec![Asked::Pairwise(*name)])).collect();
+            let begun = Mark::now();
+            for one in &asked {
+                assert_eq!(stage.world.app.filter(&stage.desk, one).await.unwrap().allowed, [0]);
+            }
+            times[2].push(begun.elapsed() / 1_000);
         }
-        let micros = seconds(&times) * 1e6 / 1_000.0;
-        println!("with {people} people: {micros:.2} microseconds for one id");
-        table.by_people.push((people, micros));
+        let [bare, of_many, alone] = times.map(|times| seconds(&times) * 1e9);
+        println!("{people} people: bare {bare:.0} ns, of a thousand {of_many:.0} ns, alone {alone:.0} ns");
+        table.by_people.push((people, of_many / 1e3));
+        for (name, cost) in
+            [("of a thousand", of_many), ("asked alone", alone)].into_iter().filter(|_| people >= 1_000_000)
+        {
+            table.row(
+                &format!("one decision in process, {name}, {people} people"),
+                "a bare look-up of the same keys among as many, and a bit test",
+                cost / bare,
+                &Target::AtMost(1.5, "at most 1.5"),
+                format!("{cost:.0} ns against {bare:.0} ns"),
+            );
+        }
     }
 }
 
@@ -105,56 +126,15 @@ pub fn start(start: &Start, table: &mut Table) {
     );
 }
 
-/// One decision in this process, against a bare look-up of the same keys and a bit test.
-pub async fn one_decision(stage: &Stage, table: &mut Table) {
-    let names = stage.names(100_000).await;
-    let keys: Vec<sayso::ids::Pairwise> = names.iter().map(|name| name.parse().unwrap()).collect();
-    let map: HashMap<[u8; 16], u64> = keys.iter().map(|key| (*key.as_bytes(), 0b1010)).collect();
-    let mut times = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
-        let begun = Mark::now();
-        let found = keys.iter().filter(|key| map.get(key.as_bytes()).is_some_and(|mask| mask & 2 != 0)).count();
-        times[0].push(begun.elapsed() / u32::try_from(keys.len()).unwrap());
-        assert_eq!(found, keys.len());
-        let begun = Mark::now();
-        for key in keys.iter().step_by(keys.len() / 500) {
-            let answer = stage.world.app.filter(&stage.desk, &question(vec![Asked::Pairwise(*key)])).await.unwrap();
-            assert_eq!(answer.allowed, [0]);
-        }
-        times[1].push(begun.elapsed() / 500);
-        let some: Vec<Asked> =
-            keys.iter().step_by(keys.len() / 1_000).take(1_000).map(|key| Asked::Pairwise(*key)).collect();
-        let asked = question(some);
-        let begun = Mark::now();
-        assert_eq!(stage.world.app.filter(&stage.desk, &asked).await.unwrap().allowed.len(), asked.ids.len());
-        times[2].push(begun.elapsed() / u32::try_from(asked.ids.len()).unwrap());
-    }
-    let (bare, own, of_many) = (seconds(&times[0]), seconds(&times[1]), seconds(&times[2]));
-    table.row(
-        "one decision in process, of a thousand",
-        "a bare look-up of the same keys and a bit test",
-        of_many / bare,
-        &Target::AtMost(1.5, "at most 1.5"),
-        format!("{:.0} ns against {:.0} ns", of_many * 1e9, bare * 1e9),
-    );
-    let note = format!("{:.2} microseconds against {:.0} ns", own * 1e6, bare * 1e9);
-    table.row(
-        "one decision in process, asked alone",
-        "a bare look-up of the same keys and a bit test",
-        own / bare,
-        &Target::AtMost(1.5, "at most 1.5"),
-        note,
-    );
-}
-
 /// Very many ids as lines of text, against reading the same body to memory plus 49 ns an id.
 pub async fn lines(stage: &Stage, people: usize, table: &mut Table) {
-    let names = stage.names(people).await;
+    let names: Vec<String> = (0..people).map(|person| hex::encode(pairwise(person).as_bytes())).collect();
     let body = names.join("\n");
     let router = sayso::http::router(stage.world.app.clone());
     let token = stage.world.app.client_token(DESK, &SecretText::new(stage.secret.clone()), None).await.unwrap();
     let path = "/v1/gate/filter/lines?action=disclose&purpose=public_profile&source=activitypub";
-    let mut times = [Vec::new(), Vec::new()];
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    stage.counted().await;
     for _ in 0..3 {
         let begun = Mark::now();
         let read = to_bytes(Body::from(body.clone()), usize::MAX).await.unwrap();
@@ -168,9 +148,10 @@ pub async fn lines(stage: &Stage, people: usize, table: &mut Table) {
         let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         times[1].push(begun.elapsed());
         assert!(answer.len() > body.len());
+        times[2].push(stage.counted().await);
     }
-    let (bare, own) = (seconds(&times[0]), seconds(&times[1]));
-    let note = format!("{} ids: {:.2} s", names.len(), own);
+    let [bare, own, counted] = times.map(|times| seconds(&times));
+    let note = format!("{} ids: {own:.2} s; counting them, afterwards, {counted:.2} s", names.len());
     table.row(
         "filter of ids as text lines",
         "reading the same body plus 49 ns an id",

@@ -9,7 +9,6 @@ use sayso::config::Config;
 use sayso::crypto::Role;
 use sayso::datamap::ColumnType;
 use sayso::domain::{Adult, Assurance, Triple};
-use sayso::fence::Name;
 use sayso::gate::Projection;
 use sayso::ident::{Identifier, IdentifierKind};
 use sayso::ids::Pairwise;
@@ -133,16 +132,23 @@ impl Stage {
             grant: Some((1, self.world.app.clock.now().plus_days(300))),
             ..Projection::NOBODY
         };
-        let (triple, every) = (triple(), (people.len() / 20_000).max(1));
+        let (column, every) = (fence.column(&triple(), true), (people.len() / 20_000).max(1));
         let mut some = Vec::new();
         for (place, person) in people.enumerate() {
             let name = pairwise(person);
-            fence.put(&Name::Pairwise(triple.recipient.clone(), name.as_bytes().to_vec()), &triple, &yes);
+            fence.put_at(&column, name.as_bytes(), &yes);
             if place % every == 0 {
                 some.push(name);
             }
         }
         some
+    }
+
+    /// Writes the counts of decisions that wait, as the worker does beside the answers. Returns how long that took.
+    pub async fn counted(&self) -> Duration {
+        let begun = Mark::now();
+        self.world.app.flush_decisions().await.unwrap();
+        begun.elapsed()
     }
 
     async fn started_anew(self) -> (Self, Start) {

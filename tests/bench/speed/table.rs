@@ -14,7 +14,7 @@ pub struct Table {
 }
 
 struct Row {
-    what: &'static str,
+    what: String,
     divided_by: &'static str,
     ratio: f64,
     target: &'static str,
@@ -29,13 +29,13 @@ pub enum Target {
 }
 
 impl Table {
-    pub fn row(&mut self, what: &'static str, divided_by: &'static str, ratio: f64, target: &Target, note: String) {
+    pub fn row(&mut self, what: &str, divided_by: &'static str, ratio: f64, target: &Target, note: String) {
         let (holds, target) = match *target {
             Target::AtLeast(bound, text) => (ratio >= bound, text),
             Target::AtMost(bound, text) => (ratio <= bound, text),
         };
         println!("{what} / {divided_by}: {ratio:.3} ({target}{}) {note}", if holds { "" } else { ", MISSED" });
-        self.rows.push(Row { what, divided_by, ratio, target, holds, note });
+        self.rows.push(Row { what: what.to_owned(), divided_by, ratio, target, holds, note });
     }
 
     pub fn write(&self) {
