@@ -205,7 +205,8 @@ async fn check_erasures(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError
             "erasures were begun or certified that no longer stand in the list of erasures, or the reverse",
         );
     }
-    for job in jobs.iter().filter(|job| job.step != JobStep::Done) {
+    // Of what was fenced everything is still there; of what is done its own event says what it took.
+    for job in jobs.iter().filter(|job| job.step == JobStep::Removed) {
         let events: BTreeMap<String, u64> =
             serde_json::from_str(&job.events).map_err(|_| StoreError::Corrupt("erasure_job"))?;
         for (kind, times) in events {

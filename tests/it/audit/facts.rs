@@ -148,3 +148,14 @@ on_both!(a_topic_that_was_turned_round_is_found, |world| {
     let (there, back) = ("UPDATE topic_choice SET accepted = 1", "UPDATE topic_choice SET accepted = 0");
     says(&world, there, back, "topic").await;
 });
+
+on_both!(an_erasure_that_waits_for_its_rows_to_go_is_no_finding, |world| {
+    let anna = join(&world, "anna@example.org").await;
+    world.app.opt_out(&anna.email, Whom::Oneself, None).await.unwrap();
+    world.app.erase(&anna.caller, None).await.unwrap(); // the mail about the opt-out still lies in the outbox
+    let waits = world.app.overview().await.unwrap().erasures;
+    assert_eq!(waits.iter().map(|open| (open.step.as_str(), open.count)).collect::<Vec<_>>(), [("fenced", 1)]);
+    assert_eq!(findings(&world).await, []);
+    world.app.run_erasures().await.unwrap();
+    assert_eq!(findings(&world).await, []);
+});
