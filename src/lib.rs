@@ -3,7 +3,7 @@
 //! # The house
 //!
 //! Data flows one way: `cli, http, pages, layer, proxy, worker -> service -> {domain, gate, policy, score, log, exchange, ident, egress, crypto, datamap,
-//! ingest, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ident`, `ingest`, `datamap`) do no I/O and take `now`
+//! ingest, words, store}`. The pure rooms (`domain`, `gate`, `score`, `log`, `exchange`, `ident`, `ingest`, `datamap`, `words`) do no I/O and take `now`
 //! as an argument. Only `store` runs SQL, only `http` and `pages` (and what they share, `web`) know axum, only `egress` calls addresses that somebody else chose. A test
 //! reads the sources and enforces this.
 //!
@@ -26,7 +26,7 @@
 //!
 //! What must hold whatever anybody configures is [`gate::floor`]; house rules come behind it ([`policy::HouseRules`], [`gate::HouseTable`]). What is stored is `policies/datamap.toml`. Every bound is in
 //! [`limits`]. Time, randomness and the environment are read in [`clock`], [`secret`] and [`config`] and nowhere else.
-//! Decisions that were taken stand in the head of the module that lives by them.
+//! What pages and mails say, in each language, is [`words`]. Decisions that were taken stand in the head of the module that lives by them.
 //!
 //! # What differs from a usual service, on purpose
 //!
@@ -71,4 +71,5 @@ pub mod store;
 pub mod telemetry;
 pub mod web;
 pub mod window;
+pub mod words;
 pub mod worker;

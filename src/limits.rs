@@ -66,6 +66,10 @@ pub const CODES_PER_HOUR_AT_MOST: i64 = 24;
 pub const COURTESIES_PER_HOUR_MAX: u32 = 3;
 /// Addresses whose mails without a code are counted in one hour; the next ones get none.
 pub const COURTESIES_COUNTED_MAX: usize = 100_000;
+/// Receipts that one person can have mailed on one day.
+pub const RECEIPTS_MAILED_PER_DAY_MAX: u32 = 20;
+/// People whose mailed receipts are counted on one day; the next ones get none by mail.
+pub const RECEIPTS_COUNTED_MAX: usize = 1_000_000;
 /// How long a claim to a handle waits for its proof, in seconds.
 pub const CLAIM_SECONDS: i64 = 7 * 24 * 3600;
 /// Claims one person may have open.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::anyone::identifier;
-use super::extract::{Act, Nothing, Person, media_type, only, read};
+use super::extract::{Act, Nothing, Person, language, media_type, only, read};
 use super::problem::Problem;
 use crate::domain::Adult;
 use crate::limits;
@@ -28,9 +28,14 @@ pub(super) struct Register {
     adult: Adult,
 }
 
-pub(super) async fn register(State(app): State<Shared>, act: Act<Register>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn register(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    act: Act<Register>,
+) -> Result<impl IntoResponse, Problem> {
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
-    app.register(&Registration { identifier, adult: act.body.adult }, act.idempotency.as_ref()).await?;
+    let registration = Registration { identifier, adult: act.body.adult, lang: language(&headers) };
+    app.register(&registration, act.idempotency.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "next": "look for a mail with a code" }))))
 }
 
@@ -66,8 +71,12 @@ pub(super) struct Code {
     identifier: String,
 }
 
-pub(super) async fn code(State(app): State<Shared>, act: Act<Code>) -> Result<impl IntoResponse, Problem> {
-    app.send_login_code(&identifier(IdentifierKind::Email, &act.body.identifier)?).await?;
+pub(super) async fn code(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    act: Act<Code>,
+) -> Result<impl IntoResponse, Problem> {
+    app.send_login_code(&identifier(IdentifierKind::Email, &act.body.identifier)?, language(&headers)).await?;
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "next": "look for a mail" }))))
 }
 

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::Shared;
-use super::extract::{Act, Path};
+use super::extract::{Act, Path, language};
 use super::long::Long;
 use super::problem::Problem;
 use crate::domain::{Purpose, Whom};
@@ -39,9 +39,13 @@ pub(super) struct Ask {
     what: What,
 }
 
-pub(super) async fn request(State(app): State<Shared>, act: Act<Ask>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn request(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    act: Act<Ask>,
+) -> Result<impl IntoResponse, Problem> {
     let identifier = identifier(act.body.kind, &act.body.identifier)?;
-    let requested = app.request(&identifier, act.body.what, act.idempotency.as_ref()).await?;
+    let requested = app.request(&identifier, act.body.what, language(&headers), act.idempotency.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, Json(requested)))
 }
 

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use crate::limits;
 use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
-pub(super) use crate::web::headers::{media_type, only, read, says_no_sharing};
+pub(super) use crate::web::headers::{language, media_type, only, read, says_no_sharing};
 pub(super) use crate::web::path::Path;
 
 /// A body that must be empty or `{}`.

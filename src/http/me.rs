@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::anyone::identifier;
-use super::extract::{Act, Nothing, Path, Person, Query, says_no_sharing};
+use super::extract::{Act, Nothing, Path, Person, Query, language, says_no_sharing};
 use super::long::Long;
 use super::problem::Problem;
 use crate::domain::{About, Day, Micros, Purpose, Recipient, ResponseKind, Seq, Source, Topic, Triple, Week};
@@ -178,6 +178,18 @@ pub(super) async fn receipt(
     };
     let name = format!("attachment; filename=\"sayso-{seq}.{ending}\"");
     Ok(([(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, name)], text))
+}
+
+/// Mails that receipt to the address of the account, in the language that the call likes best.
+pub(super) async fn mail_receipt(
+    State(app): State<Shared>,
+    Person(caller): Person,
+    Path(seq): Path<i64>,
+    headers: HeaderMap,
+    act: Act<Nothing>,
+) -> Result<impl IntoResponse, Problem> {
+    let queued = app.mail_receipt(&caller, Seq(seq), language(&headers), act.idempotency.as_ref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(queued)))
 }
 
 pub(super) async fn hold(

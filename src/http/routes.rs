@@ -58,6 +58,7 @@ routes! {
     Person    Prompt Query delete "/v1/me/consents" => me::withdraw_purpose;
     Person    Prompt Path  delete "/v1/me/consents/{id}" => me::withdraw;
     Person    Prompt Query get    "/v1/me/receipts/{seq}" => me::receipt;
+    Person    Prompt Path  post   "/v1/me/receipts/{seq}/mail" => me::mail_receipt;
     Person    Prompt Path  post   "/v1/me/hold" => me::hold;
     Person    Prompt Path  delete "/v1/me/hold" => me::release;
     Person    Prompt Path  get    "/v1/me/export" => me::export;

@@ -158,7 +158,7 @@ fn draw_ask_for_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong
 pub(super) async fn send_code(State(app): State<Shared>, sent: Sent) -> Answered {
     let mailed = async {
         let identifier = address(sent.form.get("identifier"))?;
-        Ok::<_, Problem>(app.send_login_code(&identifier).await?)
+        Ok::<_, Problem>(app.send_login_code(&identifier, sent.visit.lang).await?)
     };
     match mailed.await {
         Ok(()) => Ok(draw_code(&app, sent.visit, &sent.form, None)?.into_response()),
@@ -238,7 +238,8 @@ pub(super) async fn register(State(app): State<Shared>, sent: Sent) -> Answered 
             _ => return Err(wrong("adult")),
         };
         let idempotency = sent.form.idempotency(&app, "anyone", &sent.visit.path);
-        Ok(app.register(&Registration { identifier, adult }, idempotency.as_ref()).await?)
+        let registration = Registration { identifier, adult, lang: sent.visit.lang };
+        Ok(app.register(&registration, idempotency.as_ref()).await?)
     };
     match registered.await {
         Ok(()) => Ok(draw_code(&app, sent.visit, &sent.form, None)?.into_response()),

@@ -20,7 +20,7 @@ use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 /// What a page says was done; anything else in the address is not repeated.
-const DONE: [&str; 12] = [
+const DONE: [&str; 13] = [
     "granted",
     "refused",
     "held",
@@ -29,6 +29,7 @@ const DONE: [&str; 12] = [
     "rejected",
     "contested",
     "proved",
+    "mailed",
     "answered",
     "off",
     "published",

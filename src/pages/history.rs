@@ -6,11 +6,11 @@ use axum::response::IntoResponse;
 use maud::{Markup, html};
 
 use super::parts::Drawn;
-use super::visit::{Form, Member};
+use super::visit::{Form, Member, Visit};
 use super::words::Lang;
-use super::{Answered, Shared, code, consents};
+use super::{Answered, Shared, code, consents, receipt_mail};
 use crate::domain::{Act, Seq};
-use crate::service::{HistoryEntry, RecordForm, ServiceError};
+use crate::service::{App, HistoryEntry, PersonCaller, RecordForm, ServiceError};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
@@ -67,16 +67,32 @@ fn details(lang: Lang, act: &Act) -> Markup {
     }
 }
 
-pub(super) async fn receipt(State(app): State<Shared>, member: Member, Path(seq): Path<i64>) -> Result<Drawn, Problem> {
+pub(super) async fn receipt(
+    State(app): State<Shared>,
+    member: Member,
+    Path(seq): Path<i64>,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
+    let said = consents::done(&visit, query.as_deref());
+    draw_receipt(&app, visit, &caller, (seq, &said)).await
+}
+
+pub(super) async fn draw_receipt(
+    app: &App,
+    visit: Visit,
+    caller: &PersonCaller,
+    (seq, said): (i64, &Markup),
+) -> Result<Drawn, Problem> {
     let lang = visit.lang;
-    let history = app.consents(&caller).await?.history;
+    let history = app.consents(caller).await?.history;
     let entry = history.iter().find(|entry| entry.seq == Seq(seq)).ok_or(ServiceError::NotFound("event of yours"))?;
-    let text = String::from(app.receipt(&caller, Seq(seq)).await?);
+    let text = String::from(app.receipt(caller, Seq(seq)).await?);
     let public = app.config.public_url.trim_end_matches('/');
     let decision = matches!(entry.event.act, Act::Granted { .. } | Act::Refused { .. });
     let body = html! {
         h1 { (lang.t("receipt.title")) }
+        (said)
         ol class="timeline" { (event(lang, entry)) }
         p { (lang.t("receipt.own")) }
         ul {
@@ -87,6 +103,7 @@ pub(super) async fn receipt(State(app): State<Shared>, member: Member, Path(seq)
             }
         }
         p { button class="quiet script-only" type="button" data-print="" { (lang.t("receipt.print")) } }
+        (receipt_mail::offer(app, lang, caller, seq).await?)
         h2 { (lang.t("receipt.check")) }
         p { (lang.t("receipt.check_text")) }
         (code::svg(&format!("{public}/v1/log/proof/inclusion?seq={seq}"), lang.t("receipt.code")))

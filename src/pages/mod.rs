@@ -24,6 +24,7 @@ mod opt_out;
 mod parts;
 mod readable;
 mod receipt;
+mod receipt_mail;
 mod requests;
 mod routes;
 mod score;
@@ -34,7 +35,6 @@ mod stored;
 mod trouble;
 mod visit;
 mod waiting;
-mod words;
 
 use std::sync::Arc;
 
@@ -43,6 +43,7 @@ use axum::response::Response;
 use crate::service::App;
 use crate::web::problem::Problem;
 
+use crate::words;
 pub(crate) use routes::router;
 pub(crate) use trouble::{in_words, words_for};
 

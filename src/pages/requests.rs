@@ -54,7 +54,7 @@ pub(super) async fn act(State(app): State<Shared>, sent: Sent) -> Answered {
     let asked = async {
         let (to, what) = (address(sent.form.get("identifier"))?, what(&sent.form)?);
         let idempotency = sent.form.idempotency(&app, "anyone", &sent.visit.path);
-        Ok::<_, Problem>(app.request(&to, what, idempotency.as_ref()).await?)
+        Ok::<_, Problem>(app.request(&to, what, sent.visit.lang, idempotency.as_ref()).await?)
     };
     match asked.await {
         Ok(requested) => {

@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use super::{
     Shared, account, assets, audit, consents, data, erasure, front, history, identifiers, operate, operate_more,
-    opt_out, requests, score, staff, stored,
+    opt_out, receipt_mail, requests, score, staff, stored,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -77,7 +77,8 @@ routes! {
     Person    Prompt Path  post "/me/consents/{purpose}" => consents::decide;
     Person    Prompt Path  post "/me/pause" => consents::pause;
     Person    Prompt Query get  "/me/history" => history::show;
-    Person    Prompt Path  get  "/me/receipts/{seq}" => history::receipt;
+    Person    Prompt Query get  "/me/receipts/{seq}" => history::receipt;
+    Person    Prompt Path  post "/me/receipts/{seq}/mail" => receipt_mail::act;
     Person    Prompt Path  get  "/me/receipts/{seq}/{form}" => history::file;
     Person    Prompt Query get  "/me/score" => score::show;
     Person    Prompt Path  post "/me/score/topics" => score::topic;

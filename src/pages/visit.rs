@@ -17,7 +17,7 @@ use super::{Shared, account};
 use crate::config::Config;
 use crate::secret::SecretText;
 use crate::service::{App, Idempotency, PersonCaller, ServiceError};
-use crate::web::headers::{media_type, only, read, says_no_sharing};
+use crate::web::headers::{language, media_type, only, read, says_no_sharing};
 use crate::web::problem::Problem;
 use crate::{limits, mutant};
 
@@ -39,9 +39,8 @@ pub(crate) struct Visit {
 impl Visit {
     pub(super) fn of(headers: &HeaderMap, path: &str) -> Self {
         let chosen = cookie(headers, LANGUAGE).and_then(Lang::from_tag);
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
-            lang: chosen.unwrap_or_else(|| Lang::accepted(accepted.unwrap_or_default())),
+            lang: chosen.unwrap_or_else(|| language(headers)),
             path: path.to_owned(),
             logged_in: cookie(headers, PERSON).is_some(),
             no_sharing: says_no_sharing(headers),

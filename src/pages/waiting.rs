@@ -10,8 +10,15 @@ use super::visit::{Form, Visit, own_path};
 /// Fields that belong to the form and not to whoever filled it in.
 const OURS: [&str; 4] = ["key", "known_seq", "notice_version", "notice_sha256"];
 
-/// Forms that are one button, and what it says.
-const WITHOUT_FIELDS: [(&str, &str); 2] = [("/me/data/delete", "data.delete_now"), ("/me/data/export", "data.export")];
+/// What the button of a form says that has nothing else.
+fn one_button(path: &str) -> Option<&'static str> {
+    match path {
+        "/me/data/delete" => Some("data.delete_now"),
+        "/me/data/export" => Some("data.export"),
+        path if path.starts_with("/me/receipts/") => Some("receipt.mail"),
+        _ => None,
+    }
+}
 
 /// Shows the form `kept` for `kept_path`.
 pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
@@ -22,7 +29,7 @@ pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
     let body = html! {
         h1 { (lang.t("waiting.title")) }
         p class="lead" { (lang.t("waiting.text")) }
-        @if let Some((_, name)) = WITHOUT_FIELDS.iter().find(|(form, _)| *form == path) { p { strong { (lang.t(name)) } } }
+        @if let Some(name) = one_button(path) { p { strong { (lang.t(name)) } } }
         dl {
             @for (name, value) in kept.fields().filter(|(name, value)| !OURS.contains(name) && !value.is_empty()) {
                 dt { (lang.named("field", name)) }

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::act::Idempotency;
 use super::codes::{CodeFor, Send};
 use super::epochs::Digests;
+use super::letters;
 use super::mail::Mail;
 use super::record::Person;
 use super::{App, PersonCaller, ServiceError};
@@ -19,6 +20,7 @@ use crate::ids::{IdentifierId, Reference, Session, Subject};
 use crate::limits;
 use crate::secret::SecretText;
 use crate::store::{CodeRow, IdentifierRow, SessionRow, Tx};
+use crate::words::Lang;
 
 /// Somebody wants an account.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Registration {
     pub identifier: Identifier,
     /// What they say.
     pub adult: Adult,
+    /// The language that they ask in.
+    pub lang: Lang,
 }
 
 /// Somebody has the code.
@@ -73,13 +77,12 @@ impl App {
         self.act(idempotency, &(self, r, reference, told), |tx, (app, r, reference, told)| {
             Box::pin(async move {
                 if *told {
-                    let text = "You asked for a sayso account but did not say whether you are 18 or over. Nothing was stored.\r\n";
-                    let mail = Mail::new(&r.identifier, "No sayso account", text.into());
+                    let mail = Mail::new(&r.identifier, &letters::age_unknown(r.lang));
                     app.queue_mail(tx, &app.blind(&r.identifier), &mail).await?;
                 } else if r.adult != Adult::Unknown {
                     let what = if r.adult == Adult::Yes { CodeFor::Register } else { CodeFor::RegisterMinor };
-                    let send = Send { to: &r.identifier, what, adult: r.adult, digest: None, reference: *reference };
-                    app.send_code(tx, send).await?;
+                    let (to, adult, reference, lang) = (&r.identifier, r.adult, *reference, r.lang);
+                    app.send_code(tx, Send { to, what, adult, digest: None, reference, lang }).await?;
                 }
                 Ok(((), None))
             })
@@ -93,23 +96,23 @@ impl App {
     ///
     /// # Errors
     /// Only for the database.
-    pub async fn send_login_code(&self, to: &Identifier) -> Result<(), ServiceError> {
+    pub async fn send_login_code(&self, to: &Identifier, lang: Lang) -> Result<(), ServiceError> {
         address(to)?;
         let reference = Reference::new(self.entropy.bytes()?);
         let told = self.may_tell(&self.blind(to));
         self.store
-            .run_tx(&(self, to, reference, told), |tx, (app, to, reference, told)| {
+            .run_tx(&(self, to, reference, (told, lang)), |tx, (app, to, reference, (told, lang))| {
                 Box::pin(async move {
+                    let lang = *lang;
                     if tx.owner_of(&app.blinds(to)).await?.is_some() {
                         let (what, adult) = (CodeFor::Login, Adult::Unknown);
-                        let send = Send { to, what, adult, digest: None, reference: *reference };
+                        let send = Send { to, what, adult, digest: None, reference: *reference, lang };
                         return app.send_code(tx, send).await.map(drop);
                     }
                     if !told {
                         return Ok(());
                     }
-                    let text = "Somebody asked for a log-in code, but this address has no sayso account.\r\n";
-                    app.queue_mail(tx, &app.blind(to), &Mail::new(to, "No sayso account", text.into())).await
+                    app.queue_mail(tx, &app.blind(to), &Mail::new(to, &letters::no_account(lang))).await
                 })
             })
             .await?;

@@ -20,6 +20,7 @@ use crate::crypto::{Epochs, KeyRing, RingError, Slow, Tokens};
 use crate::datamap::{DataMap, DataMapError};
 use crate::domain::Micros;
 use crate::egress::{Egress, EgressError};
+use crate::ids::Subject;
 use crate::ingest::{Topics, TopicsError};
 use crate::limits;
 use crate::log::{Frontier, NoteError, Origin, parse_vkey, sign, verify, vkey};
@@ -60,6 +61,8 @@ pub struct App {
     pub(super) asked: AskedSoFar,
     /// Mails without a code, counted by blind index.
     pub(super) courtesies: Window<[u8; 32]>,
+    /// Receipts that people had mailed to themselves.
+    pub(super) receipts_mailed: Window<Subject>,
     /// Held by whoever writes or removes files of the outbox.
     pub(super) outbox: AsyncMutex<()>,
     pub(super) turns: Turns,
@@ -143,6 +146,7 @@ impl App {
             tallies: Mutex::default(),
             asked: AskedSoFar::default(),
             courtesies: Window::new(3600, limits::COURTESIES_PER_HOUR_MAX, limits::COURTESIES_COUNTED_MAX),
+            receipts_mailed: Window::new(86_400, limits::RECEIPTS_MAILED_PER_DAY_MAX, limits::RECEIPTS_COUNTED_MAX),
             outbox: AsyncMutex::default(),
             turns: Turns::default(),
             work: Notify::new(),

@@ -2,6 +2,7 @@
 
 use subtle::ConstantTimeEq;
 
+use super::letters;
 use super::mail::Mail;
 use super::{App, ServiceError};
 use crate::crypto::{Blind, Place};
@@ -10,6 +11,7 @@ use crate::ident::Identifier;
 use crate::ids::Reference;
 use crate::limits;
 use crate::store::{CodeRow, Tx};
+use crate::words::Lang;
 
 /// What a code is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,31 +35,6 @@ impl CodeFor {
             Self::Status => "status",
         }
     }
-
-    fn text(self, code: &str) -> (&'static str, String) {
-        let (subject, first) = match self {
-            Self::Register => {
-                let first = "Somebody, probably you, wants to register this address with sayso, and said: 18 or over.";
-                ("Your sayso code", first)
-            }
-            Self::RegisterMinor => (
-                "Your sayso code: under 18",
-                "Somebody said that the owner of this address is UNDER 18. The code confirms that: there will be no account, and \
-                 one that there is will be closed. If you are 18 or over, do not use it.",
-            ),
-            Self::Login => ("Your sayso code", "Somebody, probably you, wants to log in to sayso."),
-            Self::Access => ("Your sayso code", "Somebody, probably you, asks what sayso holds about this address."),
-            Self::Erasure => {
-                ("Your sayso code", "Somebody, probably you, asks sayso to delete everything about this address.")
-            }
-            Self::Status => ("Your sayso code", "Somebody, probably you, asks how an earlier deletion went."),
-        };
-        let text = format!(
-            "{first}\r\n\r\nThe code is: {code}\r\n\r\nIt counts for 30 minutes. If this was not you, do nothing: \
-             without the code nothing happens.\r\n"
-        );
-        (subject, text)
-    }
 }
 
 /// A code to send.
@@ -68,6 +45,8 @@ pub(super) struct Send<'a> {
     pub(super) adult: Adult,
     pub(super) digest: Option<[u8; 16]>,
     pub(super) reference: Reference,
+    /// In which language the mail is.
+    pub(super) lang: Lang,
 }
 
 impl App {
@@ -107,8 +86,7 @@ impl App {
             expires: now.plus_seconds(limits::CODE_SECONDS),
         };
         tx.upsert_code(&row).await?;
-        let (subject, text) = send.what.text(&code);
-        self.queue_mail(tx, &blind, &Mail::new(send.to, subject, text)).await?;
+        self.queue_mail(tx, &blind, &Mail::new(send.to, &letters::code(send.lang, send.what, &code))).await?;
         Ok(reference)
     }
 

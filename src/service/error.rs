@@ -46,6 +46,9 @@ pub enum ServiceError {
     /// A recipient asked more than it is registered for.
     #[error("that is more than you are registered for: ask again in {0} seconds, or ask the operator for more")]
     TooMuch(i64),
+    /// So many receipts were mailed to this person today.
+    #[error("enough receipts were mailed to you today: ask again in {0} seconds, or read them where you asked")]
+    MailedEnough(i64),
     /// The gate denied; only the person themselves is told why.
     #[error("not permitted")]
     Denied(Denial),

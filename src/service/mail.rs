@@ -11,10 +11,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::UNIX_EPOCH;
 
 use lettre::Message;
-use lettre::message::Mailbox;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
 use tokio::sync::MutexGuard;
 
+use super::letters::Letter;
 use super::{App, ServiceError};
 use crate::crypto::Place;
 use crate::domain::Micros;
@@ -32,11 +34,46 @@ pub(super) struct Mail {
     to: String,
     subject: String,
     text: String,
+    #[serde(default)]
+    file: Option<File>,
+}
+
+/// A file that goes along.
+#[derive(Serialize, Deserialize)]
+struct File {
+    name: String,
+    text: String,
 }
 
 impl Mail {
-    pub(super) fn new(to: &Identifier, subject: &str, text: String) -> Self {
-        Self { to: to.as_str().into(), subject: subject.into(), text }
+    pub(super) fn new(to: &Identifier, letter: &Letter) -> Self {
+        Self { to: to.as_str().into(), subject: letter.subject.clone(), text: letter.text.clone(), file: None }
+    }
+
+    pub(super) fn with_file(self, name: &str, text: &str) -> Self {
+        Self { file: Some(File { name: name.into(), text: text.into() }), ..self }
+    }
+
+    fn message(self) -> Result<Message, ServiceError> {
+        let parse = |text: &str| text.parse::<Mailbox>().map_err(|_| ServiceError::invalid("to", "an address"));
+        let message = Message::builder().from(parse(FROM)?).to(parse(&self.to)?).subject(self.subject);
+        let text = SinglePart::plain(self.text);
+        let message = match self.file {
+            None => message.singlepart(text),
+            Some(file) => message.multipart(MultiPart::mixed().singlepart(text).singlepart(file.part()?)),
+        };
+        message.map_err(|e| ServiceError::Broken(e.into()))
+    }
+}
+
+impl File {
+    /// As bytes: whatever carries mails may end the lines of a text in another way, and no signature would fit any more.
+    fn part(self) -> Result<SinglePart, ServiceError> {
+        let broken = |what: &str| ServiceError::Broken(what.into());
+        let body = Body::new_with_encoding(self.text.into_bytes(), ContentTransferEncoding::Base64);
+        let body = body.map_err(|_| broken("a file of a mail cannot be encoded"))?;
+        let kind = ContentType::parse("application/octet-stream").map_err(|e| ServiceError::Broken(e.into()))?;
+        Ok(Attachment::new(self.name).body(body, kind))
     }
 }
 
@@ -108,9 +145,7 @@ impl App {
     fn message(&self, row: &MailRow) -> Result<Vec<u8>, ServiceError> {
         let plain = self.open_transit(&place(&row.id), &row.sealed)?;
         let mail: Mail = serde_json::from_slice(&plain)?;
-        let parse = |text: &str| text.parse::<Mailbox>().map_err(|_| ServiceError::invalid("to", "an address"));
-        let message = Message::builder().from(parse(FROM)?).to(parse(&mail.to)?).subject(mail.subject).body(mail.text);
-        Ok(message.map_err(|e| ServiceError::Broken(e.into()))?.formatted())
+        Ok(mail.message()?.formatted())
     }
 
     /// Removes files of these addresses.

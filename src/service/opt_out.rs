@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::month;
 use super::act::Idempotency;
+use super::letters::{self, Letter};
 use super::mail::Mail;
 use super::{App, Receipt, ServiceError};
 use crate::domain::{Act, History, Whom};
-use crate::ident::{Identifier, IdentifierKind};
+use crate::ident::Identifier;
 use crate::ids::{Reference, Subject};
-use crate::store::{IdentifierRow, Tx};
+use crate::store::Tx;
 
 /// The answer to an opt-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ impl App {
                     let done = match owner {
                         Some(subject) => {
                             let mut person = app.person(tx, &subject).await?;
-                            app.mail_to(tx, &subject, "Your sayso account is paused", text(*whom).into()).await?;
+                            app.mail_to(tx, &subject, &letters::opted_out(*whom)).await?;
                             app.record(tx, head, &mut person, act).await?
                         }
                         None => app.record_unkept(tx, head, act).await?,
@@ -77,33 +78,8 @@ impl App {
     }
 
     /// A mail to the address of a person, if they have one.
-    pub(super) async fn mail_to(
-        &self,
-        tx: &mut Tx,
-        subject: &Subject,
-        title: &str,
-        text: String,
-    ) -> Result<(), ServiceError> {
-        let identifiers = self.identifiers_of(tx, subject).await?;
-        let address = |(row, identifier): &(IdentifierRow, Identifier)| {
-            (identifier.kind() == IdentifierKind::Email).then(|| (row.blind, identifier.clone()))
-        };
-        let Some((blind, to)) = identifiers.iter().find_map(address) else { return Ok(()) };
-        self.queue_mail(tx, &blind, &Mail::new(&to, title, text)).await
-    }
-}
-
-fn text(whom: Whom) -> &'static str {
-    match whom {
-        Whom::Oneself => {
-            "Somebody opted this address, or a handle of yours, out of sayso without logging in. Everything about you is paused \
-             from now on.\r\n\r\nIf it was not you: log in and lift the pause. If you do nothing, your account is erased after \
-             90 days. You are reminded of it two weeks and three days before.\r\n"
-        }
-        Whom::Child => {
-            "Somebody said that this address, or a handle of yours, belongs to a child. Everything about you is paused from now \
-             on.\r\n\r\nIf you are 18 or over: ask the operator to record a verified age signal. If nothing happens, the account \
-             is erased after 30 days. You are reminded of it two weeks and three days before.\r\n"
-        }
+    pub(super) async fn mail_to(&self, tx: &mut Tx, subject: &Subject, letter: &Letter) -> Result<(), ServiceError> {
+        let Some((blind, to)) = self.address_of(tx, subject).await? else { return Ok(()) };
+        self.queue_mail(tx, &blind, &Mail::new(&to, letter)).await
     }
 }

@@ -13,6 +13,7 @@ use crate::ident::Identifier;
 use crate::ids::{Reference, Subject};
 use crate::secret::SecretText;
 use crate::store::{CodeRow, StoreError, Tx};
+use crate::words::Lang;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,20 +106,25 @@ impl App {
         &self,
         to: &Identifier,
         what: What,
+        lang: Lang,
         idempotency: Option<&Idempotency>,
     ) -> Result<Requested, ServiceError> {
         super::accounts::address(to)?;
         let digest = self.suppression_digest(to).await?;
         let reference = Reference::new(self.entropy.bytes()?);
         let answer = self
-            .act(idempotency, &(self, to, what, digest, reference), |tx, (app, to, what, digest, reference)| {
-                Box::pin(async move {
-                    let (digest, reference) = (Some(*digest), *reference);
-                    let send = Send { to, what: what.code(), adult: Adult::Unknown, digest, reference };
-                    let kept = app.send_code(tx, send).await?;
-                    Ok((Requested { reference: app.handed_out(&kept, reference.as_bytes()) }, None))
-                })
-            })
+            .act(
+                idempotency,
+                &(self, to, (what, lang), digest, reference),
+                |tx, (app, to, asked, digest, reference)| {
+                    Box::pin(async move {
+                        let ((what, lang), digest, reference) = (*asked, Some(*digest), *reference);
+                        let send = Send { to, what: what.code(), adult: Adult::Unknown, digest, reference, lang };
+                        let kept = app.send_code(tx, send).await?;
+                        Ok((Requested { reference: app.handed_out(&kept, reference.as_bytes()) }, None))
+                    })
+                },
+            )
             .await?;
         self.hand_over().await;
         Ok(answer)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::letters;
 use super::mail::Quiet;
 use super::{App, ServiceError};
 use crate::domain::{Act, Ended, Micros};
@@ -62,17 +63,7 @@ impl App {
             return Ok(());
         }
         let latched = tx.standing(subject).await?.is_some_and(|standing| standing.latched);
-        let what_to_do = if latched {
-            "If you are 18 or over: ask the operator to record a verified age signal."
-        } else {
-            "If you want to keep it: log in and lift the pause."
-        };
-        let text = format!(
-            "Somebody opted you out of sayso, and nobody lifted it. So your account is erased on {}, and cannot be brought back.\r\n\r\n\
-             {what_to_do} If that is what you want, do nothing.\r\n",
-            due.day().text()
-        );
-        self.mail_to(tx, subject, "Your sayso account is about to be erased", text).await
+        self.mail_to(tx, subject, &letters::about_to_be_erased(due, latched)).await
     }
 
     /// Each opt-out that is due becomes one erasure and leaves the same leaves, whoever it is about: a member, somebody whom

@@ -12,6 +12,7 @@ sql! {
     READ_STANDING(1) = "SELECT epoch, erased, held, suppressed, latched, adult, assurance, erase_due_us FROM standing WHERE subject = $1";
     ERASE_DUE(2) = "SELECT subject FROM standing WHERE erase_due_us IS NOT NULL AND erase_due_us <= $1 AND erased = 0 ORDER BY erase_due_us LIMIT $2";
     TO_REMIND(3) = "SELECT subject, erase_due_us FROM standing WHERE erase_due_us <= $1 AND reminded < $2 AND erased = 0 ORDER BY erase_due_us LIMIT $3";
+    HOLD_LIVING(1) = "UPDATE standing SET reminded = reminded WHERE subject = $1 AND erased = 0";
     REMINDED(3) = "UPDATE standing SET reminded = $2 WHERE subject = $1 AND reminded < $2 AND erased = 0 AND erase_due_us = $3";
     ALL_SUBJECTS(2) = "SELECT subject FROM standing WHERE subject > $1 ORDER BY subject LIMIT $2";
 }
@@ -95,6 +96,13 @@ impl Tx {
     pub async fn reminded(&mut self, subject: &Subject, reminders: i64, due: Micros) -> Result<bool, StoreError> {
         let rows = on!(self, c => sqlx::query(REMINDED).bind(subject.as_bytes().as_slice()).bind(reminders).bind(due.0)
             .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Keeps an erasure of this person from beginning until the commit. False when it has begun, or there is nobody.
+    pub async fn hold_living(&mut self, subject: &Subject) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(HOLD_LIVING).bind(subject.as_bytes().as_slice()).execute(c).await
+            .map(|done| done.rows_affected()))?;
         Ok(rows == 1)
     }
 

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::problem::Problem;
+use crate::words::Lang;
 
 /// Reads a body of bounded size.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
@@ -36,6 +37,12 @@ pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
         return Err(refused("expected once, it came several times"));
     }
     first.to_str().map(Some).map_err(|_| refused("expected printable ASCII"))
+}
+
+/// Which of our languages a browser or program likes best.
+pub(crate) fn language(headers: &HeaderMap) -> Lang {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Lang::accepted(accepted.unwrap_or_default())
 }
 
 /// `Sec-GPC: 1` (<https://w3c.github.io/gpc>). Of several one is enough; anything else than exactly that is nothing.

@@ -121,6 +121,11 @@ impl From<ServiceError> for Problem {
                 problem.0.retry_after_seconds = Some(seconds);
                 problem
             }
+            ServiceError::MailedEnough(seconds) => {
+                let mut problem = Self::new(S::TOO_MANY_REQUESTS, "mailed-enough", detail);
+                problem.0.retry_after_seconds = Some(seconds);
+                problem
+            }
             ServiceError::Denied(denial) => {
                 let mut problem = Self::new(S::FORBIDDEN, "not-permitted", detail);
                 problem.0.reason = serde_json::to_value(denial).ok();

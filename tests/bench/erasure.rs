@@ -71,7 +71,14 @@ fn new_name() -> String {
 
 async fn member(world: &World, name: &str) -> Member {
     let identifier = Identifier::parse(IdentifierKind::Email, &format!("{name}@example.org")).unwrap();
-    world.app.register(&Registration { identifier: identifier.clone(), adult: Adult::Yes }, None).await.unwrap();
+    world
+        .app
+        .register(
+            &Registration { identifier: identifier.clone(), adult: Adult::Yes, lang: sayso::words::Lang::English },
+            None,
+        )
+        .await
+        .unwrap();
     let outbox = world.path().join("outbox");
     let mail = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap().path();
     let text = std::fs::read_to_string(&mail).unwrap();

@@ -120,6 +120,8 @@ async function jobs(name, options) {
   await page.getByRole("link", { name: /^Receipt/ }).first().click();
   await heading(page, "Your receipt");
   await shot(page, `${name}-receipt`);
+  await press(page, "Mail it to me");
+  await page.getByText("The mail is on its way").waitFor();
 
   await page.goto("/me/data");
   const [download] = await Promise.all([page.waitForEvent("download"), press(page, "Download everything")]);

@@ -277,7 +277,11 @@ on_both!(the_log_says_by_which_policies_is_decided, |world| {
     tamper(&world, &format!("UPDATE event SET body = {zero} WHERE kind = 'policy_adopted'")).await;
     let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
     assert!(findings.iter().any(|finding| finding.what.contains("removed")), "{findings:?}");
-    let registration = sayso::service::Registration { identifier: address("ann@example.org"), adult: Adult::Yes };
+    let registration = sayso::service::Registration {
+        identifier: address("ann@example.org"),
+        adult: Adult::Yes,
+        lang: sayso::words::Lang::English,
+    };
     world.app.register(&registration, None).await.unwrap();
 });
 

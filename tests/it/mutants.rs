@@ -59,6 +59,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
+    ("receipts_mailed_without_end", "pages::by_mail::so_many_receipts_are_mailed_on_one_day_and_no_more::sqlite"),
     ("told_after_the_wait", "disclosing::an_answer_that_had_to_wait_is_decided_once_more::sqlite"),
     ("told_from_every_source", "disclosing::a_value_is_made_from_the_one_source_that_the_grant_names::sqlite"),
     ("store_read_back_skipped", "stores::waiting::a_row_that_comes_back_before_the_certificate_is_found_and_goes_too"),

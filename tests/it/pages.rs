@@ -1,11 +1,12 @@
 //! The pages, asked as a browser asks: cookies, forms with what is hidden in them, where a request comes from.
 
 mod browser;
+mod by_mail;
 mod forms;
 mod jobs;
 mod refused;
 mod staff;
-mod visitor;
+pub mod visitor;
 mod words;
 
 use crate::api::Api;

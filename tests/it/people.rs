@@ -100,7 +100,7 @@ pub(crate) fn another_code(code: &str) -> String {
 }
 
 pub(crate) async fn register(world: &World, who: &Identifier, adult: Adult) {
-    let registration = Registration { identifier: who.clone(), adult };
+    let registration = Registration { identifier: who.clone(), adult, lang: sayso::words::Lang::English };
     world.app.register(&registration, None).await.unwrap();
 }
 

@@ -108,7 +108,7 @@ on_both!(everybody_goes_on_through_many_changes_of_keys, |world| {
 
 async fn logs_in(world: &World, member: &Member) {
     letters(world);
-    world.app.send_login_code(&member.email).await.unwrap();
+    world.app.send_login_code(&member.email, sayso::words::Lang::English).await.unwrap();
     let code = code_for(world, &member.email);
     verify(world, &member.email, &code).await.unwrap();
 }
@@ -166,7 +166,7 @@ on_both!(a_code_counts_whenever_the_keys_change_and_leads_to_its_owner, |world| 
         world.app.clock.not_before(begins.plus_seconds(sent));
         world.app.keep_keys().await.unwrap();
         letters(&world);
-        let requested = world.app.request(&who, What::Erasure, None).await.unwrap();
+        let requested = world.app.request(&who, What::Erasure, sayso::words::Lang::English, None).await.unwrap();
         let code = code_for(&world, &who);
         world.app.clock.not_before(begins.plus_seconds(moved));
         world.app.keep_keys().await.unwrap();
@@ -278,7 +278,7 @@ on_both!(who_has_a_damaged_handle_and_post_is_still_erased_by_address, |world| {
     let post = "UPDATE object SET digest = $2 WHERE owner = $1";
     damage_and_go_on(&world, &ann, &[(handle, 31), (post, 31)]).await;
     letters(&world);
-    let asked = world.app.request(&ann.email, What::Erasure, None).await.unwrap();
+    let asked = world.app.request(&ann.email, What::Erasure, sayso::words::Lang::English, None).await.unwrap();
     let code = code_for(&world, &ann.email);
     world.app.confirm(&asked.reference, &secret(&code), None).await.unwrap();
     world.app.run_erasures().await.unwrap();
@@ -328,13 +328,13 @@ on_both!(a_change_of_keys_gives_nobody_more_codes, |world| {
     let who = address("stranger@example.org");
     let mut requested = None;
     for _ in 0..10 {
-        requested = Some(world.app.request(&who, What::Access, None).await.unwrap());
+        requested = Some(world.app.request(&who, What::Access, sayso::words::Lang::English, None).await.unwrap());
     }
     let sent = letters(&world);
     assert_eq!(sent.len(), 6);
     world.app.clock.not_before(begins.plus_seconds(30));
     for _ in 0..3 {
-        world.app.request(&who, What::Access, None).await.unwrap();
+        world.app.request(&who, What::Access, sayso::words::Lang::English, None).await.unwrap();
     }
     assert_eq!(letters(&world).len(), 0, "the hour began anew");
     let mut fits = false;

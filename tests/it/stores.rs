@@ -124,7 +124,7 @@ async fn a_request_without_an_account_shows_them_and_a_store_that_is_down_does_n
             "no event says that there was one"
         );
 
-        let requested = world.app.request(&ann.email, What::Access, None).await.unwrap();
+        let requested = world.app.request(&ann.email, What::Access, sayso::words::Lang::English, None).await.unwrap();
         let code = code_for(&world, &ann.email);
         for _ in 0..6 {
             let refused = world.app.confirm(&requested.reference, &secret(&code), None).await;
@@ -159,9 +159,9 @@ async fn a_guess_beside_a_code_whose_store_is_down_is_counted() {
     let world = world(Db::Sqlite, &engine("engine", &outside)).await;
     let (ann, _) = shown(&world).await;
     let ben = join(&world, "ben@example.org").await;
-    let own = world.app.request(&ann.email, What::Access, None).await.unwrap().reference;
+    let own = world.app.request(&ann.email, What::Access, sayso::words::Lang::English, None).await.unwrap().reference;
     let own_code = code_for(&world, &ann.email);
-    let other = world.app.request(&ben.email, What::Access, None).await.unwrap().reference;
+    let other = world.app.request(&ben.email, What::Access, sayso::words::Lang::English, None).await.unwrap().reference;
     let code = code_for(&world, &ben.email);
     outside.stop().await;
     for _ in 0..5 {

@@ -89,7 +89,12 @@ impl Stage {
     pub async fn member(&self, name: &str) -> Member {
         let app = &self.world.app;
         let identifier = Identifier::parse(IdentifierKind::Email, &format!("{name}@example.org")).unwrap();
-        app.register(&Registration { identifier: identifier.clone(), adult: Adult::Yes }, None).await.unwrap();
+        app.register(
+            &Registration { identifier: identifier.clone(), adult: Adult::Yes, lang: sayso::words::Lang::English },
+            None,
+        )
+        .await
+        .unwrap();
         let mail = std::fs::read_dir(self.world.path().join("outbox")).unwrap().next().unwrap().unwrap().path();
         let text = std::fs::read_to_string(&mail).unwrap();
         std::fs::remove_file(mail).unwrap();

@@ -144,6 +144,7 @@ fn good(route: &Route, things: &Things) -> Good {
             "/v1/auth/logout"
             | "/v1/me/identifiers/{id}/verify"
             | "/v1/me/hold"
+            | "/v1/me/receipts/{seq}/mail"
             | "/v1/admin/claims/{id}/proof"
             | "/v1/deliveries/{id}/confirm"
             | "/v1/admin/deliveries/{id}/retry",

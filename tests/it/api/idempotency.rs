@@ -77,6 +77,7 @@ async fn acts(api: &Api, anna: &Somebody) -> Vec<Act> {
         Act::new("grant", "POST", "/v1/me/consents", me).bodies(grant, "decision", json!("refused")),
         Act::new("withdraw", "DELETE", &format!("/v1/me/consents/{}", granted["consent_id"]), me),
         Act::new("withdraw a purpose", "DELETE", "/v1/me/consents?purpose=public_profile", me),
+        Act::new("mail a receipt", "POST", &format!("/v1/me/receipts/{}/mail", granted["consent_id"]), me),
         Act::new("hold", "POST", "/v1/me/hold", me),
         Act::new("lift", "DELETE", "/v1/me/hold", me),
         Act::new("topic", "PUT", "/v1/me/topics/music", me).bodies(

@@ -260,7 +260,7 @@ async fn nobody_else_on_the_machine_can_read_the_data_folder() {
     let parent = tempfile::TempDir::new().unwrap();
     let data = parent.path().join("data");
     let world = World::with(Db::Sqlite, |config| config.data = data.clone()).await;
-    world.app.send_login_code(&crate::people::address("anna@example.org")).await.unwrap();
+    world.app.send_login_code(&crate::people::address("anna@example.org"), sayso::words::Lang::English).await.unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     for folder in ["", "keys", "outbox"] {
         assert_eq!(mode(&data.join(folder)), 0o700, "{folder}");

@@ -136,7 +136,7 @@ on_both!(whoever_has_few_rows_is_gone_when_the_answer_comes, |world| {
 
 on_both!(a_mail_in_the_outbox_goes_with_the_rest_of_its_owner, |world| {
     let anna = with_answer(&world).await;
-    world.app.send_login_code(&email("anna@example.org")).await.unwrap();
+    world.app.send_login_code(&email("anna@example.org"), sayso::words::Lang::English).await.unwrap();
     let files = || std::fs::read_dir(world.path().join("outbox")).unwrap().count();
     assert_eq!(files(), 1);
     let started = world.app.erase(&anna, None).await.unwrap();
@@ -232,7 +232,7 @@ on_both!(no_erasure_is_done_while_a_row_is_left, |world| {
 
 on_both!(nor_while_a_code_is_left_that_only_their_address_leads_to, |world| {
     let anna = with_answer(&world).await;
-    world.app.send_login_code(&email("anna@example.org")).await.unwrap();
+    world.app.send_login_code(&email("anna@example.org"), sayso::words::Lang::English).await.unwrap();
     resist(&world, "code", false).await;
     let started = world.app.erase(&anna, None).await.unwrap();
     assert!(world.app.run_erasures().await.is_err(), "a code came back and nobody noticed");

@@ -38,7 +38,14 @@ fn mailed_code(world: &World, address: &str) -> String {
 /// An adult with a password and a log-in.
 pub(super) async fn member(world: &World, address: &str) -> PersonCaller {
     let identifier = email(address);
-    world.app.register(&Registration { identifier: identifier.clone(), adult: Adult::Yes }, None).await.unwrap();
+    world
+        .app
+        .register(
+            &Registration { identifier: identifier.clone(), adult: Adult::Yes, lang: sayso::words::Lang::English },
+            None,
+        )
+        .await
+        .unwrap();
     let code = SecretText::new(mailed_code(world, address));
     let password = Some(SecretText::new(PASSWORD.into()));
     let tokens = world.app.verify(&Verification { identifier, code, password }).await.unwrap();

@@ -93,7 +93,7 @@ async fn live(world: &World, anna: &Person) {
     let proved = app.claim(&anna.caller, &handle(HANDLE), None).await.unwrap();
     app.prove_by_operator(&proved.id, None).await.unwrap();
     app.claim(&anna.caller, &handle(CLAIM), None).await.unwrap();
-    app.send_login_code(&email(ADDRESS)).await.unwrap();
+    app.send_login_code(&email(ADDRESS), sayso::words::Lang::English).await.unwrap();
     let again = Some(app.idempotency("anna", "hold", "key", b""));
     app.hold(&anna.caller, again.as_ref()).await.unwrap();
 }

@@ -10,7 +10,7 @@ use crate::world::{World, read};
 async fn ask(world: &World, who: &str, what: What) -> Answer {
     letters(world);
     let who = address(who);
-    let requested = world.app.request(&who, what, None).await.unwrap();
+    let requested = world.app.request(&who, what, sayso::words::Lang::English, None).await.unwrap();
     let code = code_for(world, &who);
     world.app.confirm(&requested.reference, &secret(&code), None).await.unwrap()
 }
@@ -96,9 +96,10 @@ on_both!(an_erasure_asked_for_with_an_account_is_found_later, |world| {
 
 on_both!(a_request_needs_its_own_code, |world| {
     let ann = scored_member(&world, "ann").await;
-    let first = world.app.request(&ann.email, What::Erasure, None).await.unwrap();
+    let first = world.app.request(&ann.email, What::Erasure, sayso::words::Lang::English, None).await.unwrap();
     let code = code_for(&world, &ann.email);
-    let other = world.app.request(&address("ben@example.org"), What::Erasure, None).await.unwrap();
+    let other =
+        world.app.request(&address("ben@example.org"), What::Erasure, sayso::words::Lang::English, None).await.unwrap();
     let nobodys = Reference::new([7; 16]);
     for (reference, code) in
         [(first.reference, another_code(&code)), (other.reference, code.clone()), (nobodys, code.clone())]
@@ -117,7 +118,7 @@ on_both!(a_request_needs_its_own_code, |world| {
 
 on_both!(a_confirmed_request_is_used_up, |world| {
     let who = address("stranger@example.org");
-    let requested = world.app.request(&who, What::Access, None).await.unwrap();
+    let requested = world.app.request(&who, What::Access, sayso::words::Lang::English, None).await.unwrap();
     let code = secret(&code_for(&world, &who));
     world.app.confirm(&requested.reference, &code, None).await.unwrap();
     assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
@@ -125,7 +126,7 @@ on_both!(a_confirmed_request_is_used_up, |world| {
 
 on_both!(a_request_counts_for_half_an_hour, |world| {
     let who = address("stranger@example.org");
-    let requested = world.app.request(&who, What::Access, None).await.unwrap();
+    let requested = world.app.request(&who, What::Access, sayso::words::Lang::English, None).await.unwrap();
     let code = secret(&code_for(&world, &who));
     world.pass_seconds(sayso::limits::CODE_SECONDS);
     assert!(matches!(world.app.confirm(&requested.reference, &code, None).await, Err(ServiceError::BadCredentials)));
@@ -146,7 +147,7 @@ on_both!(a_second_erasure_while_the_first_runs_finds_nobody, |world| {
 on_both!(a_handle_has_no_mailbox, |world| {
     let before = dump(&world).await;
     for what in [What::Access, What::Erasure, What::Status] {
-        let answer = world.app.request(&handle("campus:ann"), what, None).await;
+        let answer = world.app.request(&handle("campus:ann"), what, sayso::words::Lang::English, None).await;
         assert!(matches!(answer, Err(ServiceError::Invalid(_))));
     }
     assert_same(&before, &dump(&world).await);
@@ -159,7 +160,7 @@ on_both!(the_mail_that_carried_the_code_goes_with_the_erasure_it_confirmed, |wor
         }
         letters(&world);
         let to = address(who);
-        let requested = world.app.request(&to, What::Erasure, None).await.unwrap();
+        let requested = world.app.request(&to, What::Erasure, sayso::words::Lang::English, None).await.unwrap();
         let folder = world.path().join("outbox");
         let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
         let mail = std::fs::read_to_string(file).unwrap();
@@ -177,7 +178,8 @@ on_both!(several_addresses_are_proved_and_erased_in_one_step_and_nothing_joins_t
     let mut confirmations = Vec::new();
     for who in addresses {
         letters(&world);
-        let requested = world.app.request(&address(who), What::Erasure, None).await.unwrap();
+        let requested =
+            world.app.request(&address(who), What::Erasure, sayso::words::Lang::English, None).await.unwrap();
         let code = secret(&code_for(&world, &address(who)));
         confirmations.push(Confirmation { reference: requested.reference, code });
     }

@@ -25,7 +25,7 @@ async fn service() -> (World, sayso::http::Running, String) {
     })
     .await;
     let scored = scored_member(&world, "scored").await;
-    world.app.send_login_code(&scored.email).await.unwrap();
+    world.app.send_login_code(&scored.email, sayso::words::Lang::English).await.unwrap();
     let code = code_for(&world, &scored.email);
     let password = Some(sayso::secret::SecretText::new(PASSWORD.into()));
     world

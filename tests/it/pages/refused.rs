@@ -38,7 +38,7 @@ on_both!(a_form_sent_from_another_site_changes_nothing, |world| {
     .into();
     for route in ROUTES.iter().filter(|route| route.method == "post") {
         let path = route.path.replace("{purpose}", "attention_score").replace("{contest}", "9");
-        let path = path.replace("{id}", "00000000000000000000000000000000");
+        let path = path.replace("{seq}", "9").replace("{id}", "00000000000000000000000000000000");
         for headers in [
             vec![],
             vec![("origin", "https://evil.example")],

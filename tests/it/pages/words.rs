@@ -25,13 +25,14 @@ fn every_language_has_the_same_messages_with_the_same_places() {
     }
 }
 
-/// Every literal in the room that reads like a key of a table of messages.
+/// Every literal in the pages and in the mails that reads like a key of a table of messages.
 fn keys_asked_for() -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     let groups: BTreeSet<&str> =
         Lang::English.messages().keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/pages")).unwrap() {
-        let path = entry.unwrap().path();
+    let src = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let pages = std::fs::read_dir(format!("{src}/pages")).unwrap().map(|entry| entry.unwrap().path());
+    for path in pages.chain([format!("{src}/service/letters.rs").into()]) {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for literal in text.split('"').skip(1).step_by(2) {
             let Some((group, name)) = literal.split_once('.') else { continue };
@@ -45,7 +46,7 @@ fn keys_asked_for() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_message_that_a_page_asks_for_is_there() {
+fn every_message_that_a_page_or_a_mail_asks_for_is_there() {
     let asked = keys_asked_for();
     assert!(asked.len() > 150, "{}", asked.len());
     let missing: Vec<_> = asked.iter().filter(|key| Lang::English.find(key).is_none()).collect();

@@ -93,7 +93,7 @@ on_both!(a_bad_password_does_not_use_the_code_up, |world| {
 on_both!(a_new_password_ends_the_old_one, |world| {
     let ann = join(&world, "ann@example.org").await;
     for password in ["first password", "second password"] {
-        world.app.send_login_code(&ann.email).await.unwrap();
+        world.app.send_login_code(&ann.email, sayso::words::Lang::English).await.unwrap();
         let code = secret(&code_for(&world, &ann.email));
         let verification = Verification { identifier: ann.email.clone(), code, password: Some(secret(password)) };
         world.app.verify(&verification).await.unwrap();
@@ -104,7 +104,7 @@ on_both!(a_new_password_ends_the_old_one, |world| {
 
 on_both!(a_log_in_code_makes_no_account, |world| {
     let before = dump(&world).await;
-    world.app.send_login_code(&address("nobody@example.org")).await.unwrap();
+    world.app.send_login_code(&address("nobody@example.org"), sayso::words::Lang::English).await.unwrap();
     assert_same(&before, &dump(&world).await);
     let sent = letters(&world);
     assert!(sent.len() == 1 && code_in(&sent[0]).is_none());

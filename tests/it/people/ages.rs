@@ -172,7 +172,11 @@ on_both!(what_somebody_else_said_of_an_age_takes_nothing_from_its_owner, |world|
 on_both!(an_unknown_age_leaves_nothing_under_an_idempotency_key_either, |world| {
     let before = dump(&world).await;
     let key = world.app.idempotency("anyone", "POST /v1/subjects", "key", b"body");
-    let registration = sayso::service::Registration { identifier: address("ann@example.org"), adult: Adult::Unknown };
+    let registration = sayso::service::Registration {
+        identifier: address("ann@example.org"),
+        adult: Adult::Unknown,
+        lang: sayso::words::Lang::English,
+    };
     world.app.register(&registration, Some(&key)).await.unwrap();
     assert_same(&before, &dump(&world).await);
 });

@@ -42,7 +42,8 @@ on_both!(five_wrong_codes_end_a_code, |world| {
 on_both!(guesses_at_the_same_moment_are_counted_one_by_one, |world| {
     let ann = address("ann@example.org");
     register(&world, &ann, Adult::Yes).await;
-    let requested = world.app.request(&ann, sayso::service::What::Access, None).await.unwrap();
+    let requested =
+        world.app.request(&ann, sayso::service::What::Access, sayso::words::Lang::English, None).await.unwrap();
     let guesses = (0..24).map(|guess| {
         let app = world.app.clone();
         tokio::spawn(
@@ -59,7 +60,7 @@ on_both!(guesses_at_the_same_moment_are_counted_one_by_one, |world| {
 on_both!(a_code_logs_in_once_however_many_use_it_at_once, |world| {
     let ann = join(&world, "ann@example.org").await;
     for _ in 0..3 {
-        world.app.send_login_code(&ann.email).await.unwrap();
+        world.app.send_login_code(&ann.email, sayso::words::Lang::English).await.unwrap();
         let code = code_for(&world, &ann.email);
         let attempts = (0..8).map(|_| {
             let (app, identifier, code) = (world.app.clone(), ann.email.clone(), secret(&code));
@@ -76,7 +77,8 @@ on_both!(a_code_logs_in_once_however_many_use_it_at_once, |world| {
 
 on_both!(a_request_is_confirmed_once_however_many_confirm_it_at_once, |world| {
     let ann = join(&world, "ann@example.org").await;
-    let requested = world.app.request(&ann.email, sayso::service::What::Access, None).await.unwrap();
+    let requested =
+        world.app.request(&ann.email, sayso::service::What::Access, sayso::words::Lang::English, None).await.unwrap();
     let code = code_for(&world, &ann.email);
     let before = log_size(&world).await;
     let attempts = (0..8).map(|_| {
@@ -153,10 +155,11 @@ on_both!(a_code_for_one_address_fits_no_other, |world| {
 
 on_both!(a_code_for_one_thing_fits_no_other, |world| {
     let ann = join(&world, "ann@example.org").await;
-    let requested = world.app.request(&ann.email, sayso::service::What::Status, None).await.unwrap();
+    let requested =
+        world.app.request(&ann.email, sayso::service::What::Status, sayso::words::Lang::English, None).await.unwrap();
     let code = code_for(&world, &ann.email);
     assert!(verify(&world, &ann.email, &code).await.is_err());
-    world.app.send_login_code(&ann.email).await.unwrap();
+    world.app.send_login_code(&ann.email, sayso::words::Lang::English).await.unwrap();
     let login = code_for(&world, &ann.email);
     let answer = world.app.confirm(&requested.reference, &secret(&login), None).await;
     assert!(matches!(answer, Err(ServiceError::BadCredentials)));
@@ -166,22 +169,29 @@ on_both!(an_address_without_an_account_is_told_so_three_times_an_hour, |world| {
     let (nobody, other) = (address("nobody@example.org"), address("other@example.org"));
     let mails = || std::fs::read_dir(world.path().join("outbox")).unwrap().count();
     for expected in [1, 2, 3, 3, 3] {
-        world.app.send_login_code(&nobody).await.unwrap();
+        world.app.send_login_code(&nobody, sayso::words::Lang::English).await.unwrap();
         assert_eq!(mails(), expected);
     }
     register(&world, &nobody, Adult::Unknown).await;
     assert_eq!(mails(), 3, "one limit for every mail without a code");
-    world.app.send_login_code(&other).await.unwrap();
+    world.app.send_login_code(&other, sayso::words::Lang::English).await.unwrap();
     assert_eq!(mails(), 4, "others are told");
     world.pass_seconds(3600);
-    world.app.send_login_code(&nobody).await.unwrap();
+    world.app.send_login_code(&nobody, sayso::words::Lang::English).await.unwrap();
     assert_eq!(mails(), 5);
 });
 
 // Whoever asks in another's name, however often, makes no reference of theirs useless.
 on_both!(a_flood_of_requests_leaves_the_owner_a_code_that_works, |world| {
     let ann = address("ann@example.org");
-    let ask = async || world.app.request(&ann, sayso::service::What::Erasure, None).await.unwrap().reference;
+    let ask = async || {
+        world
+            .app
+            .request(&ann, sayso::service::What::Erasure, sayso::words::Lang::English, None)
+            .await
+            .unwrap()
+            .reference
+    };
     let first = ask().await;
     for _ in 0..20 {
         ask().await;

@@ -18,6 +18,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("secret", &[PURE, WORLD]),
     ("telemetry", &[PURE, WORLD]),
     ("window", &[PURE]),
+    ("words", &[PURE]),
     ("gate", &[PURE]),
     ("fence", &[PURE, WORLD, &["gate", "crypto"]]),
     ("score", &[PURE]),
@@ -32,8 +33,8 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("store", &[PURE, WORLD, &["log", "datamap", "crypto", "policy", "gate", "fence"]]), // their plain types only
     ("service", &[PURE, WORLD, UNDER_SERVICE]),
     ("worker", &[PURE, WORLD, &["service"]]),
-    ("web", &[PURE, WORLD, &["service"]]),
-    ("pages", &[PURE, WORLD, &["service", "web"]]),
+    ("web", &[PURE, WORLD, &["service", "words"]]),
+    ("pages", &[PURE, WORLD, &["service", "web", "words"]]),
     ("http", &[PURE, WORLD, &["service", "web", "pages", "worker"]]), // the worker runs beside the listener
     ("remote", &[PURE, WORLD, &["gate", "ident", "service"]]),        // plain types only
     ("layer", &[PURE, WORLD, &["service", "remote"]]),
@@ -41,8 +42,10 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("cli", &[PURE, WORLD, &["service", "http", "log", "ingest", "remote", "proxy"]]), // a verifier and a reader of files need no service
     ("cli/demo", &[PURE, WORLD, &["service", "http", "cli", "log", "store"]]),         // it plays the intruder, too
 ];
-pub(super) const UNDER_SERVICE: &[&str] =
-    &["gate", "fence", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store"];
+pub(super) const UNDER_SERVICE: &[&str] = &[
+    "gate", "fence", "policy", "score", "log", "exchange", "ident", "egress", "crypto", "datamap", "ingest", "store",
+    "words",
+];
 
 /// Paths that may be written only in some files: who may, and what the others do instead.
 pub(super) const RESERVED: &[(&str, &[&str], &str)] = &[

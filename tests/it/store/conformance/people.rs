@@ -33,6 +33,15 @@ async fn reminders(tx: &mut Tx) -> Told {
     Ok(())
 }
 
+story!(whoever_is_being_erased_is_not_held, held);
+async fn held(tx: &mut Tx) -> Told {
+    let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);
+    stand(tx, &ben, &Standing { erased: true, ..Standing::default() }).await?;
+    assert!(tx.hold_living(&anna).await?);
+    assert!(!tx.hold_living(&ben).await? && !tx.hold_living(&subject(CLEO)).await?);
+    Ok(())
+}
+
 story!(keys_of_an_earlier_epoch_are_found_and_replaced, keys);
 async fn keys(tx: &mut Tx) -> Told {
     let (anna, ben) = (person(tx, ANNA).await?, person(tx, BEN).await?);

@@ -1,4 +1,5 @@
-//! The words of the pages, by language: one file of messages for each. Dates and numbers are written as the language has them.
+//! The words of the pages and of the mails, by language: one file of messages for each. Dates and numbers are written as the language has
+//! them.
 //!
 //! A message that one language lacks, or a place in it that the other does not have, fails a test.
 
@@ -9,7 +10,7 @@ use crate::domain::{Day, Micros};
 
 type Messages = BTreeMap<String, String>;
 
-/// A language of the pages.
+/// A language that pages and mails are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lang {
     /// English.
@@ -95,8 +96,8 @@ impl Lang {
         static ENGLISH: OnceLock<Messages> = OnceLock::new();
         static GERMAN: OnceLock<Messages> = OnceLock::new();
         match self {
-            Self::English => ENGLISH.get_or_init(|| read(include_str!("messages/en.toml"))),
-            Self::German => GERMAN.get_or_init(|| read(include_str!("messages/de.toml"))),
+            Self::English => ENGLISH.get_or_init(|| read(include_str!("pages/messages/en.toml"))),
+            Self::German => GERMAN.get_or_init(|| read(include_str!("pages/messages/de.toml"))),
         }
     }
 
