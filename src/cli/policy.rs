@@ -95,6 +95,7 @@ struct Checked<'a> {
     classes: usize,
     allowed: usize,
     cases: usize,
+    formula: String,
 }
 
 #[derive(Serialize)]
@@ -108,6 +109,26 @@ struct ClassView {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rules: Option<Vec<String>>,
+}
+
+/// One line of a comparison for machines: a class with another answer; last, where the formula of the score is another, both.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum DiffView {
+    Class(ClassView),
+    Formula { formula: FormulaView },
+}
+
+#[derive(Serialize)]
+struct FormulaView {
+    before: String,
+    after: String,
+}
+
+impl FormulaView {
+    fn of([before, after]: [String; 2]) -> Option<DiffView> {
+        (before != after).then_some(DiffView::Formula { formula: Self { before, after } })
+    }
 }
 
 #[derive(Serialize)]
@@ -148,12 +169,14 @@ impl Check {
         let table = rules.table();
         let allowed = table.axes.all().filter(|class| table.allows(&class.row(), class.assurance)).count();
         let classes = table.axes.classes().unwrap_or_default();
-        let checked = Checked { sha256: rules.sha256(), classes, allowed, cases: policies.cases.case.len() };
+        let (cases, formula) = (policies.cases.case.len(), policies.registry.formula.text());
+        let checked = Checked { sha256: rules.sha256(), classes, allowed, cases, formula };
         if self.json {
             return Ok(output::json(&checked)?);
         }
         output::line(&format!("policy hash      {}", checked.sha256))?;
         output::line(&format!("classes          {classes}, of which the rules allow {allowed} behind the floor"))?;
+        output::line(&format!("formula          {}", checked.formula))?;
         Ok(output::line(&format!("cases            {}, all as they are meant", checked.cases))?)
     }
 }
@@ -161,12 +184,18 @@ impl Check {
 impl Diff {
     fn run(self) -> Result<(), CliError> {
         let [before, after] = [read(&self.before)?, read(&self.after)?];
+        let formulas = [&before, &after].map(|policies| policies.registry.formula.text());
         let [before, after] = [before.rules()?, after.rules()?];
         let changes = changes(before.table(), after.table());
         if self.json {
-            let views: Vec<ClassView> =
-                changes.iter().map(|change| view(&change.class, change.allowed, None)).collect();
-            return Ok(output::json(&views)?);
+            let classes = changes.iter().map(|change| view(&change.class, change.allowed, None));
+            let lines = classes.map(DiffView::Class).chain(FormulaView::of(formulas));
+            let lines: Vec<DiffView> = lines.collect();
+            return Ok(output::json(&lines)?);
+        }
+        let [now, then] = &formulas;
+        if now != then {
+            output::line(&format!("formula of the score\n  - {now}\n  + {then}"))?;
         }
         if changes.is_empty() {
             return Ok(output::line("no class of questions gets another answer")?);

@@ -263,6 +263,9 @@ pub enum Act {
         /// Whether they came with the program: its next version replaces them by its own. An operator's stay.
         #[serde(default)]
         built_in: bool,
+        /// The formula by which scores are told from here on; before this was said there was one alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        formula: Option<String>,
     },
     /// An operator published a notice.
     NoticePublished {

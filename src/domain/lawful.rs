@@ -14,6 +14,8 @@ pub struct Rulebook {
     pub notices: BTreeMap<(Purpose, i64), Notice>,
     /// The digest of the policies.
     pub policy_sha256: Option<String>,
+    /// The formula of the score, where they say which.
+    pub formula: Option<String>,
 }
 
 /// A notice that was published.
@@ -33,7 +35,10 @@ impl Rulebook {
                 let notice = Notice { sha256: sha256.clone(), material: *material };
                 self.notices.insert((purpose.clone(), *version), notice);
             }
-            Act::PolicyAdopted { sha256, .. } => self.policy_sha256 = Some(sha256.clone()),
+            Act::PolicyAdopted { sha256, formula, .. } => {
+                self.policy_sha256 = Some(sha256.clone());
+                self.formula.clone_from(formula);
+            }
             _ => {}
         }
     }
@@ -82,9 +87,12 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, rulebook: &Rulebook) ->
         }
         Act::Withdrawn { ended } | Act::Revoked { ended } | Act::Signalled { ended } => live(before, ended, None),
         Act::Expired { ended } => live(before, ended, Some(event.at)),
-        Act::Disclosed { triple, lineage, policy_sha256, .. } => {
+        Act::Disclosed { triple, lineage, policy_sha256, formula, .. } => {
             if rulebook.policy_sha256.as_ref() != Some(policy_sha256) {
                 return Err("a score was told by other policies than were in force");
+            }
+            if rulebook.formula.as_ref().is_some_and(|counts| counts != formula) {
+                return Err("a score was told by a formula that did not count");
             }
             may_be_told(before, triple, *lineage, event.at, rulebook)
         }

@@ -21,13 +21,6 @@ impl ResponseKind {
     /// Every kind, in the order of their names on the wire.
     pub const ALL: [Self; 3] = [Self::Like, Self::Reply, Self::Reshare];
 
-    /// How much of a responder's week it spends.
-    pub fn weight(self) -> i64 {
-        match self {
-            Self::Like | Self::Reply => 1,
-            Self::Reshare => 2,
-        }
-    }
     /// The name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
         match self {

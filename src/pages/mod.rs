@@ -28,6 +28,7 @@ mod receipt_mail;
 mod requests;
 mod routes;
 mod score;
+mod score_next;
 mod score_parts;
 mod score_told;
 mod staff;
@@ -42,8 +43,8 @@ use axum::response::Response;
 
 use crate::service::App;
 use crate::web::problem::Problem;
-
 use crate::words;
+
 pub(crate) use routes::router;
 pub(crate) use trouble::{in_words, words_for};
 

@@ -13,7 +13,9 @@ use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Recipient;
-use crate::service::{App, ClientView, Group, NewClient, NewNotice, RegisteredClient, Role, RuleFiles, Terms};
+use crate::service::{
+    App, ClientView, FormulasView, Group, NewClient, NewNotice, RegisteredClient, Role, RuleFiles, Terms,
+};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
@@ -198,7 +200,18 @@ pub(super) async fn rules(
 ) -> Result<Drawn, Problem> {
     let said = done(&operator.visit, query.as_deref());
     let in_force = app.policies().await?;
+    let said = html! { (said) (formula(operator.visit.lang, &in_force.formula)) };
     draw_rules(&app, operator.visit, &in_force.files, &said)
+}
+
+/// By which formula scores are told, and which is beside it. Another comes with another registry, when the program starts.
+fn formula(lang: Lang, view: &FormulasView) -> Markup {
+    html! {
+        p { (lang.say("operate.formula", &[("version", &view.counts)])) }
+        @if let Some(next) = &view.next {
+            p { (lang.say("operate.formula_next", &[("version", &next.version), ("day", &lang.day(next.from_day))])) }
+        }
+    }
 }
 
 fn draw_rules(app: &App, visit: Visit, files: &RuleFiles, said: &Markup) -> Result<Drawn, Problem> {

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::consents::{done, said};
 use super::parts::{Drawn, Wrong, form, summary, text_area};
-use super::score_parts::{self, Points};
+use super::score_parts::{self, Change, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, score_told};
+use super::{Answered, Shared, score_next, score_told};
 use crate::domain::{ATTENTION_SCORE, About, Act, Micros, ResponseKind, Topic, Triple, Week};
 use crate::service::{App, Consents, ExplanationView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView};
 use crate::web::problem::Problem;
@@ -42,9 +42,10 @@ async fn draw(
             let points = points(app, caller, &score, &consents).await?;
             html! {
                 (number(lang, &score))
+                (score_next::draw(lang, &score))
                 (meaning(lang, &score))
                 (score_parts::draw(lang, &explanation))
-                (score_parts::history(lang, &points))
+                (score_parts::history(lang, score.version, &points))
                 (topics(app, lang, &score.topics)?)
                 (contest(app, lang, (&score, &explanation), (typed, wrong))?)
                 (sources(lang, &score.sources))
@@ -107,15 +108,17 @@ fn meaning(lang: Lang, score: &ScoreView) -> Markup {
     }
 }
 
-/// The end of each week, with the value that it had, and whether what is counted was changed in it.
+/// The end of each week, with the value that it had, and how what is counted changed in it.
 async fn points(app: &App, caller: &PersonCaller, now: &ScoreView, consents: &Consents) -> Result<Points, Problem> {
     let this_week = Week(Micros(now.window_to_day.start().0).week().0);
+    let formulas = app.formula_changes().await?;
     let mut points = Vec::new();
     for back in (0..WEEKS_SHOWN).rev() {
         let week = Week(this_week.0 - back);
         let value = if back == 0 { now.value } else { value_then(app, caller, week).await? };
-        let changed = consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act));
-        points.push((week, value, changed));
+        let consent = consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act));
+        let formula = formulas.iter().rfind(|change| change.at.week() == week).cloned();
+        points.push((week, value, Change { consent, formula }));
     }
     Ok(points)
 }

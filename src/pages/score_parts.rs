@@ -6,10 +6,29 @@ use maud::{Markup, html};
 
 use super::words::Lang;
 use crate::domain::Week;
-use crate::service::{Amounts, Cell, ExplanationView};
+use crate::service::{Amounts, Cell, ExplanationView, FormulaChange};
 
-/// The end of each week: the value that there was, and whether what is counted changed in it.
-pub(super) type Points = Vec<(Week, Option<u8>, bool)>;
+/// The end of each week: the value that there was, and how what is counted changed in it.
+pub(super) type Points = Vec<(Week, Option<u8>, Change)>;
+
+/// How what is counted changed in a week.
+pub(super) struct Change {
+    /// The person said something else about what may be counted.
+    pub(super) consent: bool,
+    /// Another formula counts since.
+    pub(super) formula: Option<FormulaChange>,
+}
+
+impl Change {
+    fn words(&self, lang: Lang) -> Option<String> {
+        let consent = self.consent.then(|| lang.t("score.changed").to_owned());
+        let formula = self.formula.as_ref();
+        let formula =
+            formula.map(|change| lang.say("score.formula_changed", &[("from", &change.from), ("to", &change.to)]));
+        let words: Vec<String> = consent.into_iter().chain(formula).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
 
 /// Parts that are shown one by one; the smallest beyond them stand together in one line.
 const SHOWN_MAX: usize = 120;
@@ -108,17 +127,17 @@ fn chart(lang: Lang, view: &ExplanationView, cells: &[Cell]) -> Markup {
 }
 
 /// How the value went, with a mark where what is counted changed.
-pub(super) fn history(lang: Lang, points: &Points) -> Markup {
+pub(super) fn history(lang: Lang, version: &str, points: &Points) -> Markup {
     let step = WIDTH / i64::try_from(points.len().max(1)).unwrap_or(1);
     let x = |number: usize| i64::try_from(number).unwrap_or_default() * step + step / 2;
     let y = |value: u8| BASE - i64::from(value) * (BASE - 10) / 100;
     html! {
         h2 { (lang.t("score.history")) }
-        p { (lang.t("score.history_text")) }
+        p { (lang.say("score.history_text", &[("version", version)])) }
         svg class="chart" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(lang.t("score.history")) {
             line class="axis" x1="0" y1=(BASE) x2=(WIDTH) y2=(BASE) {}
             @for (number, (_, value, changed)) in points.iter().enumerate() {
-                @if *changed { line class="mark" x1=(x(number)) y1="10" x2=(x(number)) y2=(BASE) {} }
+                @if changed.words(lang).is_some() { line class="mark" x1=(x(number)) y1="10" x2=(x(number)) y2=(BASE) {} }
                 @if let Some(value) = value {
                     circle class="dot" cx=(x(number)) cy=(y(*value)) r="5" {}
                     text x=(x(number)) y=(y(*value) - 10) text-anchor="middle" { (value) }
@@ -134,7 +153,7 @@ pub(super) fn history(lang: Lang, points: &Points) -> Markup {
                         tr {
                             td { (lang.day(week.monday())) }
                             td class="number" { @match value { Some(value) => (value), None => (lang.t("score.no_number")) } }
-                            td { @if *changed { (lang.t("score.changed")) } }
+                            td { (changed.words(lang).unwrap_or_default()) }
                         }
                     }
                 }

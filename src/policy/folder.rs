@@ -103,7 +103,7 @@ impl Policies {
     /// # Errors
     /// Whatever is wrong.
     pub fn check(&self) -> Result<HouseRules, FolderError> {
-        if self.registry.sha256 != Registry::built_in()?.sha256 {
+        if !self.registry.is_built_in() {
             return Err(FolderError::OtherRegistry);
         }
         let rules = self.rules()?;

@@ -1,4 +1,4 @@
-//! The registry: which purposes and sources exist, and the first notice of each purpose; house rules; and the declaration of score
+//! The registry: which purposes and sources exist, the first notice of each purpose, and by which formula the score is worked out; house rules; and the declaration of score
 //! stores.
 //!
 //! The files under `policies/` are part of the program, so that a binary and its rules cannot drift apart. House rules alone can be
@@ -7,6 +7,7 @@
 mod cases;
 mod diff;
 mod folder;
+mod formula;
 mod house;
 mod stores;
 
@@ -21,6 +22,7 @@ use crate::gate::Axes;
 pub use cases::{Case, CaseFailed, Cases, Part};
 pub use diff::{Change, Group, changes, groups};
 pub use folder::{FolderError, Policies, check_size};
+pub use formula::{Formulas, NextFormula};
 pub use house::{Explained, Fault, HouseRules, RuleFiles, RulesError, built_in_rules, policy_sha256, schema};
 pub use stores::{BadStores, DeclaredStore, DeclaredTable, IdForm, Literal, ScoreStores};
 
@@ -36,6 +38,8 @@ pub struct Registry {
     pub regime: Vec<RegimeEntry>,
     /// What kinds of bodies recipients are. The built-in score is of the first.
     pub recipient_class: Vec<RecipientClassEntry>,
+    /// By which formula the built-in score is worked out.
+    pub formula: Formulas,
     /// The digest of the file, in hexadecimal.
     #[serde(skip)]
     pub sha256: String,
@@ -91,6 +95,8 @@ pub struct RecipientClassEntry {
 #[error("policies/registry.toml: {0}")]
 pub struct RegistryError(String);
 
+const BUILT_IN: &str = include_str!("../../policies/registry.toml");
+
 const NOTICES: [(&str, &str); 4] = [
     ("attention_score.md", include_str!("../../policies/notices/attention_score.md")),
     ("public_profile.md", include_str!("../../policies/notices/public_profile.md")),
@@ -104,7 +110,12 @@ impl Registry {
     /// # Errors
     /// When it is not usable.
     pub fn built_in() -> Result<Self, RegistryError> {
-        Self::parse(include_str!("../../policies/registry.toml"))
+        Self::parse(BUILT_IN)
+    }
+
+    /// Whether this is it.
+    pub fn is_built_in(&self) -> bool {
+        self.sha256 == sha256(BUILT_IN)
     }
 
     /// Reads a registry.
@@ -113,7 +124,7 @@ impl Registry {
     /// Names what is unknown, prohibited or missing.
     pub fn parse(text: &str) -> Result<Self, RegistryError> {
         let mut registry: Self = toml::from_str(text).map_err(|e| RegistryError(e.message().to_owned()))?;
-        registry.sha256 = hex::encode(Sha256::digest(text));
+        registry.sha256 = sha256(text);
         if let Some(entry) = registry.purpose.iter().find(|entry| prohibited(&entry.name)) {
             return Err(RegistryError(format!("the purpose `{}` is prohibited and cannot be registered", entry.name)));
         }
@@ -127,6 +138,12 @@ impl Registry {
             if names.is_empty() || distinct != names.len() {
                 return Err(RegistryError(format!("it needs at least one `{what}`, and each name once")));
             }
+        }
+        if registry.formula.next.is_some_and(|next| next.formula == registry.formula.counts) {
+            let name = registry.formula.counts.name;
+            return Err(RegistryError(format!(
+                "the formula `{name}` counts already: name another as `formula.next`, or none"
+            )));
         }
         Ok(registry)
     }
@@ -156,4 +173,8 @@ impl Registry {
             })
             .collect()
     }
+}
+
+fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
 }

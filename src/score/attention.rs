@@ -1,6 +1,6 @@
-//! `attention-1`: the parts of other people's weeks that went to one person, and their sum.
+//! The parts of other people's weeks that went to one person, and their sum.
 //!
-//! In one calendar week a responder spent the weight x over everybody they responded to, w of it on the person. The
+//! In one calendar week a responder spent the weight x, as the formula has it, over everybody they responded to, w of it on the person. The
 //! part is `min(CAP, floor(WHOLE * w / x))`, once for each responder and week, split over topics and kinds by largest
 //! remainder. All weeks of the window are ranked, the empty ones too; those ranked 2 to 13 count. What the person did
 //! is never read, and what is too little for one micro-attention is no part.
@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::Formula;
 use crate::domain::{Edge, ResponseKind, Topic, WINDOW_WEEKS, Week};
 use crate::ids::Subject;
 use crate::mutant;
@@ -41,6 +42,8 @@ pub struct Part {
 /// what it hides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attention {
+    /// By which formula.
+    pub formula: Formula,
     /// The sum over the weeks that count, in micro-attentions; the score is a twelfth of it.
     pub numerator: i64,
     /// How many people gave a part anywhere in the window.
@@ -66,16 +69,17 @@ impl Attention {
     }
 }
 
-/// Computes the attention of `target` in the window of weeks that ends with `until`.
+/// Computes the attention of `target` by a formula, in the window of weeks that ends with `until`.
 ///
 /// `edges` must hold every visible edge, to anybody, of everybody who responded to `target` in the window: that is how
 /// it is known what they spent in all. Order, several rows with one key, and edges of others make no difference.
-pub fn attention(target: Subject, until: Week, edges: &[Edge]) -> Attention {
+pub fn attention(formula: &Formula, target: Subject, until: Week, edges: &[Edge]) -> Attention {
     let window = until.0.saturating_sub(WINDOW_WEEKS - 1)..=until.0;
-    let spent = spent(target, &window, edges);
+    let spent = spent(formula, target, &window, edges);
     let mut parts: Vec<Part> = spent.iter().flat_map(|(&(who, week), spent)| spent.parts(who, week)).collect();
     parts.sort();
     let mut attention = Attention {
+        formula: *formula,
         numerator: 0,
         responders: parts.iter().map(|part| part.responder).collect::<BTreeSet<_>>().len(),
         weeks: parts.iter().map(|part| part.week).collect::<BTreeSet<_>>().len(),
@@ -99,10 +103,15 @@ struct Spent<'a> {
     here: BTreeMap<(&'a Topic, ResponseKind), i128>,
 }
 
-fn spent<'a>(target: Subject, window: &RangeInclusive<i64>, edges: &'a [Edge]) -> BTreeMap<(Subject, Week), Spent<'a>> {
+fn spent<'a>(
+    formula: &Formula,
+    target: Subject,
+    window: &RangeInclusive<i64>,
+    edges: &'a [Edge],
+) -> BTreeMap<(Subject, Week), Spent<'a>> {
     let mut spent: BTreeMap<_, Spent<'a>> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| window.contains(&edge.week.0) && is_response(edge)) {
-        let weight = i128::from(edge.count.max(0)) * i128::from(edge.kind.weight());
+        let weight = i128::from(edge.count.max(0)) * i128::from(formula.weight(edge.kind));
         let week = spent.entry((edge.actor, edge.week)).or_default();
         week.everywhere += weight;
         if edge.target == target {

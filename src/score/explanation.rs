@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Attention, DENOMINATOR, VERSION, Verdict, publish};
+use super::{Attention, DENOMINATOR, Verdict, publish};
 use crate::domain::{ResponseKind, Topic, Week};
 use crate::ids::Subject;
 use crate::mutant;
@@ -86,7 +86,7 @@ pub fn explain(attention: &Attention) -> Explanation {
         Verdict::Scored { .. } => amounts(attention),
         Verdict::InsufficientData => Amounts::Withheld,
     };
-    Explanation { version: VERSION, denominator: DENOMINATOR, weeks, amounts }
+    Explanation { version: attention.formula.name, denominator: DENOMINATOR, weeks, amounts }
 }
 
 type Key<'a> = (ResponseKind, &'a Topic, Week);

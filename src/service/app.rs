@@ -130,8 +130,21 @@ impl App {
     /// # Errors
     /// Fails closed: whatever cannot be read, fits not, or is missing, the service does not start.
     pub async fn open(config: Config, clock: Clock, entropy: Entropy, access: Access) -> Result<Boot, BootError> {
+        Self::open_with(Registry::built_in()?, config, clock, entropy, access).await
+    }
+
+    /// The same with another registry, as another version of this program has it.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn open_with(
+        registry: Registry,
+        config: Config,
+        clock: Clock,
+        entropy: Entropy,
+        access: Access,
+    ) -> Result<Boot, BootError> {
         let datamap = DataMap::built_in()?;
-        let registry = Registry::built_in()?;
         let topics = Topics::built_in()?;
         let origin = Origin::new(&config.log_origin).map_err(BootError::Origin)?;
         let store = Store::open(&config.data, &config.database, access, &datamap).await?;

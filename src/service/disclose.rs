@@ -23,7 +23,6 @@ use crate::gate::{Action, Asker, Question, decide};
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::score::VERSION;
 use crate::store::{FoundBy, Known, StoreError, Tx};
 
 /// Whose score a recipient wants to be told, and why.
@@ -43,7 +42,7 @@ pub struct DisclosureView {
     /// 1 to 100.
     pub value: u8,
     /// The formula.
-    pub version: &'static str,
+    pub version: String,
     /// For which purpose it was told, and for no other.
     pub purpose: Purpose,
     /// Made from activity from here alone.
@@ -199,7 +198,7 @@ impl App {
             triple: triple.clone(),
             lineage: allow.lineage,
             value,
-            formula: VERSION.into(),
+            formula: computed.formula().into(),
             until,
             policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()).ok_or(ServiceError::NotPermitted)?,
             contested: !person.history.contests.is_empty(),
@@ -210,12 +209,12 @@ impl App {
 }
 
 fn view(triple: Triple, tellable: Tellable, seq: Seq) -> Result<DisclosureView, ServiceError> {
-    let Act::Disclosed { value, until, policy_sha256, contested, .. } = tellable.act else {
+    let Act::Disclosed { value, formula, until, policy_sha256, contested, .. } = tellable.act else {
         return Err(StoreError::Corrupt("event").into());
     };
     Ok(DisclosureView {
         value,
-        version: VERSION,
+        version: formula,
         purpose: triple.purpose,
         source: triple.source,
         window_from_day: first_day(until.start().week()),

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
+use super::formulas::FormulasView;
 use super::{App, Done, ServiceError};
 use crate::domain::{Act, Seq};
 use crate::gate::{House, Rules};
@@ -36,6 +37,8 @@ pub struct PoliciesView {
     pub built_in: bool,
     /// The rule files.
     pub files: RuleFiles,
+    /// By which formula scores are told.
+    pub formula: FormulasView,
 }
 
 /// What the log says of the rules that were adopted last. The database is believed where it says the same: the words of the log are
@@ -122,7 +125,7 @@ impl App {
     async fn adopted_last(&self, tx: &mut Tx) -> Result<Option<Last>, ServiceError> {
         let last = self.own_events(tx, "policy_adopted").await?.pop();
         Ok(last.and_then(|(seq, event)| match event.act {
-            Act::PolicyAdopted { sha256, built_in } => Some(Last { seq, sha256, built_in }),
+            Act::PolicyAdopted { sha256, built_in, .. } => Some(Last { seq, sha256, built_in }),
             _ => None,
         }))
     }
@@ -133,11 +136,14 @@ impl App {
         if let Some(house) = BUILT_IN.get().filter(|house| house.sha256 == sha256) {
             return Ok(house.clone());
         }
-        let is_built_in = files == built_in_rules();
+        let is_built_in = files == built_in_rules() && self.registry.is_built_in();
         let registry = self.registry.clone();
         let worked_out = tokio::task::spawn_blocking(move || house(&registry, &files)).await;
         let house = worked_out.map_err(|error| ServiceError::Broken(error.into()))??;
-        Ok(if is_built_in { BUILT_IN.get_or_init(|| house).clone() } else { house })
+        if is_built_in {
+            BUILT_IN.get_or_init(|| house.clone());
+        }
+        Ok(house)
     }
 
     /// At every start: the rules of this program, unless the log says that an operator adopted others. Those are adopted anew when the
@@ -199,7 +205,8 @@ impl App {
         if others_came || last.as_ref().is_some_and(in_force) {
             return Err(ServiceError::Conflict("set of house rules is in force and"));
         }
-        let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone(), built_in }).await?;
+        let formula = Some(self.registry.formula.counts.name.to_owned());
+        let done = self.record_own(tx, head, Act::PolicyAdopted { sha256: sha256.clone(), built_in, formula }).await?;
         let (registry_sha256, files) = (self.registry.sha256.clone(), serde_json::to_string(files)?);
         let row = HouseRow { seq: done.seq, sha256: sha256.clone(), registry_sha256, built_in, files };
         tx.insert_house_rules(&row).await?;
@@ -253,7 +260,8 @@ impl App {
     pub async fn policies(&self) -> Result<PoliciesView, ServiceError> {
         let row = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
         let row = row.ok_or(ServiceError::NotFound("house rules"))?;
-        Ok(PoliciesView { files: intact(&row)?, sha256: row.sha256, seq: row.seq, built_in: row.built_in })
+        let formula = FormulasView::from(&self.registry.formula);
+        Ok(PoliciesView { formula, files: intact(&row)?, sha256: row.sha256, seq: row.seq, built_in: row.built_in })
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::formulas::NextScoreView;
 use super::ingest::collecting;
 use super::{App, PersonCaller, ServiceError};
-use crate::domain::{Assurance, Day, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
+use crate::domain::{Assurance, Day, Edge, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
 use crate::gate::{Action, Asker, Denial, Question, Rules, decide};
 use crate::ids::Subject;
 use crate::limits;
@@ -77,6 +78,8 @@ pub struct ScoreView {
     pub contested: bool,
     /// The last event when it was computed.
     pub seq: Seq,
+    /// What a formula that does not count yet says, where one is announced; only of the present.
+    pub next: Option<NextScoreView>,
 }
 
 /// How a score came about.
@@ -118,6 +121,7 @@ pub(super) struct Wanted<'a> {
 /// A score with what it stands on.
 pub(super) struct Computed {
     attention: Attention,
+    edges: Vec<Edge>,
     sources: Vec<SourceView>,
     until: Week,
     use_by: Micros,
@@ -138,8 +142,13 @@ impl App {
             Verdict::Scored { value, micro } => ("scored", Some(value), Some(micro)),
             Verdict::InsufficientData => ("insufficient_data", None, None),
         };
+        let next = match as_of {
+            None => self.next_score(|formula| attention(formula, caller.subject, computed.until, &computed.edges)),
+            Some(_) => None,
+        };
         Ok(ScoreView {
-            version: crate::score::VERSION,
+            next,
+            version: computed.attention.formula.name,
             state,
             value,
             attention_micro: micro.filter(|_| shown),
@@ -242,7 +251,8 @@ impl App {
         let edges = tx.visible_edges(&query).await?;
         let seq = tx.head().await?.seq;
         let choices = tx.topics(&subject).await?;
-        Ok(Computed { attention: attention(subject, until, &edges), sources, until, use_by, seq, choices })
+        let attention = attention(&self.formula(), subject, until, &edges);
+        Ok(Computed { attention, edges, sources, until, use_by, seq, choices })
     }
 
     /// Whose responses, and from where, the rules of the house let count in a score that is used for this: both ends must be allowed, and the
@@ -318,6 +328,11 @@ impl Computed {
             Verdict::Scored { value, .. } => Some((value, last_day(self.until))),
             Verdict::InsufficientData => None,
         }
+    }
+
+    /// By which formula.
+    pub(super) fn formula(&self) -> &'static str {
+        self.attention.formula.name
     }
 
     pub(super) fn use_by(&self) -> Micros {

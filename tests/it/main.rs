@@ -30,6 +30,7 @@ mod engines;
 mod exchange;
 mod fencing;
 mod floor;
+mod formulas;
 mod house;
 mod ident;
 mod import;

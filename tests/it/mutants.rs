@@ -36,6 +36,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("latch_forgets", "people::ages::an_opted_out_child_gets_no_account::sqlite"),
     ("leases_never_end", "layer::an_allow_from_elsewhere_is_used_until_its_lease_ends_and_a_denial_never"),
     ("log_in_keeps_the_session", "pages::refused::a_log_in_is_new_each_time_and_what_the_browser_brought_ends::sqlite"),
+    (
+        "next_formula_counts",
+        "formulas::the_next_formula_stands_beside_the_one_that_counts_and_is_told_to_nobody::sqlite",
+    ),
     ("note_skips_signature", "log::note::no_bit_of_a_note_can_be_flipped"),
     ("damage_spreads", "rotating::who_has_a_damaged_handle_and_post_is_still_erased_by_address::sqlite"),
     (
@@ -55,11 +59,11 @@ const PAIRS: &[(&str, &str)] = &[
     ("score_no_cap", "score::one_person_gives_a_quarter_of_a_week_at_most"),
     ("signal_unheard", "objecting::the_signal_ends_what_was_shared_and_nothing_else_and_a_later_yes_stands::sqlite"),
     ("assertions_count_twice", "recipients::signing::what_was_signed_counts_once_and_for_this_service::sqlite"),
+    ("receipts_mailed_without_end", "pages::by_mail::so_many_receipts_are_mailed_on_one_day_and_no_more::sqlite"),
     ("refused_acts_stay", "store::sharing::each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all"),
     ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
-    ("receipts_mailed_without_end", "pages::by_mail::so_many_receipts_are_mailed_on_one_day_and_no_more::sqlite"),
     ("told_after_the_wait", "disclosing::an_answer_that_had_to_wait_is_decided_once_more::sqlite"),
     ("told_from_every_source", "disclosing::a_value_is_made_from_the_one_source_that_the_grant_names::sqlite"),
     ("store_read_back_skipped", "stores::waiting::a_row_that_comes_back_before_the_certificate_is_found_and_goes_too"),

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sayso::domain::{Edge, ResponseKind, Topic, Week};
 use sayso::ids::Subject;
-use sayso::score::{Attention, CAP, Part, WHOLE, attention, value};
+use sayso::score::{ATTENTION_1, ATTENTION_2, Attention, CAP, Formula, Part, WHOLE, attention, value};
 
 mod curve;
 mod explanation;
@@ -30,7 +30,16 @@ fn edge(actor: u8, target: u8, week: i64, count: i64) -> Edge {
 }
 
 fn mine(edges: &[Edge]) -> Attention {
-    attention(who(ME), Week(UNTIL), edges)
+    mine_by(&ATTENTION_1, edges)
+}
+
+fn mine_by(formula: &Formula, edges: &[Edge]) -> Attention {
+    attention(formula, who(ME), Week(UNTIL), edges)
+}
+
+/// What holds of the formulas holds of each.
+fn formulas() -> impl Strategy<Value = Formula> {
+    proptest::sample::select(Formula::ALL.to_vec())
 }
 
 fn join(one: &[Edge], other: &[Edge]) -> Vec<Edge> {
@@ -85,8 +94,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_naive_second_computation_agrees_in_every_part(world in worlds()) {
-        let (found, parts) = (mine(&world), naive::parts(&world));
+    fn a_naive_second_computation_agrees_in_every_part(formula in formulas(), world in worlds()) {
+        let (found, parts) = (mine_by(&formula, &world), naive::parts(formula.name, &world));
         let counted = naive::counted(&parts);
         let found_parts: naive::Parts =
             found.parts.iter().map(|p| ((p.responder, p.week, p.topic.clone(), p.kind), p.micro)).collect();
@@ -121,6 +130,7 @@ proptest! {
     /// Nobody gives me a smaller share of any week: others get less, or the same acts go to me, or more goes to me.
     #[test]
     fn more_from_every_responder_in_every_week_never_means_less(
+        formula in formulas(),
         world in worlds(),
         fates in vec(0_u8..4, 300),
         extra in edges_of(1..15, 0..1, 74..=101, 60),
@@ -131,7 +141,7 @@ proptest! {
             _ => Some(edge),
         };
         let better: Vec<Edge> = world.iter().cloned().zip(fates).filter_map(fate).chain(extra).collect();
-        let (before, after) = (mine(&world), mine(&better));
+        let (before, after) = (mine_by(&formula, &world), mine_by(&formula, &better));
         prop_assert!(after.numerator >= before.numerator);
         prop_assert!(after.responders >= before.responders && after.weeks >= before.weeks);
         prop_assert!(value(after.micro()) >= value(before.micro()));
@@ -161,7 +171,7 @@ proptest! {
 
     #[test]
     fn a_ring_cannot_hand_out_more_than_its_own_attention(acts in edges_of(0..6, 0..6, 75..=100, 400)) {
-        let ring: Vec<Attention> = (0..6).map(|n| attention(who(n), Week(UNTIL), &acts)).collect();
+        let ring: Vec<Attention> = (0..6).map(|n| attention(&ATTENTION_1, who(n), Week(UNTIL), &acts)).collect();
         for week in (75..=100).map(Week) {
             prop_assert!(ring.iter().map(|member| week_sums(member)[&week]).sum::<i64>() <= 6 * WHOLE);
         }
@@ -176,7 +186,7 @@ proptest! {
     ) {
         let weeks = |act: Edge| (75..=100).map(move |week| Edge { week: Week(week), ..act.clone() });
         let acts: Vec<Edge> = acts.into_iter().flat_map(weeks).collect();
-        let scores: i64 = (0..7).map(|n| attention(who(n), Week(UNTIL), &acts).micro()).sum();
+        let scores: i64 = (0..7).map(|n| attention(&ATTENTION_1, who(n), Week(UNTIL), &acts).micro()).sum();
         prop_assert!(scores <= 7 * WHOLE);
     }
 
@@ -255,7 +265,7 @@ proptest! {
         let found = mine(&absurd);
         prop_assert!((0..=8 * CAP).contains(&found.micro()));
         prop_assert_eq!(&found, &mine(&positive));
-        prop_assert_eq!(found.parts.len(), naive::parts(&positive).len());
+        prop_assert_eq!(found.parts.len(), naive::parts("attention-1", &positive).len());
         let most: Vec<Edge> = positive.into_iter().map(|act| Edge { count: i64::MAX, ..act }).collect();
         prop_assert_eq!(mine(&most).numerator, mine(&most).topics.values().sum::<i64>());
     }
@@ -274,6 +284,27 @@ fn a_small_world_worked_out_by_hand() {
     assert_eq!(micros, expected);
     assert_eq!((found.numerator, found.micro()), (214_285, 17_857), "the better week is left out");
     assert_eq!((found.responders, found.weeks), (2, 2));
+}
+
+/// The second formula on the same acts: of 13 the person spent 2 here, 1 on a like, 1 on a reshare.
+#[test]
+fn a_reshare_weighs_as_much_as_a_like_by_the_second_formula() {
+    let share = |topic_number, kind| Edge { topic: topic(topic_number), kind, ..edge(1, ME, 99, 1) };
+    let acts = [share(0, ResponseKind::Like), share(1, ResponseKind::Reshare), edge(1, 9, 99, 11)];
+    let found = mine_by(&ATTENTION_2, &acts);
+    let micros: Vec<(&str, i64)> = found.parts.iter().map(|part| (part.topic.as_str(), part.micro)).collect();
+    assert_eq!(micros, [("chess", 76_923), ("gardens", 76_923)]);
+    assert_eq!(sayso::score::explain(&found).version, "attention-2");
+}
+
+#[test]
+fn each_formula_has_a_name_of_its_own() {
+    let names: BTreeSet<&str> = Formula::ALL.iter().map(|formula| formula.name).collect();
+    assert_eq!(names.len(), Formula::ALL.len());
+    for formula in Formula::ALL {
+        assert_eq!(Formula::named(formula.name), Some(formula));
+    }
+    assert_eq!(Formula::named("attention-3"), None);
 }
 
 #[test]
@@ -313,7 +344,7 @@ fn the_window_is_26_weeks_with_the_newest() {
         assert_eq!(mine(&[edge(1, ME, week, 1)]).weeks == 1, (75..=100).contains(&week), "week {week}");
     }
     for until in [i64::MIN, i64::MAX] {
-        assert_eq!(attention(who(ME), Week(until), &[edge(1, ME, until, 1)]).weeks, 1);
+        assert_eq!(attention(&ATTENTION_1, who(ME), Week(until), &[edge(1, ME, until, 1)]).weeks, 1);
     }
 }
 

@@ -9,7 +9,7 @@ use sayso::gate::{Action, Asker, Denial, Question, Rules, decide};
 use sayso::ids::Subject;
 use sayso::ingest::{Topics, read};
 use sayso::policy::Registry;
-use sayso::score::{Amounts, Verdict, attention, explain, publish};
+use sayso::score::{ATTENTION_1, Amounts, Verdict, attention, explain, publish};
 use sayso::service::{ExplanationView, NewNotice, ServiceError};
 use serde_json::json;
 
@@ -109,7 +109,7 @@ async fn check(world: &World, people: &[Member]) -> usize {
             assert!(matches!(score, Err(ServiceError::Denied(_))));
             continue;
         }
-        let expected = attention(subject, now.week(), &visible);
+        let expected = attention(&ATTENTION_1, subject, now.week(), &visible);
         let (explanation, score) = (explanation.unwrap(), score.unwrap());
         assert_eq!(explanation.explanation, explain(&expected));
         match publish(&expected) {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sayso::clock::Clock;
 use sayso::config::Config;
 use sayso::domain::Micros;
+use sayso::policy::Registry;
 use sayso::secret::Entropy;
 use sayso::service::{App, Export};
 use sayso::store::Access;
@@ -39,13 +40,19 @@ impl World {
 
     /// The same with other settings.
     pub async fn with(db: Db, change: impl FnOnce(&mut Config)) -> Self {
+        Self::under(db, Registry::built_in().unwrap(), change).await
+    }
+
+    /// The same with another registry.
+    pub async fn under(db: Db, registry: Registry, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
         let database = if db == Db::Postgres { new_postgres().await } else { String::new() };
         let mut config = Config { data: data.path().into(), database: database.clone(), ..Config::default() };
         config.quantum_millis = 0;
         config.public_url = String::from("https://sayso.example");
         change(&mut config);
-        let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(7), Access::Serve).await.unwrap();
+        let (clock, entropy) = (Clock::fixed(NOON), Entropy::seeded(7));
+        let boot = App::open_with(registry, config, clock, entropy, Access::Serve).await.unwrap();
         let operator_secret = boot.operator_secret.expect("a first start");
         boot.app.operator_secret_was_shown().unwrap();
         Self { app: Arc::new(boot.app), db, operator_secret, database, data }

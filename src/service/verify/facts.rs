@@ -66,7 +66,7 @@ impl Facts {
                     return Some("a caller was registered under the name of another: the row of that one was removed");
                 }
             }
-            Act::PolicyAdopted { sha256, built_in } => {
+            Act::PolicyAdopted { sha256, built_in, .. } => {
                 let over = *built_in && self.rules.last_key_value().is_some_and(|(_, (_, built_in))| !built_in);
                 self.rules.insert(seq, (sha256.clone(), *built_in));
                 if over {

@@ -88,8 +88,14 @@ fn each_thing_that_stood_in_the_way_is_found() {
     assert!(judge(allowed(), told(3), 900, &rulebook()).is_err(), "ended by itself");
     assert!(judge(allowed(), told(2), 100, &rulebook()).is_err(), "another grant");
     let mut other_policy = rulebook();
-    other_policy.apply(&Act::PolicyAdopted { sha256: "cc".into(), built_in: false });
+    other_policy.apply(&Act::PolicyAdopted { sha256: "cc".into(), built_in: false, formula: None });
     assert!(judge(allowed(), told(3), 100, &other_policy).is_err());
+    for (formula, lawful) in [(None, true), (Some("attention-1"), true), (Some("attention-2"), false)] {
+        let mut counting = rulebook();
+        let formula = formula.map(str::to_owned);
+        counting.apply(&Act::PolicyAdopted { sha256: POLICY.into(), built_in: true, formula });
+        assert_eq!(judge(allowed(), told(3), 100, &counting).is_ok(), lawful, "{:?}", counting.formula);
+    }
     for (purpose, material) in [(PROFILE, true), (PROFILE, false), ("attention_score", true)] {
         let mut newer = rulebook();
         let purpose = purpose.parse().unwrap();

@@ -95,7 +95,8 @@ fn of_the_service() -> impl Strategy<Value = Act> {
             status,
             sha256
         }),
-        ("[0-9a-f]{64}", any::<bool>()).prop_map(|(sha256, built_in)| Act::PolicyAdopted { sha256, built_in }),
+        ("[0-9a-f]{64}", any::<bool>(), proptest::option::of("attention-[12]"))
+            .prop_map(|(sha256, built_in, formula)| Act::PolicyAdopted { sha256, built_in, formula }),
         (client(), "\\PC{0,12}").prop_map(|(auditor, reason)| Act::Audited { auditor, reason }),
         (any::<i64>(), any::<u32>()).prop_map(|(started, rows)| Act::ErasureCompleted {
             reference: "00".repeat(16),

@@ -61,6 +61,30 @@ fn a_change_is_checked_shown_and_bundled() {
 }
 
 #[test]
+fn another_formula_is_another_bundle_and_a_comparison_says_so() {
+    let after = folder("");
+    std::fs::remove_file(after.path().join("local.cedar")).unwrap();
+    let registry = after.path().join("registry.toml");
+    let text = std::fs::read_to_string(&registry).unwrap();
+    std::fs::write(&registry, format!("{text}\n[formula.next]\nname = \"attention-2\"\nfrom = \"2027-03-01\"\n"))
+        .unwrap();
+    let path = after.path().to_str().unwrap();
+    let (went_well, said, _) = policy(&["diff", FOLDER, path]);
+    let line = "+ attention-1 counts, beside it attention-2 from 2027-03-01 on";
+    assert!(
+        went_well && said.contains("- attention-1 counts\n") && said.contains(line) && said.contains("no class"),
+        "{said}"
+    );
+    let formula = json!({ "before": "attention-1 counts", "after": line.trim_start_matches("+ ") });
+    assert_eq!(json_of(&["diff", FOLDER, path]), json!([{ "formula": formula }]));
+    let (went_well, _, complained) = policy(&["check", path]);
+    assert!(!went_well && complained.contains("registry.toml is not the one"), "{complained}");
+    std::fs::write(&registry, text.replace("attention-1\"", "attention-9\"")).unwrap();
+    let (went_well, _, complained) = policy(&["diff", FOLDER, path]);
+    assert!(!went_well && complained.contains("no formula `attention-9`"), "{complained}");
+}
+
+#[test]
 fn what_is_wrong_fails_with_its_file_and_line() {
     let nowhere = "/there/is/no/such/folder";
     let syntax = folder("@id(\"a\")\nforbid (principal");
@@ -93,8 +117,10 @@ fn the_schema_names_all_that_is_registered() {
     let (went_well, said, _) = policy(&["schema"]);
     assert!(went_well);
     let registry: toml::Table = include_str!("../../../policies/registry.toml").parse().unwrap();
-    for (_, entries) in registry {
-        for entry in entries.as_array().unwrap() {
+    let lists: Vec<_> = registry.values().filter_map(toml::Value::as_array).collect();
+    assert_eq!(lists.len(), 4);
+    for entries in lists {
+        for entry in entries {
             assert!(said.contains(&format!("\"{}\"", entry["name"].as_str().unwrap())), "{entry}");
         }
     }

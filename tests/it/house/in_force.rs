@@ -56,7 +56,10 @@ on_both!(a_rule_counts_from_the_event_that_says_so, |world| {
     assert_eq!(kinds_after(&world, before).await, ["policy_adopted"]);
     let receipt = Receipt::parse(&String::from(adopted.done.receipt)).unwrap();
     let event: Event = serde_json::from_str(&receipt.body).unwrap();
-    assert_eq!(event.act, Act::PolicyAdopted { sha256: adopted.sha256.clone(), built_in: false });
+    assert_eq!(
+        event.act,
+        Act::PolicyAdopted { sha256: adopted.sha256.clone(), built_in: false, formula: Some("attention-1".into()) }
+    );
     let now = world.app.policies().await.unwrap();
     assert_eq!((now.sha256, now.seq, now.built_in, now.files), (adopted.sha256, adopted.done.seq, false, files));
     world.app.adopt_rules(&built_in_rules(), None).await.unwrap();

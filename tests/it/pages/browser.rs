@@ -16,10 +16,10 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A service that listens, with somebody in it who has a score.
+/// A service that listens, with somebody in it who has a score, and another formula announced.
 async fn service() -> (World, sayso::http::Running, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let world = World::with(Db::Sqlite, |config| {
+    let world = World::under(Db::Sqlite, crate::formulas::announced(), |config| {
         config.listen = SocketAddr::from(([127, 0, 0, 1], free.port()));
         config.public_url = format!("http://{}", config.listen);
     })

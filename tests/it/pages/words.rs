@@ -71,6 +71,13 @@ async fn everything_that_is_stored_has_words_and_they_say_what_the_data_map_says
 }
 
 #[test]
+fn every_formula_after_the_first_says_why_it_differs() {
+    for formula in &sayso::score::Formula::ALL[1..] {
+        assert!(Lang::English.find(&format!("formula.{}", formula.name)).is_some(), "{}", formula.name);
+    }
+}
+
+#[test]
 fn every_kind_of_event_has_a_word() {
     for kind in Act::KINDS {
         assert!(Lang::English.find(&format!("act.{kind}")).is_some(), "{kind}");

@@ -9,11 +9,12 @@ use super::{ME, who};
 
 pub(super) type Parts = BTreeMap<(Subject, Week, Topic, ResponseKind), i64>;
 
-fn weight<'a>(edges: impl Iterator<Item = &'a Edge>) -> i128 {
-    edges.map(|e| i128::from(e.count) * if e.kind == ResponseKind::Reshare { 2 } else { 1 }).sum()
+fn weight<'a>(formula: &str, edges: impl Iterator<Item = &'a Edge>) -> i128 {
+    let twice = |e: &Edge| formula == "attention-1" && e.kind == ResponseKind::Reshare;
+    edges.map(|e| i128::from(e.count) * if twice(e) { 2 } else { 1 }).sum()
 }
 
-pub(super) fn parts(edges: &[Edge]) -> Parts {
+pub(super) fn parts(formula: &str, edges: &[Edge]) -> Parts {
     let mut parts = Parts::new();
     let people: BTreeSet<Subject> = edges.iter().map(|e| e.actor).filter(|actor| *actor != who(ME)).collect();
     for week in (75..=100).map(Week) {
@@ -21,7 +22,7 @@ pub(super) fn parts(edges: &[Edge]) -> Parts {
             let spent: Vec<&Edge> =
                 edges.iter().filter(|e| e.actor == *person && e.week == week && e.target != *person).collect();
             let here: Vec<&Edge> = spent.iter().copied().filter(|e| e.target == who(ME)).collect();
-            for ((topic, kind), micro) in apportion(weight(spent.into_iter()), &here) {
+            for ((topic, kind), micro) in apportion(formula, weight(formula, spent.into_iter()), &here) {
                 parts.insert((*person, week, topic, kind), micro);
             }
         }
@@ -29,15 +30,15 @@ pub(super) fn parts(edges: &[Edge]) -> Parts {
     parts
 }
 
-fn apportion(everywhere: i128, here: &[&Edge]) -> Vec<((Topic, ResponseKind), i64)> {
-    let all = weight(here.iter().copied());
+fn apportion(formula: &str, everywhere: i128, here: &[&Edge]) -> Vec<((Topic, ResponseKind), i64)> {
+    let all = weight(formula, here.iter().copied());
     if all == 0 {
         return Vec::new();
     }
     let whole = (1_000_000 * all / everywhere).min(250_000);
     let keys: BTreeSet<(Topic, ResponseKind)> = here.iter().map(|e| (e.topic.clone(), e.kind)).collect();
     let weighed = keys.into_iter().map(|key| {
-        let weight = weight(here.iter().copied().filter(|e| (&e.topic, e.kind) == (&key.0, key.1)));
+        let weight = weight(formula, here.iter().copied().filter(|e| (&e.topic, e.kind) == (&key.0, key.1)));
         (key, weight, whole * weight / all)
     });
     let mut cells: Vec<_> = weighed.collect();

@@ -24,7 +24,7 @@ pub(super) const ARROWS: &[(&str, &[&[&str]])] = &[
     ("score", &[PURE]),
     ("log", &[PURE]),
     ("exchange", &[PURE]),
-    ("policy", &[PURE, &["gate"]]),
+    ("policy", &[PURE, &["gate", "score"]]), // which formulas there are
     ("datamap", &[PURE]),
     ("ingest", &[PURE]),
     ("crypto", &[PURE, WORLD]),
