@@ -13,7 +13,9 @@ pub use as_of::{Published as PublishedNotice, as_of};
 pub use event::{About, Act, Adult, Assurance, Ended, Event, Whom};
 pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
 pub use name::{BadName, Purpose, Recipient, RecipientClass, Regime, Source, Topic, Triple};
-pub use purposes::{ATTENTION_SCORE, LINK, PROHIBITED, SAYSO, prohibited};
+pub use purposes::{
+    ATTENTION_SCORE, EVERYBODY, LINK, PROHIBITED, PUBLIC_NAME, PUBLIC_PAGE, SAYSO, for_everybody, prohibited,
+};
 pub use response::{Edge, ResponseKind};
 pub use standing::{End, Grant, History, Standing, Told};
 pub use time::{Day, Micros, Seq, WINDOW_WEEKS, Week};

@@ -71,7 +71,7 @@ name! {
     Purpose;
     /// Where activity comes from: `activitypub`, `bluesky`, `x`, `github`, `blog`.
     Source;
-    /// Who is told: a registered caller, or `sayso` for the built-in score.
+    /// Who is told: a registered caller, `sayso` for the built-in score, or `everybody`.
     Recipient;
     /// Which law's rules bind; house rules may ask for it.
     Regime;

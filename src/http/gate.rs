@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::Shared;
 use super::anyone::identifier;
 use super::extract::{Act, Nothing, Path, Query, Recipient};
-use super::layers::until_quantum;
 use super::problem::Problem;
 use crate::clock::Mark;
 use crate::domain::{Micros, Purpose, Seq, Source};
@@ -19,6 +18,7 @@ use crate::ids::{DeliveryId, Pairwise};
 use crate::service::Action;
 use crate::service::IdentifierKind;
 use crate::service::{Asked, DeliveryView, DisclosureView, GateQuestion, ServiceError, Telling};
+use crate::web::quantum::until_quantum;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

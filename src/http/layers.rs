@@ -36,6 +36,7 @@ use super::extract::{only, read};
 use super::problem::Problem;
 use super::routes::ROUTES;
 use crate::clock::Mark;
+use crate::web::quantum::until_quantum;
 use crate::web::{Access, Pace, Reads, Route};
 use crate::{limits, pages};
 
@@ -143,7 +144,7 @@ impl Asked {
 
     /// Whether it is answered about people to callers without an account.
     fn needs_no_account(&self) -> bool {
-        self.route.is_some_and(|route| route.pace == Pace::Steady && route.access == Access::Anyone)
+        self.route.is_some_and(|route| route.access == Access::Anyone && route.pace != Pace::Prompt)
     }
 }
 
@@ -201,13 +202,6 @@ async fn with_body(asked: &Asked, request: Request) -> Result<Request, Problem> 
     Ok(Request::from_parts(parts, read.map_err(too_slow)??.into()))
 }
 
-/// Waits for the next multiple of the quantum since then.
-pub(super) async fn until_quantum(begun: Mark, quantum: Duration) {
-    if !quantum.is_zero() {
-        tokio::time::sleep(rest(begun.elapsed(), quantum)).await;
-    }
-}
-
 /// Headers that must not come twice, on any route.
 const ONCE: [HeaderName; 3] = [header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("idempotency-key")];
 
@@ -223,8 +217,9 @@ fn only_one_reading(asked: &Asked, request: &Request) -> Result<(), Problem> {
         only(request.headers(), name)?;
     }
     let is_head = asked.method == Method::HEAD;
-    // The router answers HEAD with the handler of GET: what it hands to one caller alone can leave a leaf or a count.
-    if is_head && asked.get.is_some_and(|route| route.access != Access::Anyone) {
+    // The router answers HEAD with the handler of GET: what it hands to one caller alone, or tells about somebody, can leave a leaf or a count.
+    let is_harmless = |route: &Route| route.access == Access::Anyone && route.pace == Pace::Prompt;
+    if is_head && asked.get.is_some_and(|route| !is_harmless(route)) {
         let detail = "HEAD would do what GET does here, and some answers are recorded: ask with GET";
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
     }
@@ -235,12 +230,6 @@ fn only_one_reading(asked: &Asked, request: &Request) -> Result<(), Problem> {
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "query", detail));
     }
     Ok(())
-}
-
-/// How long until the next multiple of the quantum.
-fn rest(elapsed: Duration, quantum: Duration) -> Duration {
-    let over = elapsed.as_nanos() % quantum.as_nanos();
-    quantum.saturating_sub(Duration::from_nanos(u64::try_from(over).unwrap_or(0)))
 }
 
 fn panicked() -> Problem {

@@ -16,6 +16,7 @@ mod layers;
 mod lines;
 mod long;
 mod me;
+mod public;
 mod routes;
 mod serve;
 

@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use super::problem::Problem;
 use super::{
     Shared, accounts, activities, admin, anyone, audit, authzen, engine_scores, forward, gate, health, layers, lines,
-    me,
+    me, public,
 };
 use crate::pages;
 use crate::web::{Access, Pace, Reads, Route};
@@ -39,6 +39,7 @@ routes! {
     Anyone    Prompt Path  get    "/v1/erasures/{reference}" => anyone::erasure;
     Anyone    Prompt Path  get    "/v1/stored" => anyone::stored;
     Anyone    Prompt Path  get    "/v1/recipients" => anyone::recipients;
+    Anyone    Rechecked Path get  "/v1/public/{page}" => public::show;
     Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;
     Anyone    Prompt Path  get    "/v1/notices/{purpose}" => anyone::notice;
 
@@ -70,6 +71,7 @@ routes! {
     Person    Prompt Path  get    "/v1/me/decisions" => me::decisions;
     Person    Prompt Path  get    "/v1/me/disclosures" => me::told;
     Person    Prompt Path  get    "/v1/me/disclosures/{seq}" => me::was_allowed;
+    Person    Prompt Path  get    "/v1/me/public" => public::mine;
     Person    Prompt Path  get    "/v1/me/deliveries" => me::deliveries;
     Person    Prompt Path  post   "/v1/me/contests" => me::contest;
 

@@ -12,7 +12,9 @@ use super::parts::{self, Drawn, Wrong, form, hidden, summary};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
-use crate::domain::{ATTENTION_SCORE, Act, Event, Purpose, Recipient, SAYSO, Seq, Source, Triple};
+use crate::domain::{
+    ATTENTION_SCORE, Act, EVERYBODY, Event, Purpose, Recipient, SAYSO, Seq, Source, Triple, for_everybody,
+};
 use crate::service::{
     App, ConsentDecision, ConsentRequest, Consents, LiveConsent, NoticeView, PersonCaller, ServiceError,
 };
@@ -23,6 +25,7 @@ use crate::web::problem::Problem;
 const DONE: [&str; 13] = [
     "granted",
     "refused",
+    "hidden",
     "held",
     "released",
     "accepted",
@@ -151,13 +154,18 @@ fn choices(consents: &Consents, purpose: &Purpose, offered: &[(Recipient, Vec<So
     live.chain(offered).collect()
 }
 
-/// Who may be allowed what for a purpose: the built-in score, and recipients that registered for it.
+/// Who may be allowed what for a purpose: the built-in score, everybody, and recipients that registered for it.
 async fn offered(app: &App, purpose: &Purpose) -> Result<Vec<(Recipient, Vec<Source>)>, Problem> {
     let recipients = app.recipients().await?.into_iter().filter(|one| one.purposes.contains(purpose));
     let mut offered: Vec<_> = recipients.map(|one| (one.recipient, one.sources)).collect();
-    if purpose.as_str() == ATTENTION_SCORE {
-        let ourselves: Recipient = SAYSO.parse().map_err(|_| ServiceError::NotFound("recipient"))?;
-        offered.push((ourselves, app.registered_sources()));
+    let built_in = match purpose.as_str() {
+        ATTENTION_SCORE => Some(SAYSO),
+        _ if for_everybody(purpose) => Some(EVERYBODY),
+        _ => None,
+    };
+    if let Some(name) = built_in {
+        let built_in: Recipient = name.parse().map_err(|_| ServiceError::NotFound("recipient"))?;
+        offered.push((built_in, app.registered_sources()));
     }
     Ok(offered)
 }
@@ -192,6 +200,7 @@ async fn draw(
             (form(&format!("/me/consents/{name}"), &app.form_key()?, &inner))
         }
         p { (lang.t("consents.leave")) }
+        @if for_everybody(&notice.purpose) { p { a href="/me/score#visibility" { (lang.t("visibility.pages_link")) } } }
         p { a href="/me/consents" { (lang.t("consents.title")) } }
     };
     let title = lang.find(&format!("purpose.{name}")).unwrap_or_else(|| lang.t("consents.title"));

@@ -56,6 +56,7 @@ fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_se
     let mut response = (status, Html(html.into_string())).into_response();
     let headers = response.headers_mut();
     let fixed = axum::http::HeaderValue::from_static;
+    headers.insert(HeaderName::from_static("x-robots-tag"), fixed("noindex"));
     headers.insert(header::CONTENT_SECURITY_POLICY, fixed(POLICY));
     // Without the path to other sites; with it to ourselves, or browsers would not say where our own forms come from.
     headers.insert(header::REFERRER_POLICY, fixed("same-origin"));

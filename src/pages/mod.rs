@@ -22,6 +22,7 @@ mod operate;
 mod operate_more;
 mod opt_out;
 mod parts;
+mod public;
 mod readable;
 mod receipt;
 mod receipt_mail;
@@ -34,6 +35,7 @@ mod score_told;
 mod staff;
 mod stored;
 mod trouble;
+mod visibility;
 mod visit;
 mod waiting;
 

@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use super::{
     Shared, account, assets, audit, consents, data, erasure, front, history, identifiers, operate, operate_more,
-    opt_out, receipt_mail, requests, score, staff, stored,
+    opt_out, public, receipt_mail, requests, score, staff, stored, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -39,6 +39,8 @@ routes! {
     Anyone    Steady Path  post "/requests/confirm" => requests::confirm;
     Anyone    Prompt Path  get  "/erasures/{reference}" => erasure::show;
     Anyone    Prompt Path  get  "/stored" => stored::show;
+
+    Anyone    Rechecked Path get "/public/{page}" => public::show;
 
     Anyone    Prompt Path  get  "/register" => account::ask_to_register;
     Anyone    Steady Path  post "/register" => account::register;
@@ -83,6 +85,7 @@ routes! {
     Person    Prompt Query get  "/me/score" => score::show;
     Person    Prompt Path  post "/me/score/topics" => score::topic;
     Person    Prompt Path  post "/me/score/contests" => score::contests;
+    Person    Prompt Path  post "/me/score" => visibility::hide;
     Person    Prompt Path  get  "/me/data" => data::show;
     Person    Prompt Path  post "/me/data/export" => data::export;
     Person    Prompt Path  get  "/me/data/delete" => data::ask_to_delete;

@@ -10,7 +10,7 @@ use super::parts::{Drawn, Wrong, form, summary, text_area};
 use super::score_parts::{self, Change, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, score_next, score_told};
+use super::{Answered, Shared, score_next, score_told, visibility};
 use crate::domain::{ATTENTION_SCORE, About, Act, Micros, ResponseKind, Topic, Triple, Week};
 use crate::service::{App, Consents, ExplanationView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView};
 use crate::web::problem::Problem;
@@ -43,7 +43,7 @@ async fn draw(
             html! {
                 (number(lang, &score))
                 (score_next::draw(lang, &score))
-                (meaning(lang, &score))
+                (meaning(lang, lang.t("score.means_text"), &score.not_suitable_for))
                 (score_parts::draw(lang, &explanation))
                 (score_parts::history(lang, score.version, &points))
                 (topics(app, lang, &score.topics)?)
@@ -68,7 +68,7 @@ async fn draw(
         (said)
         (inner)
         (score_told::engines(lang, &app.engine_scores(caller).await?))
-        (visibility(app, lang, &consents).await?)
+        (visibility::draw(app, lang, (caller, &consents)).await?)
         (score_told::asked(app, lang, caller).await?)
     };
     Ok(Drawn { title: lang.t("score.title"), visit, body })
@@ -94,14 +94,15 @@ fn number(lang: Lang, score: &ScoreView) -> Markup {
     }
 }
 
-fn meaning(lang: Lang, score: &ScoreView) -> Markup {
+/// What a score means and what it is not for.
+pub(super) fn meaning(lang: Lang, text: &str, not_suitable_for: &[&str]) -> Markup {
     html! {
         h2 { (lang.t("score.means")) }
-        p { (lang.t("score.means_text")) }
+        p { (text) }
         p { (lang.t("score.population")) }
         h2 { (lang.t("score.means_not")) }
         ul {
-            @for (number, english) in score.not_suitable_for.iter().enumerate() {
+            @for (number, english) in not_suitable_for.iter().enumerate() {
                 li { (lang.find(&format!("unsuitable.{}", number + 1)).unwrap_or(english)) }
             }
         }
@@ -229,19 +230,6 @@ fn contest(
         h2 { (lang.t("score.contest_title")) }
         p { (lang.t("score.contest_text")) }
         (form("/me/score/contests", &app.form_key()?, &inner))
-    })
-}
-
-/// Who may see it. Nobody, unless a yes of the person says otherwise.
-async fn visibility(app: &App, lang: Lang, consents: &Consents) -> Result<Markup, Problem> {
-    let recipients = app.recipients().await?;
-    let seen = consents.live.iter().filter(|live| recipients.iter().any(|one| one.recipient == live.triple.recipient));
-    let seen: Vec<_> = seen.map(|live| super::consents::titled(lang, &live.triple)).collect();
-    Ok(html! {
-        h2 { (lang.t("score.visibility")) }
-        @if seen.is_empty() { p { (lang.t("score.hidden")) } }
-        @else { p { (lang.t("score.seen_by")) } ul { @for one in &seen { li { (one) } } } }
-        p { a href="/me/consents/public_profile" { (lang.t("score.change_visibility")) } }
     })
 }
 

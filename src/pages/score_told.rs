@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::erasure;
 use super::words::Lang;
-use crate::domain::Act;
-use crate::service::{App, EngineScoreView, PersonCaller};
+use crate::domain::{Act, Day, EVERYBODY, Triple};
+use crate::service::{App, DecisionTally, EngineScoreView, PersonCaller};
 use crate::web::problem::Problem;
 
 /// Rows of each table; the export has all of them.
@@ -45,7 +45,7 @@ pub(super) async fn asked(app: &App, lang: Lang, caller: &PersonCaller) -> Resul
                     tbody {
                         @for one in decisions.iter().take(SHOWN_MAX) {
                             tr {
-                                td { (lang.day(one.counted.day)) } td { (one.counted.caller) ", " (lang.named("purpose", &one.counted.purpose)) }
+                                td { (lang.day(one.counted.day)) } td { (lang.named("recipient", &one.counted.caller)) ", " (lang.named("purpose", &one.counted.purpose)) }
                                 td { (lang.t(if one.counted.allowed { "score.allowed" } else { "score.denied" })) } td class="number" { (lang.number(one.times)) }
                             }
                         }
@@ -59,11 +59,24 @@ pub(super) async fn asked(app: &App, lang: Lang, caller: &PersonCaller) -> Resul
             ul {
                 @for one in told.iter().rev().take(SHOWN_MAX) {
                     @if let Act::Disclosed { triple, value, .. } = &one.event.act {
-                        li { (lang.time(one.event.at)) ": " (super::consents::titled(lang, triple)) ". " (lang.say("score.told_value", &[("value", &value.to_string())])) }
+                        li {
+                            (lang.time(one.event.at)) ": " (super::consents::titled(lang, triple)) ". " (lang.say("score.told_value", &[("value", &value.to_string())]))
+                            @if triple.recipient.as_str() == EVERYBODY { " " (looks(lang, &decisions, triple, one.event.at.day())) }
+                        }
                     }
                 }
             }
         }
         (erasure::told(lang, &app.deliveries(caller).await?))
     })
+}
+
+/// How often everybody was shown something on a day: a public page is looked at by nobody in particular.
+fn looks(lang: Lang, decisions: &[DecisionTally], triple: &Triple, day: Day) -> String {
+    let same = decisions.iter().filter(|one| {
+        let counted = &one.counted;
+        let of = (counted.caller.as_str(), counted.purpose.as_str(), counted.source.as_str());
+        counted.allowed && counted.day == day && of == (EVERYBODY, triple.purpose.as_str(), triple.source.as_str())
+    });
+    lang.say("score.told_times", &[("times", &lang.number(same.map(|one| one.times).sum()))])
 }

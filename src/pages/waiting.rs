@@ -15,6 +15,7 @@ fn one_button(path: &str) -> Option<&'static str> {
     match path {
         "/me/data/delete" => Some("data.delete_now"),
         "/me/data/export" => Some("data.export"),
+        "/me/score" => Some("visibility.hide"),
         path if path.starts_with("/me/receipts/") => Some("receipt.mail"),
         _ => None,
     }

@@ -97,9 +97,11 @@ pub struct RegistryError(String);
 
 const BUILT_IN: &str = include_str!("../../policies/registry.toml");
 
-const NOTICES: [(&str, &str); 4] = [
+const NOTICES: [(&str, &str); 6] = [
     ("attention_score.md", include_str!("../../policies/notices/attention_score.md")),
     ("public_profile.md", include_str!("../../policies/notices/public_profile.md")),
+    ("public_page.md", include_str!("../../policies/notices/public_page.md")),
+    ("public_name.md", include_str!("../../policies/notices/public_name.md")),
     ("research_statistics.md", include_str!("../../policies/notices/research_statistics.md")),
     ("link.md", include_str!("../../policies/notices/link.md")),
 ];

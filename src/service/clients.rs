@@ -8,7 +8,7 @@ use super::act::Idempotency;
 use super::terms::{Terms, scope_text};
 use super::{App, Done, ServiceError};
 use crate::crypto::{Blind, Role, sha256};
-use crate::domain::{Act, Purpose, Recipient, RecipientClass, SAYSO, Source, prohibited};
+use crate::domain::{Act, EVERYBODY, Purpose, Recipient, RecipientClass, SAYSO, Source, for_everybody, prohibited};
 use crate::ident::Identifier;
 use crate::secret::private_file;
 use crate::store::{ClientRow, StoreError};
@@ -102,13 +102,17 @@ impl App {
     }
 
     fn check_client(&self, client: &NewClient) -> Result<(), ServiceError> {
-        if client.id.as_str() == SAYSO {
-            return Err(ServiceError::invalid("id", "another name: `sayso` is the built-in score"));
+        if [SAYSO, EVERYBODY].contains(&client.id.as_str()) {
+            return Err(ServiceError::invalid(
+                "id",
+                "another name: `sayso` is the built-in score, `everybody` is nobody in particular",
+            ));
         }
         if client.purposes.iter().any(prohibited) {
             return Err(ServiceError::ProhibitedPurpose);
         }
-        let purpose = |name: &Purpose| self.registry.purpose.iter().any(|entry| entry.name == *name);
+        let purpose =
+            |name: &Purpose| !for_everybody(name) && self.registry.purpose.iter().any(|entry| entry.name == *name);
         if !client.purposes.iter().all(purpose) {
             return Err(ServiceError::invalid("purposes", "registered purposes"));
         }
@@ -126,13 +130,13 @@ impl App {
         if client.role == Role::Recipient {
             client.terms.check()?;
         }
-        let is_registered =
-            |class: &RecipientClass| self.registry.recipient_class.iter().any(|entry| entry.name == *class);
-        let class = client.class.as_ref().is_some_and(is_registered);
+        let classes = self.registry.recipient_class.iter().map(|entry| &entry.name);
+        let classes: Vec<&RecipientClass> = classes.filter(|name| name.as_str() != EVERYBODY).collect();
+        let class = client.class.as_ref().is_some_and(|class| classes.contains(&class));
         match client.role {
             Role::Person => Err(ServiceError::invalid("role", "`operator`, `auditor`, `collector` or `recipient`")),
             Role::Recipient if !class => {
-                let names: Vec<&str> = self.registry.recipient_class.iter().map(|entry| entry.name.as_str()).collect();
+                let names: Vec<&str> = classes.into_iter().map(RecipientClass::as_str).collect();
                 Err(ServiceError::invalid("class", &format!("one of: {}", names.join(", "))))
             }
             Role::Recipient if client.purposes.is_empty() => {

@@ -6,10 +6,14 @@ use super::act::Idempotency;
 use super::record::Person;
 use super::{App, Done, PersonCaller, Receipt, ServiceError};
 use crate::crypto::Role;
-use crate::domain::{Act, Adult, Ended, Event, Micros, Purpose, SAYSO, Seq, Standing, Topic, Triple, prohibited};
+use crate::domain::{
+    Act, Adult, EVERYBODY, Ended, Event, Micros, Purpose, SAYSO, Seq, Standing, Topic, Triple, for_everybody,
+    prohibited,
+};
 use crate::gate::Denial;
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
+use crate::mutant;
 use crate::store::{NoticeRow, Tx};
 
 /// Yes or no.
@@ -46,7 +50,7 @@ pub struct ConsentView {
     pub consent_id: Seq,
     /// Place in the log.
     pub seq: Seq,
-    /// What the recipient will call this person; nothing for the built-in score and for a refusal.
+    /// What the recipient will call this person; of a public page its address. Nothing for the built-in score and for a refusal.
     pub pairwise: Option<Pairwise>,
     /// The receipt.
     pub receipt: Receipt,
@@ -141,11 +145,8 @@ impl App {
                 let done = app.record(tx, head, &mut person, act).await?;
                 let lineage = person.history.standing.grants.get(&request.triple).map(|grant| grant.lineage);
                 let pairwise = match lineage {
-                    Some(_) if request.triple.recipient.as_str() != SAYSO => {
-                        let new = Pairwise::new(app.entropy.bytes()?);
-                        Some(tx.pairwise(subject, &request.triple.recipient, &new).await?)
-                    }
-                    _ => None,
+                    Some(lineage) => app.name_for(tx, subject, (&request.triple, lineage)).await?,
+                    None => None,
                 };
                 let consent_id = lineage.unwrap_or(done.seq);
                 Ok((ConsentView { consent_id, seq: done.seq, pairwise, receipt: done.receipt }, Some(*subject)))
@@ -188,7 +189,7 @@ impl App {
             return Err(ServiceError::invalid("known_seq", "the `known_seq` of `GET /v1/me/consents`"));
         }
         let stale = person.history.restricted_since(&triple, request.known_seq);
-        if stale && !crate::mutant::on("stale_grants_count") {
+        if stale && !mutant::on("stale_grants_count") {
             return Err(ServiceError::StaleGrant);
         }
         let valid_until = request.until.unwrap_or_else(|| now.plus_days(limits::GRANT_DAYS));
@@ -344,6 +345,14 @@ async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<NoticeRow
 /// A recipient cannot be granted more than it registered for.
 async fn check_recipient(tx: &mut Tx, triple: &Triple) -> Result<(), ServiceError> {
     if triple.recipient.as_str() == SAYSO {
+        return Ok(());
+    }
+    let to_everybody = triple.recipient.as_str() == EVERYBODY;
+    if to_everybody != for_everybody(&triple.purpose) {
+        let expected = "`everybody` for `public_page` and `public_name`, and for nothing else";
+        return Err(ServiceError::invalid("recipient", expected));
+    }
+    if to_everybody {
         return Ok(());
     }
     let client = tx.client(triple.recipient.as_str()).await?;

@@ -19,11 +19,11 @@ use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
 use super::tallies::Asking;
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
-use crate::gate::{Action, Asker, Question, decide};
+use crate::gate::{Action, Allow, Asker, Decision, Question, Rules, decide};
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::store::{FoundBy, Known, StoreError, Tx};
+use crate::store::{FoundBy, Known, Tx};
 
 /// Whose score a recipient wants to be told, and why.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct DisclosureView {
     /// 1 to 100.
     pub value: u8,
     /// The formula.
-    pub version: String,
+    pub version: &'static str,
     /// For which purpose it was told, and for no other.
     pub purpose: Purpose,
     /// Made from activity from here alone.
@@ -65,18 +65,48 @@ pub struct DisclosureView {
     pub contested: bool,
 }
 
-/// A score that may be told now.
-struct Tellable {
+/// Who is told something, for what, and by which name for the person.
+#[derive(Debug)]
+pub(super) struct Hearer<'a> {
+    pub(super) name: Pairwise,
+    pub(super) by: FoundBy,
+    pub(super) triple: Triple,
+    pub(super) asker: Asker<'a>,
+}
+
+/// What may be told now.
+pub(super) struct Tellable {
     person: Person,
-    act: Act,
-    use_by: Micros,
+    lineage: Seq,
+    /// Nothing where there is too little data.
+    pub(super) value: Option<u8>,
+    pub(super) formula: &'static str,
+    /// The last day of the window.
+    pub(super) until: Day,
+    pub(super) use_by: Micros,
+    pub(super) policy_sha256: String,
+    pub(super) contested: bool,
+    /// The event that says that it was told. Of too little data there is none: the last one when that was found.
+    pub(super) seq: Seq,
 }
 
 impl Tellable {
+    fn act(&self, triple: &Triple) -> Option<Act> {
+        self.value.map(|value| Act::Disclosed {
+            triple: triple.clone(),
+            lineage: self.lineage,
+            value,
+            formula: self.formula.into(),
+            until: self.until,
+            policy_sha256: self.policy_sha256.clone(),
+            contested: self.contested,
+        })
+    }
+
     /// The event that told the same on the same day, if the person has said nothing since.
     fn told(&self, triple: &Triple, today: Day) -> Option<Seq> {
         let last = self.person.history.told.get(triple)?;
-        let same = last.event.act == self.act && last.event.at.day() == today;
+        let same = Some(&last.event.act) == self.act(triple).as_ref() && last.event.at.day() == today;
         (same && Some(last.seq) > self.person.history.said).then_some(last.seq)
     }
 
@@ -84,6 +114,11 @@ impl Tellable {
     fn is_too_much(&self, triple: &Triple, today: Day) -> bool {
         let today = self.person.history.told.get(triple).filter(|last| last.event.at.day() == today);
         today.is_some_and(|last| last.times >= limits::TOLD_PER_DAY_MAX)
+    }
+
+    /// Whose it is.
+    pub(super) fn subject(&self) -> Subject {
+        self.person.subject
     }
 }
 
@@ -97,29 +132,38 @@ impl App {
         if !caller.purposes.contains(&telling.purpose) || !caller.sources.contains(&telling.source) {
             return Err(ServiceError::Forbidden);
         }
-        if !self.registry.purpose.iter().any(|entry| entry.name == telling.purpose && entry.tells_score) {
+        if !self.tells_score(&telling.purpose) {
             return Err(ServiceError::invalid("purpose", "a purpose for which the score may be told"));
         }
         self.may_ask(caller, Action::Disclose, 1)?;
-        let triple =
-            Triple { purpose: telling.purpose.clone(), source: telling.source.clone(), recipient: caller.id.clone() };
-        let input = (self, &telling.pairwise, (&triple, caller.asker()?));
-        let (found, mut tellable) = self
-            .store
-            .read_tx(&input, |tx, (app, pairwise, asked)| Box::pin(app.tellable(tx, pairwise, *asked)))
-            .await?;
-        let today = self.now().day();
-        let mut seq = tellable.as_ref().and_then(|tellable| tellable.told(&triple, today));
-        if tellable.is_some() && seq.is_none() {
-            (tellable, seq) = self
-                .store
-                .run_tx(&input, |tx, (app, pairwise, asked)| Box::pin(app.record_telling(tx, pairwise, *asked)))
-                .await?;
+        let hearer = hearer(caller, telling)?;
+        let (found, tellable) = self.tell(&hearer).await?;
+        let told = tellable.and_then(|tellable| Some((tellable.value?, tellable)));
+        self.count_telling(&hearer, found.as_ref(), told.is_some());
+        told.map(|(value, tellable)| view(hearer.triple, value, tellable)).ok_or(ServiceError::NotPermitted)
+    }
+
+    /// Decides, records, and says what may be told; and who was found, for counting.
+    pub(super) async fn tell(&self, hearer: &Hearer<'_>) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
+        let input = (self, hearer);
+        let (found, tellable) =
+            self.store.read_tx(&input, |tx, (app, hearer)| Box::pin(app.tellable(tx, hearer))).await?;
+        let Some(tellable) = tellable else { return Ok((found, None)) };
+        if tellable.value.is_none() {
+            return Ok((found, Some(tellable)));
         }
-        let asking = Asking { asker: caller.asker()?, triple: &triple, action: Action::Disclose, now: self.now() };
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, found.as_ref(), tellable.is_some());
-        let (Some(tellable), Some(seq)) = (tellable, seq) else { return Err(ServiceError::NotPermitted) };
-        view(triple, tellable, seq)
+        if let Some(seq) = tellable.told(&hearer.triple, self.now().day()) {
+            return Ok((found, Some(Tellable { seq, ..tellable })));
+        }
+        let told = self.store.run_tx(&input, |tx, (app, hearer)| Box::pin(app.record_telling(tx, hearer))).await?;
+        Ok((found, told))
+    }
+
+    /// Counts a question of somebody who would be told.
+    pub(super) fn count_telling(&self, hearer: &Hearer<'_>, found: Option<&Known>, allowed: bool) {
+        let Hearer { asker, triple, .. } = hearer;
+        let asking = Asking { asker: *asker, triple, action: Action::Disclose, now: self.now() };
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, found, allowed);
     }
 
     /// Decides once more, right before an answer that had to wait is sent: the same look-ups whoever it is about.
@@ -127,25 +171,27 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn may_still_be_told(&self, caller: &ClientCaller, telling: &Telling) -> Result<bool, ServiceError> {
-        let (purpose, source) = (telling.purpose.clone(), telling.source.clone());
-        let told = Triple { purpose, source, recipient: caller.id.clone() };
-        let scored = collecting(&telling.source)?;
-        let input = (self, telling.pairwise, (told, caller.asker()?), scored);
+        self.still(&hearer(caller, telling)?).await
+    }
+
+    /// The same for whoever is told.
+    pub(super) async fn still(&self, hearer: &Hearer<'_>) -> Result<bool, ServiceError> {
+        let input = (self, hearer, collecting(&hearer.triple.source)?);
         self.store
-            .read_tx(&input, |tx, (app, pairwise, (told, asker), scored)| {
+            .read_tx(&input, |tx, (app, hearer, scored)| {
                 Box::pin(async move {
                     let (now, rules) = (app.now(), app.rules(tx).await?);
-                    let name = [pairwise.as_bytes().to_vec()];
-                    let known = tx.known(&name, FoundBy::Pairwise, told, false).await?.pop();
+                    let name = [hearer.name.as_bytes().to_vec()];
+                    let known = tx.known(&name, hearer.by, &hearer.triple, false).await?.pop();
                     let subject = known.as_ref().map_or(Subject::new([0; 16]), |known| known.subject);
                     let subject = [subject.as_bytes().to_vec()];
                     let scoring = tx.known(&subject, FoundBy::Subject, scored, false).await?.pop();
                     let allows = |known: Option<&Known>, asker, action, triple| {
                         let question = Question { asker, action, triple, other_end: true };
-                        decide(known.map(|known| &known.standing), &question, &rules, now).is_ok()
+                        ask_the_gate(known, &question, &rules, now).is_ok()
                     };
-                    let told =
-                        allows(known.as_ref(), *asker, Action::Disclose, told) || mutant::on("told_after_the_wait");
+                    let told = allows(known.as_ref(), hearer.asker, Action::Disclose, &hearer.triple)
+                        || mutant::on("told_after_the_wait");
                     let scored = allows(scoring.as_ref(), Asker::Ourselves, Action::Score, scored);
                     Ok(told && (scored || mutant::on("told_after_the_wait")))
                 })
@@ -154,18 +200,15 @@ impl App {
     }
 
     /// Decides again with the head taken, so that no withdrawal comes in between, and records it.
-    async fn record_telling(
-        &self,
-        tx: &mut Tx,
-        pairwise: &Pairwise,
-        (triple, asker): (&Triple, Asker<'_>),
-    ) -> Result<(Option<Tellable>, Option<Seq>), ServiceError> {
+    async fn record_telling(&self, tx: &mut Tx, hearer: &Hearer<'_>) -> Result<Option<Tellable>, ServiceError> {
         let head = self.head(tx).await?;
-        let (_, tellable) = self.tellable(tx, pairwise, (triple, asker)).await?;
-        let tellable = tellable.filter(|tellable| !tellable.is_too_much(triple, head.recorded.day()));
-        let Some(mut tellable) = tellable else { return Ok((None, None)) };
-        let done = self.record(tx, head, &mut tellable.person, tellable.act.clone()).await?;
-        Ok((Some(tellable), Some(done.seq)))
+        let (_, tellable) = self.tellable(tx, hearer).await?;
+        let tellable = tellable.filter(|tellable| !tellable.is_too_much(&hearer.triple, head.recorded.day()));
+        let Some(mut tellable) = tellable else { return Ok(None) };
+        if let Some(act) = tellable.act(&hearer.triple) {
+            tellable.seq = self.record(tx, head, &mut tellable.person, act).await?.seq;
+        }
+        Ok(Some(tellable))
     }
 
     /// The person, as far as the gate sees them, and what may be told: by the recipient's grant, and by the one that the score
@@ -173,14 +216,12 @@ impl App {
     async fn tellable(
         &self,
         tx: &mut Tx,
-        pairwise: &Pairwise,
-        (triple, asker): (&Triple, Asker<'_>),
+        Hearer { name, by, triple, asker }: &Hearer<'_>,
     ) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
         let (now, rules) = (self.now(), self.rules(tx).await?);
-        let names = [pairwise.as_bytes().to_vec()];
-        let known = tx.known(&names, FoundBy::Pairwise, triple, false).await?.pop();
-        let question = Question { asker, action: Action::Disclose, triple, other_end: true };
-        let allow = decide(known.as_ref().map(|known| &known.standing), &question, &rules, now);
+        let known = tx.known(&[name.as_bytes().to_vec()], *by, triple, false).await?.pop();
+        let question = Question { asker: *asker, action: Action::Disclose, triple, other_end: true };
+        let allow = ask_the_gate(known.as_ref(), &question, &rules, now);
         let (Some(somebody), Ok(allow)) = (&known, allow) else { return Ok((known, None)) };
         let wanted = Wanted {
             subject: somebody.subject,
@@ -192,38 +233,51 @@ impl App {
             Err(ServiceError::Denied(_)) => return Ok((known, None)),
             other => other?,
         };
-        let Some((value, until)) = computed.told() else { return Ok((known, None)) };
+        let (value, until, seq) = computed.told();
         let person = self.person(tx, &somebody.subject).await?;
-        let act = Act::Disclosed {
-            triple: triple.clone(),
+        let tellable = Tellable {
             lineage: allow.lineage,
             value,
-            formula: computed.formula().into(),
+            formula: computed.formula(),
             until,
+            use_by: allow.use_by.min(computed.use_by()),
             policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()).ok_or(ServiceError::NotPermitted)?,
             contested: !person.history.contests.is_empty(),
+            seq,
+            person,
         };
-        let use_by = allow.use_by.min(computed.use_by());
-        Ok((known, Some(Tellable { person, act, use_by })))
+        Ok((known, Some(tellable)))
     }
 }
 
-fn view(triple: Triple, tellable: Tellable, seq: Seq) -> Result<DisclosureView, ServiceError> {
-    let Act::Disclosed { value, formula, until, policy_sha256, contested, .. } = tellable.act else {
-        return Err(StoreError::Corrupt("event").into());
-    };
-    Ok(DisclosureView {
+fn ask_the_gate(known: Option<&Known>, question: &Question<'_>, rules: &Rules, now: Micros) -> Decision {
+    let standing = known.map(|known| &known.standing);
+    let granted = standing.and_then(|standing| standing.grants.get(question.triple));
+    match granted.filter(|_| mutant::on("tellings_ignore_the_gate")) {
+        Some(grant) => Ok(Allow { lineage: grant.lineage, use_by: grant.valid_until }),
+        None => decide(standing, question, rules, now),
+    }
+}
+
+fn hearer<'a>(caller: &'a ClientCaller, telling: &Telling) -> Result<Hearer<'a>, ServiceError> {
+    let (purpose, source) = (telling.purpose.clone(), telling.source.clone());
+    let triple = Triple { purpose, source, recipient: caller.id.clone() };
+    Ok(Hearer { name: telling.pairwise, by: FoundBy::Pairwise, triple, asker: caller.asker()? })
+}
+
+fn view(triple: Triple, value: u8, tellable: Tellable) -> DisclosureView {
+    DisclosureView {
         value,
-        version: formula,
+        version: tellable.formula,
         purpose: triple.purpose,
         source: triple.source,
-        window_from_day: first_day(until.start().week()),
-        window_to_day: until,
+        window_from_day: first_day(tellable.until.start().week()),
+        window_to_day: tellable.until,
         population: POPULATION,
         not_suitable_for: NOT_SUITABLE_FOR,
         use_by_us: tellable.use_by,
-        seq,
-        policy_sha256,
-        contested,
-    })
+        seq: tellable.seq,
+        policy_sha256: tellable.policy_sha256,
+        contested: tellable.contested,
+    }
 }

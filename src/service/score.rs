@@ -322,12 +322,13 @@ fn collecting_purpose(rules: &Rules) -> Result<i64, ServiceError> {
 }
 
 impl Computed {
-    /// The score as one value, and the last day of its window; nothing where there is too little data.
-    pub(super) fn told(&self) -> Option<(u8, Day)> {
-        match publish(&self.attention) {
-            Verdict::Scored { value, .. } => Some((value, last_day(self.until))),
+    /// The score as one value, nothing where there is too little data; the last day of its window; the last event when it was computed.
+    pub(super) fn told(&self) -> (Option<u8>, Day, Seq) {
+        let value = match publish(&self.attention) {
+            Verdict::Scored { value, .. } => Some(value),
             Verdict::InsufficientData => None,
-        }
+        };
+        (value, last_day(self.until), self.seq)
     }
 
     /// By which formula.

@@ -18,6 +18,8 @@ pub enum FoundBy {
     Blind,
     /// By the id that this recipient was given.
     Pairwise,
+    /// By the address of a public page.
+    Page,
     /// As the store itself names them.
     Subject,
 }
@@ -74,6 +76,7 @@ impl Tx {
         let (table, column) = match by {
             FoundBy::Blind => ("identifier", "blind"),
             FoundBy::Pairwise => ("pairwise", "pairwise"),
+            FoundBy::Page => ("public_page", "page"),
             FoundBy::Subject => ("standing", "subject"),
         };
         let lock = keep && matches!(self, Self::Postgres(_));
@@ -146,6 +149,7 @@ impl Tx {
         let start = match by {
             FoundBy::Blind => "SELECT blind, subject FROM identifier WHERE blind IN (",
             FoundBy::Pairwise => "SELECT pairwise, subject FROM pairwise WHERE pairwise IN (",
+            FoundBy::Page => "SELECT page, subject FROM public_page WHERE page IN (",
             FoundBy::Subject => "SELECT subject, subject FROM standing WHERE subject IN (",
         };
         let mut owners = HashMap::with_capacity(names.len());

@@ -23,6 +23,7 @@ mod log;
 mod open;
 pub mod outside;
 mod people;
+mod public_pages;
 mod retention;
 mod rotation;
 mod schema;
@@ -92,6 +93,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         jobs::STATEMENTS,
         log::STATEMENTS,
         people::STATEMENTS,
+        public_pages::STATEMENTS,
         retention::STATEMENTS,
         rotation::STATEMENTS,
         score_stores::STATEMENTS,

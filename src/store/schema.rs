@@ -82,6 +82,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0012_recipient_terms.sql"),
         include_str!("../../migrations/postgres/0012_recipient_terms.sql"),
     ),
+    (
+        13,
+        "public_page",
+        include_str!("../../migrations/sqlite/0013_public_page.sql"),
+        include_str!("../../migrations/postgres/0013_public_page.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

@@ -1,11 +1,12 @@
 // Drives Debian's Chromium through the pages of a running service: `node run.mjs STORY`. Where things are is said by the environment:
-// BASE (the service), DATA (its data folder, for the mails), MODULES (a folder with node_modules), SHOTS (where screenshots go), CHROMIUM.
+// BASE (the service), DATA (its data folder, for the mails), MODULES (a folder with node_modules), SHOTS (where screenshots go), CHROMIUM,
+// PUBLIC (the path of a public page).
 import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 
-const { BASE, DATA, MODULES, SHOTS, CHROMIUM, AUDITOR, OPERATOR } = process.env;
+const { BASE, DATA, MODULES, SHOTS, CHROMIUM, AUDITOR, OPERATOR, PUBLIC } = process.env;
 const require = createRequire(join(MODULES, "package.json"));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -13,8 +14,8 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { width: 360, height: 740 };
 const DESK = { width: 1280, height: 900 };
 const PASSWORD = "a long sentence";
-const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/nothing-here"];
-const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/history", "/me/score", "/me/data", "/me/data/delete", "/me/identifiers"];
+const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/nothing-here", PUBLIC];
+const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/data", "/me/data/delete", "/me/identifiers"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 const REFUSE = "Do not allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 
@@ -238,6 +239,16 @@ async function equal(page) {
   assert.ok(pairs[0][0].height >= 44);
 }
 
+/// The ways to being seen and to hiding look alike.
+async function alike(page) {
+  const ways = await page.evaluate(() => [...document.querySelectorAll("#visibility + ul :is(button, a.button)")].map((way) => {
+    const { color, backgroundColor, borderColor, fontSize, fontWeight } = getComputedStyle(way);
+    return { height: Math.round(way.getBoundingClientRect().height), color, backgroundColor, borderColor, fontSize, fontWeight };
+  }));
+  assert.equal(ways.length, 4);
+  for (const way of ways) assert.deepEqual(way, ways[0]);
+}
+
 /// Every page in light and dark, narrow and wide, English and German: no barrier, no overflow, a screenshot of each.
 async function everyPage() {
   for (const [width, viewport] of [["phone", PHONE], ["desk", DESK]]) {
@@ -309,7 +320,8 @@ async function visit(page, paths, name) {
     await page.goto(path);
     await barriers(page, `${name} ${path}`);
     if (path === "/me/consents/attention_score") await equal(page);
-    await shot(page, `${name}${path.replaceAll("/", "-")}`);
+    if (path === "/me/score") await alike(page);
+    await shot(page, `${name}${path.replace(PUBLIC, "/public").replaceAll("/", "-")}`);
   }
 }
 

@@ -50,6 +50,7 @@ mod recipients;
 mod rotating;
 mod score;
 mod scores;
+mod showing;
 mod store;
 mod stores;
 mod strangers;

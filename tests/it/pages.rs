@@ -5,6 +5,7 @@ mod by_mail;
 mod forms;
 mod jobs;
 mod refused;
+mod showing;
 mod staff;
 pub mod visitor;
 mod words;

@@ -7,7 +7,7 @@ use super::super::house::intact;
 use super::super::{App, ServiceError};
 use super::{PAGE, Walk};
 use crate::crypto::sha256;
-use crate::domain::{Act, Event, Notice, Rulebook, Seq};
+use crate::domain::{Act, EVERYBODY, Event, Notice, PUBLIC_PAGE, Rulebook, Seq};
 use crate::ids::Subject;
 use crate::store::{ClientRow, JobStep, LeafRow, StoreError, Tx};
 
@@ -115,6 +115,10 @@ impl App {
         let stray = tx.stray_scores().await?;
         if stray != 0 {
             walk.find(None, &format!("{stray} scores of engines hang on no live grant"));
+        }
+        let stray = tx.stray_pages(PUBLIC_PAGE, EVERYBODY).await?;
+        if stray != 0 {
+            walk.find(None, &format!("{stray} public pages hang on no live grant to everybody"));
         }
         Ok(())
     }

@@ -53,6 +53,7 @@ pub fn case(route: &Route, things: &Things) -> Case {
         .path
         .replace("{reference}", REFERENCE)
         .replace("{pairwise}", REFERENCE)
+        .replace("{page}", REFERENCE)
         .replace("{purpose}", "public_profile")
         .replace("{contest}", "1")
         .replace("{topic}", "music")

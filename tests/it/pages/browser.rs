@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sayso::service::{NewClient, Role, Terms, Verification};
 
-use crate::people::{code_for, scored_member};
+use crate::people::{allow, code_for, scored_member, triple};
 use crate::strangers::{ingest, post, response};
 use crate::world::{Db, World};
 
@@ -16,8 +16,9 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A service that listens, with somebody in it who has a score, and another formula announced.
-async fn service() -> (World, sayso::http::Running, String) {
+/// A service that listens, with somebody in it who has a score and shows it, and another formula announced; the secret of an auditor, and
+/// the path of that page.
+async fn service() -> (World, sayso::http::Running, String, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world = World::under(Db::Sqlite, crate::formulas::announced(), |config| {
         config.listen = SocketAddr::from(([127, 0, 0, 1], free.port()));
@@ -25,6 +26,10 @@ async fn service() -> (World, sayso::http::Running, String) {
     })
     .await;
     let scored = scored_member(&world, "scored").await;
+    for purpose in ["public_name", "public_page"] {
+        allow(&world, &scored, &triple(purpose, "activitypub", "everybody")).await;
+    }
+    let page = world.app.public_pages(&scored.caller).await.unwrap().remove(0).page;
     world.app.send_login_code(&scored.email, sayso::words::Lang::English).await.unwrap();
     let code = code_for(&world, &scored.email);
     let password = Some(sayso::secret::SecretText::new(PASSWORD.into()));
@@ -54,11 +59,11 @@ async fn service() -> (World, sayso::http::Running, String) {
     };
     let secret = world.app.register_client(&auditor, None).await.unwrap().client_secret.unwrap();
     let running = sayso::http::start(world.app.clone()).await.unwrap();
-    (world, running, secret)
+    (world, running, secret, format!("/public/{page}"))
 }
 
 async fn tell(story: &'static str) {
-    let (world, running, auditor) = service().await;
+    let (world, running, auditor, public) = service().await;
     let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let chromium = chromium.into_iter().find(|path| Path::new(path).exists());
     let chromium = chromium.expect("no Chromium: `./tests/run` installs it");
@@ -70,7 +75,7 @@ async fn tell(story: &'static str) {
         .env("MODULES", modules)
         .env("SHOTS", root("target/screenshots"))
         .env("CHROMIUM", chromium);
-    node.env("AUDITOR", auditor).env("OPERATOR", &world.operator_secret);
+    node.env("AUDITOR", auditor).env("OPERATOR", &world.operator_secret).env("PUBLIC", public);
     let output = tokio::task::spawn_blocking(move || node.output().unwrap()).await.unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("well"), "{story}: {said}");
