@@ -83,10 +83,10 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0012_recipient_terms.sql"),
     ),
     (
-        13,
+        14,
         "public_page",
-        include_str!("../../migrations/sqlite/0013_public_page.sql"),
-        include_str!("../../migrations/postgres/0013_public_page.sql"),
+        include_str!("../../migrations/sqlite/0014_public_page.sql"),
+        include_str!("../../migrations/postgres/0014_public_page.sql"),
     ),
 ];
 

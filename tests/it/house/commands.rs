@@ -34,7 +34,7 @@ fn folder(rule: &str) -> tempfile::TempDir {
 fn the_folder_in_the_project_is_what_the_program_was_built_with() {
     assert_eq!(json_of(&["check"]), json_of(&["check", FOLDER]));
     let (_, said, _) = policy(&["check"]);
-    assert!(said.contains("5760") && said.contains("all as they are meant"), "{said}");
+    assert!(said.contains("10800") && said.contains("all as they are meant"), "{said}");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_change_is_checked_shown_and_bundled() {
     let after = after.path().to_str().unwrap();
     let (went_well, said, _) = policy(&["diff", FOLDER, after]);
     assert!(went_well && said.contains("- company / explain / any / any / any / self_declared|verified"), "{said}");
-    assert_eq!(json_of(&["diff", FOLDER, after]).as_array().unwrap().len(), 192);
+    assert_eq!(json_of(&["diff", FOLDER, after]).as_array().unwrap().len(), 288);
     let (_, said, _) = policy(&["diff", after, after]);
     assert!(said.contains("no class"), "{said}");
     let explained =
