@@ -31,7 +31,7 @@ pub const OWN: [&str; 8] = [
     "/me/consents",
     "/me/consents/attention_score",
     "/me/history",
-    "/me/receipts/7",
+    "/me/receipts/9",
     "/me/score",
     "/me/data",
     "/me/data/delete",
