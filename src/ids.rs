@@ -70,6 +70,8 @@ id! {
     Subject;
     /// One log-in of a person; what an access token names.
     Session;
+    /// One token of a registered caller, so that it can be ended before its time.
+    TokenId;
     /// What a caller without an account gets to ask again: an opt-out, a request, an erasure.
     Reference;
     /// An e-mail address or handle of a person, or a claim to one that is not proved yet.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sha256;
 use crate::domain::Micros;
+use crate::ids::TokenId;
 use crate::limits;
 use crate::secret::Key;
 
@@ -67,6 +68,9 @@ pub struct Claims {
     /// What a recipient may ask for with it, separated by spaces; all that it is registered for when nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Which token of a registered caller this is; a person's names its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<TokenId>,
     iss: String,
     aud: String,
 }
@@ -106,10 +110,16 @@ impl Tokens {
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub fn issue(&self, subject: String, role: Role, scope: Option<String>, now: Micros) -> Result<String, TokenError> {
+    pub fn issue(
+        &self,
+        subject: String,
+        role: Role,
+        (scope, jti): (Option<String>, Option<TokenId>),
+        now: Micros,
+    ) -> Result<String, TokenError> {
         let iat = now.0.div_euclid(1_000_000);
         let exp = iat + limits::ACCESS_SECONDS;
-        let claims = Claims { sub: subject, role, exp, iat, scope, iss: ISSUER.into(), aud: ISSUER.into() };
+        let claims = Claims { sub: subject, role, exp, iat, scope, jti, iss: ISSUER.into(), aud: ISSUER.into() };
         let header = Header { kid: Some(KEY_ID.into()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|_| TokenError)
     }

@@ -271,7 +271,7 @@ impl App {
 
     fn tokens_of(&self, id: Session, secret: &[u8; 32]) -> Result<Tokens, ServiceError> {
         Ok(Tokens {
-            access_token: self.tokens.issue(id.to_string(), Role::Person, None, self.now())?,
+            access_token: self.tokens.issue(id.to_string(), Role::Person, (None, None), self.now())?,
             token_type: "Bearer".into(),
             expires_in: limits::ACCESS_SECONDS,
             refresh_token: format!("{id}.{}", hex::encode(secret)),

@@ -8,10 +8,10 @@ use subtle::ConstantTimeEq;
 
 use super::terms::{Terms, scope_text, scopes_from};
 use super::{App, ServiceError};
-use crate::crypto::{Role, check_assertion, says_it_is_from, sha256};
-use crate::domain::{Purpose, Recipient, RecipientClass, Source};
+use crate::crypto::{Claims, Role, check_assertion, says_it_is_from, sha256};
+use crate::domain::{Micros, Purpose, Recipient, RecipientClass, Source};
 use crate::gate::Asker;
-use crate::ids::{Session, Subject};
+use crate::ids::{Session, Subject, TokenId};
 use crate::secret::SecretText;
 use crate::store::{ClientRow, StoreError};
 use crate::{limits, mutant};
@@ -111,9 +111,38 @@ impl App {
             let session = session.ok_or(ServiceError::Unauthenticated)?;
             return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
         }
+        if self.has_ended(&claims).await? {
+            return Err(ServiceError::Unauthenticated);
+        }
         let client = self.live_client(&claims.sub).await?.ok_or(ServiceError::Unauthenticated)?;
         let client = narrowed(&client, claims.scope.as_deref()).ok_or(ServiceError::Unauthenticated)?;
         if client.role == claims.role { Ok(Caller::Client(client)) } else { Err(ServiceError::Unauthenticated) }
+    }
+
+    /// Whether an operator or auditor ended it. Looked up each time, so that it holds on every server; a token of theirs that cannot be
+    /// ended is none. Programs do not log out, and what recipients ask is not made slower for it.
+    async fn has_ended(&self, claims: &Claims) -> Result<bool, ServiceError> {
+        if !is_staff(claims.role) {
+            return Ok(false);
+        }
+        let Some(id) = claims.jti else { return Ok(true) };
+        let ended = self.store.read_tx(&id, |tx, id| Box::pin(tx.token_has_ended(id))).await?;
+        Ok(ended && !mutant::on("staff_stay_logged_in"))
+    }
+
+    /// Ends the log-in of an operator or auditor at once. A token that is not theirs, or no longer counts, changes nothing.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn end_token(&self, token: &str) -> Result<(), ServiceError> {
+        let Ok(claims) = self.tokens.check(token, self.now()) else { return Ok(()) };
+        let Some(id) = claims.jti.filter(|_| is_staff(claims.role)) else { return Ok(()) };
+        let until = Micros(claims.exp.saturating_mul(1_000_000));
+        self.store
+            .run_tx(&(id, until), |tx, (id, until)| {
+                Box::pin(async move { Ok::<_, ServiceError>(tx.end_token(id, *until).await?) })
+            })
+            .await
     }
 
     /// What a token of ours names, without looking whether it still counts: the scope of an `Idempotency-Key`.
@@ -167,7 +196,8 @@ impl App {
         let role = client.role;
         let client = narrowed(client, scope).ok_or_else(unknown)?;
         let scope = (role == Role::Recipient).then(|| scope_text(&client.terms.scopes));
-        let access_token = self.tokens.issue(client.id.to_string(), role, scope.clone(), self.now())?;
+        let id = TokenId::new(self.entropy.bytes()?);
+        let access_token = self.tokens.issue(client.id.to_string(), role, (scope.clone(), Some(id)), self.now())?;
         Ok(ClientToken { access_token, token_type: "Bearer", expires_in: limits::ACCESS_SECONDS, scope })
     }
 
@@ -188,6 +218,11 @@ impl App {
         let registered = self.registered(id).await?;
         Ok(registered.filter(|registered| !registered.0.disabled).map(|registered| registered.1.clone()))
     }
+}
+
+/// Whoever works at pages of the service, and logs out of them.
+fn is_staff(role: Role) -> bool {
+    matches!(role, Role::Operator | Role::Auditor)
 }
 
 pub(super) fn client_caller(row: &ClientRow) -> Result<ClientCaller, StoreError> {

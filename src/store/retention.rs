@@ -37,6 +37,7 @@ sql! {
     OLD_NAMES(1) = "UPDATE delivery SET pairwise = NULL WHERE made_us <= $1 AND next_us IS NULL AND pairwise IS NOT NULL";
     OLD_DECISIONS(1) = "DELETE FROM decision_count WHERE day <= $1";
     OLD_ASSERTIONS(1) = "DELETE FROM client_assertion WHERE expires_us <= $1";
+    OLD_TOKENS(1) = "DELETE FROM ended_token WHERE expires_us <= $1";
     OLD_UNKNOWN(1) = "DELETE FROM unknown_count WHERE day <= $1";
 }
 
@@ -45,7 +46,7 @@ const fn rule(table: &'static str, kept: &'static str, statement: &'static str, 
 }
 
 /// Every rule.
-pub const RETENTION: [Retention; 9] = [
+pub const RETENTION: [Retention; 10] = [
     rule("claim", "7 days", OLD_CLAIMS, &[Bound::Seconds(0)]),
     rule("session", "30 days after the last use", OLD_SESSIONS, &[Bound::Seconds(0)]),
     rule("idempotency", "24 hours", OLD_ANSWERS, &[Bound::Seconds(0)]),
@@ -70,6 +71,7 @@ pub const RETENTION: [Retention; 9] = [
     ),
     rule("decision_count", "13 months", OLD_DECISIONS, &[Bound::Days(limits::DECISION_DAYS)]),
     rule("client_assertion", "6 minutes", OLD_ASSERTIONS, &[Bound::Seconds(0)]),
+    rule("ended_token", "10 minutes", OLD_TOKENS, &[Bound::Seconds(0)]),
     rule("unknown_count", "13 months", OLD_UNKNOWN, &[Bound::Days(limits::DECISION_DAYS)]),
 ];
 

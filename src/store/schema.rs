@@ -83,6 +83,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0012_recipient_terms.sql"),
     ),
     (
+        13,
+        "ended_token",
+        include_str!("../../migrations/sqlite/0013_ended_token.sql"),
+        include_str!("../../migrations/postgres/0013_ended_token.sql"),
+    ),
+    (
         14,
         "public_page",
         include_str!("../../migrations/sqlite/0014_public_page.sql"),

@@ -29,7 +29,8 @@ on_both!(a_token_that_is_not_ours_is_refused, |world| {
     let good = &ann.tokens.access_token;
     let parts: Vec<&str> = good.split('.').collect();
     let foreign = sayso::crypto::Tokens::new(&Key::new(Entropy::seeded(8).bytes().unwrap()));
-    let foreign = foreign.issue(ann.caller.session.to_string(), Role::Person, None, world.app.clock.now()).unwrap();
+    let foreign =
+        foreign.issue(ann.caller.session.to_string(), Role::Person, (None, None), world.app.clock.now()).unwrap();
     // {"alg":"none"} and {"alg":"HS256","kid":"1"}
     let mut bad = vec![
         foreign,
@@ -70,9 +71,12 @@ on_both!(a_signed_token_is_only_what_its_owner_is, |world| {
         (session.as_str(), Role::Recipient),
         ("00000000000000000000000000000000", Role::Person),
     ] {
-        let token = ours.issue(sub.to_owned(), role, None, now).unwrap();
+        let id = Some(sayso::ids::TokenId::new([1; 16]));
+        let token = ours.issue(sub.to_owned(), role, (None, id), now).unwrap();
         assert!(refused(&world, &token).await, "{role:?}");
     }
+    let without_end = ours.issue("operator".into(), Role::Operator, (None, None), now).unwrap();
+    assert!(refused(&world, &without_end).await, "what an operator could not end");
 });
 
 on_both!(logging_out_counts_at_once, |world| {
