@@ -164,6 +164,29 @@ impl App {
         })
     }
 
+    /// The values for the ends of so many weeks, the oldest first, the present one included: all from what is counted now, read once.
+    ///
+    /// # Errors
+    /// As for the score.
+    pub async fn values_back(
+        &self,
+        caller: &PersonCaller,
+        weeks: i64,
+    ) -> Result<Vec<(Week, Option<u8>)>, ServiceError> {
+        let (subject, until) = (caller.subject, self.now().week());
+        let wanted = Wanted { subject, action: Action::Score, until, source: None };
+        let input = (self, wanted, weeks);
+        let read = self.store.read_tx(&input, |tx, (app, wanted, weeks)| {
+            Box::pin(async move { app.visible_in(tx, *wanted, *weeks - 1).await })
+        });
+        let (_, _, edges) = read.await?;
+        let value = |week| match publish(&attention(&self.formula(), subject, week, &edges)) {
+            Verdict::Scored { value, .. } => Some(value),
+            Verdict::InsufficientData => None,
+        };
+        Ok((0..weeks).rev().map(|back| Week(until.0 - back)).map(|week| (week, value(week))).collect())
+    }
+
     async fn is_contested(&self, subject: &Subject) -> Result<bool, ServiceError> {
         let person =
             self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.person(tx, subject))).await?;
@@ -233,6 +256,21 @@ impl App {
     }
 
     pub(super) async fn compute_in(&self, tx: &mut Tx, wanted: Wanted<'_>) -> Result<Computed, ServiceError> {
+        let Wanted { subject, until, .. } = wanted;
+        let (sources, use_by, edges) = self.visible_in(tx, wanted, 0).await?;
+        let seq = tx.head().await?.seq;
+        let choices = tx.topics(&subject).await?;
+        let attention = attention(&self.formula(), subject, until, &edges);
+        Ok(Computed { attention, edges, sources, until, use_by, seq, choices })
+    }
+
+    /// What is counted for a score, and for those of so many weeks before.
+    async fn visible_in(
+        &self,
+        tx: &mut Tx,
+        wanted: Wanted<'_>,
+        earlier_weeks: i64,
+    ) -> Result<(Vec<SourceView>, Micros, Vec<Edge>), ServiceError> {
         let Wanted { subject, until, source, .. } = wanted;
         let now = self.now();
         let rules = self.rules(tx).await?;
@@ -242,17 +280,13 @@ impl App {
         let query = VisibleQuery {
             target: subject,
             until,
-            from: Week(until.0 - WINDOW_WEEKS + 1),
+            from: Week(until.0 - WINDOW_WEEKS + 1 - earlier_weeks),
             valid_after: now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
             oldest_notice: purpose,
             source: source.cloned(),
             allowed: self.allowed_ends(&rules, wanted.action)?,
         };
-        let edges = tx.visible_edges(&query).await?;
-        let seq = tx.head().await?.seq;
-        let choices = tx.topics(&subject).await?;
-        let attention = attention(&self.formula(), subject, until, &edges);
-        Ok(Computed { attention, edges, sources, until, use_by, seq, choices })
+        Ok((sources, use_by, tx.visible_edges(&query).await?))
     }
 
     /// Whose responses, and from where, the rules of the house let count in a score that is used for this: both ends must be allowed, and the
