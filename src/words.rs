@@ -31,11 +31,9 @@ impl Lang {
         }
     }
 
-    /// Which way it is written, for the attribute `dir`.
+    /// Which way it is written, for the attribute `dir`: its file of messages says so.
     pub fn direction(self) -> &'static str {
-        match self {
-            Self::English | Self::German => "ltr",
-        }
+        self.t("layout.direction")
     }
 
     /// Its own name for itself.
@@ -82,13 +80,19 @@ impl Lang {
         self.find(&format!("{group}.{name}")).map_or_else(|| name.to_owned(), str::to_owned)
     }
 
-    /// A message with its places filled in.
+    /// A message with its places filled in. What is written the other way round does not turn the words around it.
     pub fn say(self, key: &'static str, places: &[(&str, &str)]) -> String {
         let mut text = self.t(key).to_owned();
         for (place, value) in places {
-            text = text.replace(&format!("{{{place}}}"), value);
+            text = text.replace(&format!("{{{place}}}"), &self.apart(value));
         }
         text
+    }
+
+    /// The value between the marks that set it apart (Unicode, UAX 9), where it may be written the other way round than the language is.
+    fn apart(self, value: &str) -> String {
+        let both_ways = self.direction() == "rtl" || value.chars().any(right_to_left);
+        if both_ways { format!("\u{2068}{value}\u{2069}") } else { value.to_owned() }
     }
 
     /// Every message, by key.
@@ -150,6 +154,11 @@ impl Lang {
         let hundredths = (micro + 5_000).div_euclid(10_000);
         format!("{}{mark}{:02}", self.number(hundredths.div_euclid(100)), hundredths.rem_euclid(100))
     }
+}
+
+/// Whether a letter is of a script that is written from right to left.
+fn right_to_left(letter: char) -> bool {
+    matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 /// The tables of a file of messages, each message under `table.name`.

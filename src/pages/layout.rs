@@ -67,20 +67,24 @@ fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_se
 
 fn header(visit: &Visit) -> Markup {
     let lang = visit.lang;
+    // Auditors and operators have a navigation of their own; a person's says nothing to them.
+    let is_staffs = ["/audit", "/operate"].iter().any(|start| visit.path.starts_with(start));
     html! {
         header class="top" {
             div class="wide" {
                 a class="brand" href="/" { "sayso" }
-                nav aria-label=(lang.t("layout.navigation")) {
-                    ul {
-                        @if visit.logged_in {
-                            (entry(visit, "/me/consents", lang.t("consents.title")))
-                            (entry(visit, "/me/score", lang.t("score.title")))
-                            (entry(visit, "/me/data", lang.t("data.title")))
-                            li { form method="post" action="/log-out" { button class="link" { (lang.t("account.log_out")) } } }
-                        } @else {
-                            (entry(visit, "/register", lang.t("account.register")))
-                            (entry(visit, "/log-in", lang.t("account.log_in")))
+                @if !is_staffs {
+                    nav aria-label=(lang.t("layout.navigation")) {
+                        ul {
+                            @if visit.logged_in {
+                                (entry(visit, "/me/consents", lang.t("consents.title")))
+                                (entry(visit, "/me/score", lang.t("score.title")))
+                                (entry(visit, "/me/data", lang.t("data.title")))
+                                li { form method="post" action="/log-out" { button class="link" { (lang.t("account.log_out")) } } }
+                            } @else {
+                                (entry(visit, "/register", lang.t("account.register")))
+                                (entry(visit, "/log-in", lang.t("account.log_in")))
+                            }
                         }
                     }
                 }

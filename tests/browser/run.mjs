@@ -15,7 +15,8 @@ const PHONE = { width: 360, height: 740 };
 const DESK = { width: 1280, height: 900 };
 const PASSWORD = "a long sentence";
 const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/nothing-here", PUBLIC];
-const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/data", "/me/data/delete", "/me/identifiers"];
+const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/asked", "/me/data", "/me/data/delete", "/me/identifiers"];
+const OPERATE = ["/operate", "/operate/callers", "/operate/notices", "/operate/notices/public_profile", "/operate/rules", "/operate/rules/house.cedar", "/operate/contests", "/operate/deliveries"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 const REFUSE = "Do not allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 
@@ -273,6 +274,44 @@ async function everyPage() {
   }
 }
 
+/// Drawn for a language that is written from right to left, nothing sticks out, and what begins a line stands on its right.
+async function mirrored(page, where) {
+  await page.evaluate(() => { document.documentElement.dir = "rtl"; });
+  const found = await page.evaluate(() => {
+    const wide = document.documentElement.scrollWidth;
+    const fits = (box) => box.width === 0 || (box.left >= -1 && box.right <= innerWidth + 1);
+    const scrolls = (at) => at.closest(".scroll, pre, .hidden, .skip, svg");
+    const out = [...document.querySelectorAll("body *")].filter((at) => !scrolls(at) && !fits(at.getBoundingClientRect()));
+    const heading = document.querySelector("h1");
+    const begins = getComputedStyle(heading).direction;
+    return { wide, inner: innerWidth, begins, out: out.map((at) => at.outerHTML.slice(0, 120)) };
+  });
+  assert.deepEqual(found.out, [], where);
+  assert.ok(found.wide <= found.inner, `${where} is ${found.wide} wide from right to left`);
+  assert.equal(found.begins, "rtl");
+}
+
+async function everyPageMirrored() {
+  const page = await open({ viewport: PHONE });
+  await logIn(page, "scored@example.org");
+  for (const path of [...OPEN, ...OWN]) {
+    await page.goto(path);
+    await mirrored(page, path);
+    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
+  }
+  await staffIn(page, "operator", OPERATOR);
+  for (const path of OPERATE) {
+    await page.goto(path);
+    await mirrored(page, path);
+    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
+  }
+  await page.goto("/opt-out");
+  await press(page, "Opt out for myself");
+  await mirrored(page, "a wrong form");
+  await shot(page, "phone-mirrored-wrong-form");
+  await close(page);
+}
+
 async function staffIn(page, client, secret) {
   await page.goto("/staff");
   await page.getByLabel("Name").fill(client);
@@ -307,8 +346,8 @@ async function staff() {
     await visit(page, ["/staff", "/audit", "/audit/checkpoint", "/audit/look"], name);
     await staffIn(page, "operator", OPERATOR);
     await heading(page, "Overview");
-    await visit(page, ["/operate", "/operate/callers", "/operate/notices", "/operate/rules", "/operate/contests", "/operate/deliveries"], name);
-    await page.goto("/operate/rules");
+    await visit(page, OPERATE, name);
+    await page.goto("/operate/rules/house.cedar");
     await press(page, "Show what would change");
     await heading(page, "What would change");
     await close(page);
@@ -330,6 +369,7 @@ const stories = {
   "jobs-with-script": () => jobs("desk", { viewport: DESK }),
   keyboard,
   "every-page": everyPage,
+  mirrored: everyPageMirrored,
   staff,
 };
 const story = stories[process.argv[2]];

@@ -144,3 +144,11 @@ fn no_file_names_a_path_of_one_machine() {
         check(&files(place), rules::machine_paths);
     }
 }
+
+#[test]
+fn the_style_sheet_serves_languages_that_are_written_either_way() {
+    let sheet = "src/pages/files/style.css";
+    let text = fs::read_to_string(root().join(sheet)).unwrap_or_default();
+    assert!(!text.is_empty(), "no style sheet");
+    hold(&rules::one_sided(sheet, &text));
+}

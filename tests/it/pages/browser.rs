@@ -106,3 +106,8 @@ async fn no_page_has_a_barrier_and_yes_and_no_weigh_the_same() {
 async fn an_auditor_and_an_operator_do_their_work() {
     tell("staff").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_sticks_out_where_words_go_from_right_to_left() {
+    tell("mirrored").await;
+}

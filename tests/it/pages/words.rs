@@ -114,3 +114,13 @@ fn the_browser_chooses_among_our_languages() {
         assert_eq!(Lang::accepted(header), lang, "{header}");
     }
 }
+
+#[test]
+fn what_is_written_the_other_way_round_is_set_apart() {
+    let said = |topic| Lang::English.say("score.the_topic", &[("topic", topic)]);
+    assert_eq!(said("golf"), "The topic golf");
+    assert_eq!(said("\u{5d0}\u{5d1}"), "The topic \u{2068}\u{5d0}\u{5d1}\u{2069}");
+    for lang in Lang::ALL {
+        assert!(["ltr", "rtl"].contains(&lang.direction()), "{lang:?}");
+    }
+}

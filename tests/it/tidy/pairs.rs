@@ -151,3 +151,11 @@ fn a_name_too_many_and_a_name_too_few_are_found() {
     assert_eq!(rules::differences(&have, &want), ["b: does not belong here", "c: is missing"]);
     assert_eq!(rules::differences(&have, &have), Vec::<String>::new());
 }
+
+#[test]
+fn a_side_in_a_style_sheet_is_found() {
+    let rule = rules::one_sided;
+    pair(rule, ("a.css", "a {}\np { margin-left: 1rem; }", 2), ("a.css", "p { margin-inline-start: 1rem; }"));
+    pair(rule, ("a.css", "p { text-align: right; }", 1), ("a.css", "p { text-align: end; } .bright {}"));
+    pair(rule, ("a.css", "p { padding: 1rem 2rem 1rem 0; }", 1), ("a.css", "p { padding: 1rem 2rem 3rem 2rem; }"));
+}

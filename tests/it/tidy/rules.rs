@@ -220,3 +220,25 @@ pub(super) fn differences(have: &[String], want: &[String]) -> Vec<String> {
     let surplus = have.iter().filter(|name| !want.contains(name)).map(|name| format!("{name}: does not belong here"));
     surplus.chain(want.iter().filter(|name| !have.contains(name)).map(|name| format!("{name}: is missing"))).collect()
 }
+
+/// Parts of a style sheet that know left from right: it must serve languages that are written either way.
+pub(super) fn one_sided(path: &str, text: &str) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let mut say = |what: &str| broken.push(format!("{path}:{}: `{what}` knows left from right", number + 1));
+        for word in ["left", "right"] {
+            places(line, word).iter().for_each(|_| say(word));
+        }
+        for declaration in line.split(['{', '}', ';']) {
+            let Some((property, value)) = declaration.split_once(':') else { continue };
+            let corners = ["margin", "padding", "inset", "border-width", "border-radius"].contains(&property.trim());
+            let sides: Vec<_> = value.split_whitespace().collect();
+            if let (true, [_, one, _, other]) = (corners, sides.as_slice())
+                && one != other
+            {
+                say(declaration.trim());
+            }
+        }
+    }
+    broken
+}
