@@ -50,6 +50,10 @@ impl Blind<'_> {
     pub fn somebody(self, other: &[u8]) -> [u8; 32] {
         self.digest("somebody", &[&hex::encode(other)])
     }
+    /// Of two sets of house rules whose differences were shown.
+    pub fn compared(self, before: &str, after: &str) -> [u8; 32] {
+        self.digest("compared rules", &[before, after])
+    }
     /// Of a mailed code for one request.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

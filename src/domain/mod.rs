@@ -7,6 +7,7 @@ mod name;
 mod purposes;
 mod response;
 mod standing;
+mod stretch;
 mod time;
 
 pub use as_of::{Published as PublishedNotice, as_of};
@@ -18,4 +19,5 @@ pub use purposes::{
 };
 pub use response::{Edge, ResponseKind};
 pub use standing::{End, Grant, History, Standing, Told};
+pub use stretch::Stretch;
 pub use time::{Day, Micros, Seq, WINDOW_WEEKS, Week};

@@ -209,7 +209,7 @@ pub(super) async fn release(
 }
 
 pub(super) async fn export(State(app): State<Shared>, Person(caller): Person) -> Result<impl IntoResponse, Problem> {
-    Ok(Long::of_export(app.export(&caller).await?))
+    Ok(Long::of_export(app.export(&caller, None).await?))
 }
 
 /// Its own success ends the log-in, so a repeat with the same `Idempotency-Key` is answered before the caller is looked up.

@@ -4,12 +4,11 @@
 //! addresses get the same pages, at the same quantum of time.
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::cookies::{PERSON, cookie, remove, set};
-use super::layout::page_with;
 use super::names::address;
 use super::parts::{Drawn, Field, Wrong, again, choice, form, hidden, summary};
 use super::requests::code_typed;
@@ -20,18 +19,6 @@ use crate::mutant;
 use crate::secret::SecretText;
 use crate::service::{App, Registration, ServiceError, Tokens, Verification};
 use crate::web::problem::Problem;
-
-/// No form of a person is longer.
-const KEPT_BYTES_MAX: usize = 8 << 10;
-
-/// What a form of this file hands on to the next one: where to go back to, and a form that waits.
-fn carried(form: &Form) -> Markup {
-    html! {
-        @for name in ["back", "kept_path", "kept"] {
-            @if !form.get(name).is_empty() { (hidden(name, form.get(name))) }
-        }
-    }
-}
 
 pub(super) async fn ask_to_log_in(
     State(app): State<Shared>,
@@ -59,7 +46,7 @@ fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) ->
     let lang = visit.lang;
     let password = Field::text("password", lang.t("form.password")).with("password", "current-password");
     let inner = html! {
-        (carried(typed))
+        (waiting::carried(typed))
         (Field::address(lang).draw(lang, typed, wrong))
         (password.draw(lang, typed, wrong))
         div class="pair" {
@@ -72,23 +59,7 @@ fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) ->
 
 /// The log-in ended while a form was filled in: the form waits in the page that asks to log in.
 pub(super) fn log_in_again(app: &App, visit: &Visit, kept: &Form) -> Response {
-    let lang = visit.lang;
-    let mut typed = url::form_urlencoded::Serializer::new(String::new());
-    if kept.raw.len() <= KEPT_BYTES_MAX {
-        typed.append_pair("kept_path", &visit.path).append_pair("kept", &kept.raw);
-    }
-    let drawn = Form::parse(&typed.finish()).and_then(|typed| log_in_form(app, visit, &typed, None));
-    match drawn {
-        Ok(log_in) => {
-            let body = html! {
-                h1 { (lang.t("account.ended")) }
-                p class="lead" { (lang.t("account.ended_text")) }
-                (log_in)
-            };
-            page_with(StatusCode::UNAUTHORIZED, visit, lang.t("account.ended"), &body)
-        }
-        Err(problem) => problem.into_response(),
-    }
+    waiting::log_in_again(visit, kept, |typed| log_in_form(app, visit, typed, None))
 }
 
 pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
@@ -109,11 +80,11 @@ async fn enter(app: &App, sent: &Sent, tokens: &Tokens) -> Answered {
         return Ok(Redirect::to("/me/consents").into_response());
     }
     end(app, &sent.headers).await?;
-    let mut response = if sent.form.get("kept").is_empty() {
+    let mut response = if waiting::waits(&sent.form) {
+        waiting::show(&Visit { logged_in: true, ..sent.visit.clone() }, &sent.form)?
+    } else {
         let back = own_path(sent.form.get("back"));
         Redirect::to(if back == "/" { "/me/consents" } else { back }).into_response()
-    } else {
-        waiting::show(&Visit { logged_in: true, ..sent.visit.clone() }, &sent.form)?
     };
     set(&mut response, PERSON, &tokens.refresh_token);
     Ok(response)
@@ -142,7 +113,7 @@ pub(super) async fn ask_for_code(State(app): State<Shared>, visit: Visit) -> Res
 fn draw_ask_for_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let inner = html! {
-        (carried(typed))
+        (waiting::carried(typed))
         (Field::address(lang).draw(lang, typed, wrong))
         button { (lang.t("account.mail_code")) }
     };
@@ -174,7 +145,7 @@ fn draw_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Re
     let password = Field::text("password", lang.t("account.new_password"));
     let password = password.with("password", "new-password").with_hint(lang.t("account.new_password_hint"));
     let inner = html! {
-        (carried(typed)) (hidden("identifier", typed.get("identifier")))
+        (waiting::carried(typed)) (hidden("identifier", typed.get("identifier")))
         (code.draw(lang, &Form::default(), wrong))
         (password.draw(lang, typed, wrong))
         button { (lang.t("account.go_on")) }

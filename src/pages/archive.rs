@@ -32,9 +32,10 @@ const DESCRIPTOR_BYTES: u64 = 16;
 const CENTRAL_BYTES: u64 = 46;
 const END_BYTES: u64 = 22;
 
-/// The answer that hands an export out.
-pub(super) fn answer(lang: Lang, export: Export) -> Result<Response, ServiceError> {
-    let archive = Archive::of(lang, export)?;
+/// The answer that hands an export out. The page in it takes a moment, in which nobody else's request waits.
+pub(super) async fn answer(lang: Lang, export: Export) -> Result<Response, ServiceError> {
+    let made = tokio::task::spawn_blocking(move || Archive::of(lang, export)).await;
+    let archive = made.map_err(|error| ServiceError::Broken(error.into()))??;
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"sayso.zip\""),

@@ -8,13 +8,14 @@ use maud::{Markup, html};
 
 use super::layout::page;
 use super::names::identifier;
-use super::parts::{Drawn, Field, Wrong, again, form, summary};
+use super::paged::{self, List, Shown};
+use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
 use super::staff::{Auditor, SentByAuditor, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared, consents};
 use crate::domain::{Act, Day, Micros, Seq};
-use crate::service::{App, AuditPage, AuditQuery, Look, LookView, PointInTime};
+use crate::service::{App, AsOfView, AuditPage, AuditQuery, InForce, Look, LookView, PointInTime, Proved};
 use crate::web::problem::Problem;
 
 /// Leaves of one page.
@@ -214,33 +215,77 @@ pub(super) async fn look(State(app): State<Shared>, sent: SentByAuditor) -> Answ
         Ok::<_, Problem>(app.look(&sent.caller, &look, sent.idempotency(&app).as_ref()).await?)
     };
     match looked.await {
-        Ok(view) => Ok(page(&sent.visit, sent.visit.lang.t("audit.look"), &seen(&sent.visit, &view))),
+        Ok(view) => Ok(page(&sent.visit, sent.visit.lang.t("audit.look"), &seen(&sent, &view)?)),
         Err(problem) => again(problem, |wrong| draw_look(&app, sent.visit.clone(), &sent.form, Some(wrong))),
     }
 }
 
-fn seen(visit: &Visit, view: &LookView) -> Markup {
-    let lang = visit.lang;
-    html! {
+/// Room for each of the two lists of a look, in bytes.
+const SEEN_BYTES: usize = 10_000;
+
+fn seen(sent: &SentByAuditor, view: &LookView) -> Result<Markup, Problem> {
+    let (visit, lang) = (&sent.visit, sent.visit.lang);
+    let found = match &view.found {
+        None => html! { p class="lead" { (lang.t("audit.unknown")) } },
+        Some(found) => html! {
+            p { (lang.say("audit.then", &[("as_of", &lang.time(found.as_of_us)), ("known_at", &lang.time(found.known_at_us))])) }
+            ul {
+                @for (stands, key) in [(!found.adult, "denied.not_adult"), (found.held, "act.held"), (found.suppressed, "act.opted_out"), (found.latched, "denied.latched"), (found.erased, "denied.erased")] {
+                    @if stands { li { (lang.t(key)) } }
+                }
+            }
+            (in_force(lang, &sent.form, found)?)
+            (stood_on(lang, &sent.form, found)?)
+        },
+    };
+    Ok(html! {
         (navigation(visit, &PAGES))
         h1 { (lang.t("audit.look")) }
         p { (lang.t("audit.looked")) }
-        @match &view.found {
-            None => p class="lead" { (lang.t("audit.unknown")) },
-            Some(found) => {
-                p { (lang.say("audit.then", &[("as_of", &lang.time(found.as_of_us)), ("known_at", &lang.time(found.known_at_us))])) }
-                ul {
-                    @for (stands, key) in [(!found.adult, "denied.not_adult"), (found.held, "act.held"), (found.suppressed, "act.opted_out"), (found.latched, "denied.latched"), (found.erased, "denied.erased")] {
-                        @if stands { li { (lang.t(key)) } }
-                    }
-                }
-                h2 { (lang.t("audit.in_force")) }
-                @if found.in_force.is_empty() { p { (lang.t("audit.none_in_force")) } }
-                ul { @for grant in &found.in_force { li { (consents::titled(lang, &grant.triple)) ", " (lang.day(grant.valid_until_us.day())) } } }
-                h2 { (lang.t("audit.stood_on")) }
-                ul { @for event in &found.stood_on { li { (event.seq.0) ": " (lang.named("act", event.event.act.kind())) ", " (lang.time(event.event.at)) } } }
-            },
-        }
+        (found)
         (super::receipt::kept(lang, &String::from(view.receipt.clone()), "look"))
+    })
+}
+
+fn in_force(lang: Lang, form: &Form, found: &AsOfView) -> Result<Markup, Problem> {
+    let (stretch, title) = (paged::asked(form, "list", paged::seq)?, lang.t("audit.in_force"));
+    let list = List { path: "/audit/look", name: "list", title, bytes: SEEN_BYTES, newest_first: false };
+    let mut grants: Vec<_> = found.in_force.iter().collect();
+    grants.sort_by_key(|grant| grant.consent_id);
+    let draw = |grant: &&&InForce| html! { li { (consents::titled(lang, &grant.triple)) ", " (lang.say("audit.until", &[("day", &lang.day(grant.valid_until_us.day()))])) } };
+    let place = |grant: &&&InForce| grant.consent_id.0.to_string();
+    let shown = list.fill(&stretch, stretch.of(&grants, |grant| grant.consent_id), place, draw);
+    Ok(html! {
+        h2 { (title) }
+        @if let Some(nothing) = shown.nothing(lang, "audit.none_in_force") { p { (nothing) } }
+        ul { (shown.entries) }
+        (look_on(lang, form, (&list, &shown)))
+    })
+}
+
+fn stood_on(lang: Lang, form: &Form, found: &AsOfView) -> Result<Markup, Problem> {
+    let (stretch, title) = (paged::asked(form, "stood", paged::seq)?, lang.t("audit.stood_on"));
+    let list = List { path: "/audit/look", name: "stood", title, bytes: SEEN_BYTES, newest_first: false };
+    let draw = |event: &&Proved| html! { li { (event.seq.0) ": " (lang.named("act", event.event.act.kind())) ", " (lang.time(event.event.at)) } };
+    let found_here = stretch.of(&found.stood_on, |event| event.seq);
+    let shown = list.fill(&stretch, found_here, |event| event.seq.0.to_string(), draw);
+    let older = lang.number(i64::try_from(found.older_events).unwrap_or(i64::MAX));
+    Ok(html! {
+        h2 { (title) }
+        @if found.older_events > 0 { p { (lang.say("audit.older_events", &[("number", &older)])) } }
+        ul { (shown.entries) }
+        (look_on(lang, form, (&list, &shown)))
+    })
+}
+
+/// More of the same look: the same form with the same key, which leaves no second leaf.
+fn look_on<T>(lang: Lang, form: &Form, (list, shown): (&List<'_>, &Shown<T>)) -> Markup {
+    html! {
+        @if shown.before.is_some() || shown.after.is_some() {
+            form method="post" action="/audit/look" class="pair" {
+                @for (name, value) in form.fields().filter(|(name, _)| !["list", "stood"].contains(name)) { (hidden(name, value)) }
+                (list.buttons(lang, shown))
+            }
+        }
     }
 }

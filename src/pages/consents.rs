@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::cookies::{self, pass_on};
+use super::paged::{self, List};
 use super::parts::{self, Drawn, Wrong, form, hidden, summary};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
@@ -41,7 +42,8 @@ const DONE: [&str; 13] = [
 
 /// What was done, as the address of the page says, and the browser knows: a link alone says nothing.
 pub(super) fn done(visit: &Visit, query: Option<&str>) -> Markup {
-    let word = query.and_then(|query| query.strip_prefix("done=")).filter(|word| DONE.contains(word));
+    let word =
+        query.and_then(|query| query.strip_prefix("done=")?.split('&').next()).filter(|word| DONE.contains(word));
     let word = word.filter(|word| visit.done.as_deref() == Some(word));
     let text = word.and_then(|word| visit.lang.find(&format!("done.{word}")));
     html! { @if let Some(text) = text { (parts::done(text)) } }
@@ -54,28 +56,41 @@ pub(super) fn said(path: &str, word: &str) -> Response {
     response
 }
 
+/// The same at the part of the list that the form was on.
+fn said_there(path: &str, word: &str, form: &Form) -> Result<Response, Problem> {
+    let part = form.get("list");
+    if part.is_empty() {
+        return Ok(said(path, word));
+    }
+    paged::asked(form, "list", paged::names)?;
+    let mut response = Redirect::to(&format!("{path}?done={word}&list={part}")).into_response();
+    pass_on(&mut response, cookies::DONE, word);
+    Ok(response)
+}
+
 pub(super) async fn overview(
     State(app): State<Shared>,
     member: Member,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
-    let (lang, consents) = (visit.lang, app.consents(&caller).await?);
+    let said = done(&visit, query.as_deref());
+    let stretch = paged::asked(&Form::parse(query.as_deref().unwrap_or_default())?, "list", paged::seq)?;
+    let (lang, mut consents) = (visit.lang, app.consents(&caller).await?);
+    consents.live.sort_by_key(|live| live.consent_id);
+    let (path, title) = ("/me/consents", lang.t("consents.in_force"));
+    let list = List { path, name: "list", title, bytes: LIST_BYTES, newest_first: false };
+    let found = stretch.of(&consents.live, |live| live.consent_id);
+    let shown =
+        list.fill(&stretch, found, |live| live.consent_id.0.to_string(), |live| in_force(lang, &consents, live));
     let body = html! {
         h1 { (lang.t("consents.title")) }
-        (done(&visit, query.as_deref()))
+        (said)
         (restrictions(&app, lang, &consents)?)
-        h2 { (lang.t("consents.in_force")) }
-        @if consents.live.is_empty() { p { (lang.t("consents.nothing")) } }
-        ul class="choices" {
-            @for live in &consents.live {
-                li {
-                    h3 { (titled(lang, &live.triple)) }
-                    p { (since(lang, &consents, live)) }
-                    p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t("consents.change")) } }
-                }
-            }
-        }
+        h2 { (title) }
+        @if let Some(nothing) = shown.nothing(lang, "consents.nothing") { p { (nothing) } }
+        @else { ul class="choices" { (shown.entries) } }
+        (list.links(lang, &shown))
         h2 { (lang.t("consents.purposes")) }
         p { (lang.t("consents.purposes_text")) }
         ul class="cards" {
@@ -90,6 +105,21 @@ pub(super) async fn overview(
     };
     Ok(Drawn { title: lang.t("consents.title"), visit, body })
 }
+
+/// A yes that counts now.
+fn in_force(lang: Lang, consents: &Consents, live: &LiveConsent) -> Markup {
+    html! {
+        li {
+            h3 { (titled(lang, &live.triple)) }
+            p { (since(lang, consents, live)) }
+            p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t("consents.change")) span class="hidden" { ": " (titled(lang, &live.triple)) } } }
+        }
+    }
+}
+
+/// Room for the list of what is in force, and of what can be decided about one purpose, beside its notice, in bytes.
+const LIST_BYTES: usize = 20_000;
+const CHOICES_BYTES: usize = 12_000;
 
 /// Two personas are joined by nothing yet, so there is nothing to decide about it.
 const LINK: &str = "link";
@@ -141,7 +171,8 @@ pub(super) async fn purpose(
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
     let said = done(&visit, query.as_deref());
-    draw(&app, visit, &caller, (&purpose, &said, None)).await
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
+    draw(&app, visit, &caller, (&purpose, &said, &query, None)).await
 }
 
 /// What a row can be about: what is offered now, and whatever is in force.
@@ -174,17 +205,25 @@ async fn draw(
     app: &App,
     visit: Visit,
     caller: &PersonCaller,
-    (name, said, wrong): (&str, &Markup, Option<&Wrong>),
+    (name, said, asked, wrong): (&str, &Markup, &Form, Option<&Wrong>),
 ) -> Result<Drawn, Problem> {
-    let lang = visit.lang;
+    let (lang, path) = (visit.lang, format!("/me/consents/{name}"));
+    let stretch = paged::asked(asked, "list", paged::names)?;
     let notice = notice_of(app, name).await?;
     let (consents, offered) = (app.consents(caller).await?, offered(app, &notice.purpose).await?);
-    let rows = choices(&consents, &notice.purpose, &offered);
+    let rows: Vec<_> = choices(&consents, &notice.purpose, &offered).into_iter().collect();
+    let list =
+        List { path: &path, name: "list", title: lang.t("consents.decide"), bytes: CHOICES_BYTES, newest_first: false };
+    let place = |(recipient, source): &&(String, String)| format!("{recipient}.{source}");
+    let found = stretch.of(&rows, Clone::clone);
+    let shown =
+        list.fill(&stretch, found, place, |(recipient, source)| row(lang, &consents, &notice, (recipient, source)));
     let inner = html! {
         (hidden("notice_version", &notice.version.to_string()))
         (hidden("notice_sha256", &notice.sha256))
         (hidden("known_seq", &consents.known_seq.0.to_string()))
-        ul class="choices" { @for (recipient, source) in &rows { (row(lang, &consents, &notice, (recipient, source))) } }
+        @if !asked.get("list").is_empty() { (hidden("list", asked.get("list"))) }
+        ul class="choices" { (shown.entries) }
     };
     let body = html! {
         (summary(lang, wrong))
@@ -197,7 +236,9 @@ async fn draw(
         @if rows.is_empty() { p { (lang.t("consents.no_recipient")) } }
         @else {
             h2 { (lang.t("consents.decide")) }
-            (form(&format!("/me/consents/{name}"), &app.form_key()?, &inner))
+            @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
+            (form(&path, &app.form_key()?, &inner))
+            (list.links(lang, &shown))
         }
         p { (lang.t("consents.leave")) }
         @if for_everybody(&notice.purpose) { p { a href="/me/score#visibility" { (lang.t("visibility.pages_link")) } } }
@@ -207,7 +248,8 @@ async fn draw(
     Ok(Drawn { visit, title, body })
 }
 
-async fn notice_of(app: &App, purpose: &str) -> Result<NoticeView, Problem> {
+/// The newest notice of a purpose.
+pub(super) async fn notice_of(app: &App, purpose: &str) -> Result<NoticeView, Problem> {
     let found = app.notices().await?.into_iter().find(|notice| notice.purpose.as_str() == purpose);
     Ok(found.ok_or(ServiceError::NotFound("purpose"))?)
 }
@@ -258,10 +300,11 @@ pub(super) async fn decide(State(app): State<Shared>, Path(purpose): Path<String
         Err(problem) => Err(problem),
     };
     match decided {
-        Ok(done) => Ok(said(&format!("/me/consents/{purpose}"), done)),
+        Ok(done) => Ok(said_there(&format!("/me/consents/{purpose}"), done, &sent.form)?),
         Err(problem) => {
             let wrong = Wrong::of(problem)?;
-            let drawn = draw(&app, sent.visit.clone(), &sent.caller, (&purpose, &html! {}, Some(&wrong))).await?;
+            let drawn =
+                draw(&app, sent.visit.clone(), &sent.caller, (&purpose, &html! {}, &sent.form, Some(&wrong))).await?;
             Ok(wrong.answer(&drawn))
         }
     }

@@ -8,21 +8,24 @@ use super::cookies::{PERSON, remove};
 use super::layout::page;
 use super::parts::{Drawn, form};
 use super::requests::begun;
-use super::visit::{Member, Sent, SentBy, Visit, person};
-use super::{Answered, Shared, account, archive};
+use super::visit::{Form, Member, Sent, SentBy, Visit, person};
+use super::{Answered, Shared, account, archive, identifiers};
 use crate::service::ErasureStarted;
 use crate::web::problem::Problem;
+
+/// Room for the first of the identifiers, in bytes.
+const BEGINNING_BYTES: usize = 2_000;
 
 pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
     let lang = visit.lang;
-    let identifiers = app.identifiers(&caller).await?;
+    let (list, shown) = identifiers::some(&app, lang, &caller, (&Form::default(), BEGINNING_BYTES)).await?;
     let export = html! { button { (lang.t("data.export")) } };
     let body = html! {
         h1 { (lang.t("data.title")) }
-        p { a href="/stored" { (lang.t("stored.title")) } }
         h2 { (lang.t("data.identifiers")) }
-        ul { @for one in &identifiers { li { (one.identifier) " (" (lang.named("proof", &one.proof)) ")" } } }
+        ul { (shown.entries) }
+        (list.links(lang, &shown))
         p { a href="/me/identifiers" { (lang.t("data.claim")) } }
         h2 { (lang.t("data.export_title")) }
         p { (lang.t("data.export_text")) }
@@ -30,13 +33,15 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
         h2 { (lang.t("data.delete_title")) }
         p { (lang.t("data.delete_text")) }
         p { a class="button quiet" href="/me/data/delete" { (lang.t("data.delete_title")) } }
+        p { a href="/stored" { (lang.t("stored.title")) } }
     };
     Ok(Drawn { title: lang.t("data.title"), visit, body })
 }
 
 /// The log says that it was handed out, so it is a form and no link.
 pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered {
-    Ok(archive::answer(sent.visit.lang, app.export(&sent.caller).await?)?)
+    let export = app.export(&sent.caller, sent.idempotency(&app).as_ref()).await?;
+    Ok(archive::answer(sent.visit.lang, export).await?)
 }
 
 pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {

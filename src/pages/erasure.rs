@@ -1,27 +1,56 @@
 //! How a deletion goes: its steps, who was told, what is kept and why, the certificate.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
+use axum::http::header;
+use axum::response::IntoResponse;
 use maud::{Markup, html};
 
 use super::layout::{page, page_live};
-use super::visit::Visit;
+use super::paged::{self, List, Shown};
+use super::visit::{Form, Visit};
 use super::words::Lang;
-use super::{Answered, Shared, receipt};
-use crate::domain::Micros;
+use super::{Answered, Shared};
+use crate::domain::{Micros, Stretch};
 use crate::ids::Reference;
-use crate::service::{DeliveryView, ErasureView};
+use crate::service::{DeliveryView, ErasureView, ServiceError};
 use crate::web::path::Path;
 
 const STEPS: [&str; 3] = ["fenced", "removed", "done"];
 
-pub(super) async fn show(State(app): State<Shared>, visit: Visit, Path(reference): Path<Reference>) -> Answered {
-    let erasure = app.erasure(&reference).await?;
-    let title = visit.lang.t("erasure.title");
-    let body = draw(visit.lang, &erasure);
+/// A certificate that is longer is only handed out as a file, in bytes.
+const SHOWN_BYTES_MAX: usize = 8_000;
+/// Room of the list of those who are told, in bytes.
+const LIST_BYTES: usize = 12_000;
+
+pub(super) async fn show(
+    State(app): State<Shared>,
+    visit: Visit,
+    Path(reference): Path<Reference>,
+    RawQuery(query): RawQuery,
+) -> Answered {
+    let stretch = paged::asked(&Form::parse(query.as_deref().unwrap_or_default())?, "list", paged::name)?;
+    let erasure = app.erasure_in(&reference, stretch.clone(), paged::READ).await?;
+    let (lang, path) = (visit.lang, format!("/erasures/{reference}"));
+    let title = lang.t("erasure.told");
+    let list = List { path: &path, name: "list", title, bytes: LIST_BYTES, newest_first: false };
+    let shown = list.fill(&stretch, &erasure.told, |one| one.recipient.clone(), |one| told(lang, one));
+    let body = draw(lang, &erasure, &all_told(lang, &shown, &list));
+    let title = lang.t("erasure.title");
     Ok(if erasure.step == "done" { page(&visit, title, &body) } else { page_live(&visit, title, &body) })
 }
 
-fn draw(lang: Lang, erasure: &ErasureView) -> Markup {
+/// The certificate as a file.
+pub(super) async fn certificate(State(app): State<Shared>, Path(reference): Path<Reference>) -> Answered {
+    let erasure = app.erasure_in(&reference, Stretch::First, 0).await?;
+    let text = erasure.certificate.ok_or(ServiceError::NotFound("certificate yet"))?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"sayso-certificate.tlog-proof\""),
+    ];
+    Ok((headers, text).into_response())
+}
+
+fn draw(lang: Lang, erasure: &ErasureView, told: &Markup) -> Markup {
     let reached = STEPS.iter().position(|step| *step == erasure.step).unwrap_or_default();
     html! {
         h1 { (lang.t("erasure.title")) }
@@ -41,7 +70,7 @@ fn draw(lang: Lang, erasure: &ErasureView) -> Markup {
             @if let Some(after) = erasure.unreadable_after_us { dt { (lang.t("erasure.unreadable")) } dd { (lang.time(after)) } }
         }
         (removed(lang, erasure))
-        (told(lang, &erasure.told))
+        (told)
         @if !erasure.stores.is_empty() {
             h2 { (lang.t("erasure.stores")) }
             ul { @for store in &erasure.stores { li { (store.store) ": " (lang.named("store_state", store.state)) } } }
@@ -49,7 +78,8 @@ fn draw(lang: Lang, erasure: &ErasureView) -> Markup {
         @if let Some(certificate) = &erasure.certificate {
             h2 { (lang.t("erasure.certificate")) }
             p { (lang.t("erasure.certificate_text")) }
-            (receipt::file(lang, certificate, "certificate"))
+            p { a class="button quiet" href=(format!("/erasures/{}/certificate", erasure.reference)) download { (lang.t("receipt.save")) } }
+            @if certificate.len() <= SHOWN_BYTES_MAX { details { summary { (lang.t("receipt.read")) } pre tabindex="0" { (certificate) } } }
         }
     }
 }
@@ -75,27 +105,33 @@ fn removed(lang: Lang, erasure: &ErasureView) -> Markup {
 }
 
 /// Who was told that something no longer holds.
-pub(super) fn told(lang: Lang, told: &[DeliveryView]) -> Markup {
+pub(super) fn all_told<T>(lang: Lang, shown: &Shown<T>, list: &List<'_>) -> Markup {
     html! {
-        h2 { (lang.t("erasure.told")) }
-        @if told.is_empty() { p { (lang.t("erasure.told_nobody")) } }
+        h2 { (list.title) }
+        @if let Some(nothing) = shown.nothing(lang, "erasure.told_nobody") { p { (nothing) } }
         @else {
-            table {
-                thead { tr {
-                    th scope="col" { (lang.t("consents.recipient")) }
-                    th scope="col" { (lang.t("erasure.told_what")) }
-                    th scope="col" { (lang.t("erasure.state")) }
-                } }
-                tbody {
-                    @for one in told {
-                        tr {
-                            td { (one.recipient) }
-                            td { (lang.named("delivery_kind", &one.kind.replace('.', "_"))) }
-                            td { (lang.named("delivery_state", one.state)) }
-                        }
-                    }
+            div class="scroll" tabindex="0" role="region" aria-label=(list.title) {
+                table {
+                    thead { tr {
+                        th scope="col" { (lang.t("consents.recipient")) }
+                        th scope="col" { (lang.t("erasure.told_what")) }
+                        th scope="col" { (lang.t("erasure.state")) }
+                    } }
+                    tbody { (shown.entries) }
                 }
             }
+        }
+        (list.links(lang, shown))
+    }
+}
+
+/// One of them.
+pub(super) fn told(lang: Lang, one: &DeliveryView) -> Markup {
+    html! {
+        tr {
+            td { bdi { (one.recipient) } }
+            td { (lang.named("delivery_kind", &one.kind.replace('.', "_"))) }
+            td { (lang.named("delivery_state", one.state)) }
         }
     }
 }

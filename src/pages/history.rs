@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use maud::{Markup, html};
 
+use super::paged::{self, List};
 use super::parts::Drawn;
 use super::visit::{Form, Member, Visit};
 use super::words::Lang;
@@ -14,8 +15,12 @@ use crate::service::{App, HistoryEntry, PersonCaller, RecordForm, ServiceError};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
-/// Events of one page.
-const SHOWN_MAX: usize = 60;
+/// Consents that are named of one event; its receipt has all.
+const TRIPLES_MAX: usize = 5;
+/// A receipt that is longer is not shown, in bytes.
+const SHOWN_BYTES_MAX: usize = 8_000;
+
+const LIST_BYTES: usize = 24_000;
 
 pub(super) async fn show(
     State(app): State<Shared>,
@@ -24,43 +29,45 @@ pub(super) async fn show(
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
     let lang = visit.lang;
-    let query = Form::parse(query.as_deref().unwrap_or_default())?;
-    let before = query.get("before").parse().map_or(Seq(i64::MAX), Seq);
-    let history = app.consents(&caller).await?.history;
-    let mut shown: Vec<_> = history.iter().rev().filter(|entry| entry.seq < before).take(SHOWN_MAX + 1).collect();
-    let older = shown.len() > SHOWN_MAX;
-    shown.truncate(SHOWN_MAX);
+    let stretch = paged::asked(&Form::parse(query.as_deref().unwrap_or_default())?, "list", paged::seq)?;
+    let found = app.history_in(&caller, stretch, paged::READ).await?;
+    let title = lang.t("history.title");
+    let list = List { path: "/me/history", name: "list", title, bytes: LIST_BYTES, newest_first: true };
+    let shown = list.fill(&stretch, &found, |entry| entry.seq.0.to_string(), |entry| event(lang, entry, true));
     let body = html! {
-        h1 { (lang.t("history.title")) }
+        h1 { (title) }
         p { (lang.t("history.text")) }
-        ol class="timeline" { @for entry in &shown { (event(lang, entry)) } }
-        @if let (true, Some(last)) = (older, shown.last()) {
-            p { a href=(format!("/me/history?before={}", last.seq.0)) { (lang.t("history.older")) } }
-        }
+        @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
+        ol class="timeline" { (shown.entries) }
+        (list.links(lang, &shown))
         p { a href="/me/consents" { (lang.t("consents.title")) } }
     };
-    Ok(Drawn { title: lang.t("history.title"), visit, body })
+    Ok(Drawn { title, visit, body })
 }
 
-fn event(lang: Lang, entry: &HistoryEntry) -> Markup {
+fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {
     html! {
         li {
             span class="when" { (lang.time(entry.event.at)) }
             strong { (lang.named("act", entry.event.act.kind())) }
             (details(lang, &entry.event.act))
-            " " a href=(format!("/me/receipts/{}", entry.seq.0)) { (lang.t("history.receipt")) span class="hidden" { " " (entry.seq.0) } }
+            @if with_link { " " a href=(format!("/me/receipts/{}", entry.seq.0)) { (lang.t("history.receipt")) span class="hidden" { " " (entry.seq.0) } } }
         }
     }
 }
 
 fn details(lang: Lang, act: &Act) -> Markup {
     html! {
-        @for triple in act.triples() { br; (consents::titled(lang, triple)) }
+        @let triples = act.triples();
+        @for triple in triples.iter().take(TRIPLES_MAX) { br; (consents::titled(lang, triple)) }
+        @if triples.len() > TRIPLES_MAX {
+            br; (lang.say("history.more", &[("number", &lang.number(i64::try_from(triples.len() - TRIPLES_MAX).unwrap_or(i64::MAX)))]))
+        }
         @match act {
-            Act::Audited { auditor, reason } => { br; (auditor) ": " (reason) },
-            Act::TopicDecided { topic, accepted } => { br; (topic) ": " (lang.t(if *accepted { "score.accepted" } else { "score.rejected" })) },
-            Act::Contested { words, .. } => { br; (words) },
-            Act::ContestAnswered { upheld, reason, .. } => { br; (lang.t(if *upheld { "score.upheld" } else { "score.not_upheld" })) " " (reason) },
+            Act::Audited { auditor, reason } => { br; (auditor) ": " bdi { (reason) } },
+            Act::TopicDecided { topic, accepted } => { br; bdi { (topic) } ": " (lang.t(if *accepted { "score.accepted" } else { "score.rejected" })) },
+            Act::Contested { words, .. } => { br; bdi { (words) } },
+            Act::ContestAnswered { upheld, reason, .. } => { br; (lang.t(if *upheld { "score.upheld" } else { "score.not_upheld" })) " " bdi { (reason) } },
             Act::Disclosed { value, .. } => { br; (lang.say("score.told_value", &[("value", &value.to_string())])) },
             _ => {},
         }
@@ -85,15 +92,14 @@ pub(super) async fn draw_receipt(
     (seq, said): (i64, &Markup),
 ) -> Result<Drawn, Problem> {
     let lang = visit.lang;
-    let history = app.consents(caller).await?.history;
-    let entry = history.iter().find(|entry| entry.seq == Seq(seq)).ok_or(ServiceError::NotFound("event of yours"))?;
+    let entry = app.entry(caller, Seq(seq)).await?;
     let text = String::from(app.receipt(caller, Seq(seq)).await?);
     let public = app.config.public_url.trim_end_matches('/');
     let decision = matches!(entry.event.act, Act::Granted { .. } | Act::Refused { .. });
     let body = html! {
         h1 { (lang.t("receipt.title")) }
         (said)
-        ol class="timeline" { (event(lang, entry)) }
+        ol class="timeline" { (event(lang, &entry, false)) }
         p { (lang.t("receipt.own")) }
         ul {
             li { a href=(format!("/me/receipts/{seq}/tlog-proof")) { (lang.t("receipt.save")) } }
@@ -108,7 +114,7 @@ pub(super) async fn draw_receipt(
         p { (lang.t("receipt.check_text")) }
         (code::svg(&format!("{public}/v1/log/proof/inclusion?seq={seq}"), lang.t("receipt.code")))
         h2 { (lang.t("receipt.text")) }
-        pre tabindex="0" { (text) }
+        @if text.len() <= SHOWN_BYTES_MAX { pre tabindex="0" { (text) } } @else { p { (lang.t("receipt.long")) } }
     };
     Ok(Drawn { title: lang.t("receipt.title"), visit, body })
 }

@@ -1,17 +1,19 @@
 //! Handles: claimed here, proved by a link or a text on their own page.
 
 use axum::extract::State;
-use maud::html;
+use maud::{Markup, html};
 
 use super::consents::{done, said};
 use super::layout::page;
 use super::names::identifier;
-use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
+use super::paged::{self, List, Shown};
+use super::parts::{Drawn, Field, Wrong, form, hidden, summary};
 use super::visit::{Form, Member, SentBy, Visit};
+use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Micros;
 use crate::ids::IdentifierId;
-use crate::service::{App, Claimed};
+use crate::service::{App, Claimed, IdentifierView, PersonCaller};
 use crate::web::problem::Problem;
 
 pub(super) async fn show(
@@ -20,22 +22,61 @@ pub(super) async fn show(
     axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Result<Drawn, Problem> {
     let said = done(&member.visit, query.as_deref());
-    let drawn = draw(&app, member.visit, &Form::default(), None)?;
-    Ok(Drawn { body: html! { (said) (drawn.body) }, ..drawn })
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
+    let Member { visit, caller } = member;
+    draw(&app, visit, &caller, (&said, &query, None)).await
 }
 
-fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
+const PATH: &str = "/me/identifiers";
+/// Room for the list, in bytes; claims are at most twenty.
+const LIST_BYTES: usize = 6_000;
+
+/// Proved identifiers, as many as there is room for.
+pub(super) async fn some(
+    app: &App,
+    lang: Lang,
+    caller: &PersonCaller,
+    (query, bytes): (&Form, usize),
+) -> Result<(List<'static>, Shown<IdentifierView>), Problem> {
+    let stretch = paged::asked(query, "list", paged::identifier)?;
+    let found = app.identifiers_in(caller, stretch.clone(), paged::READ).await?;
+    let list = List { path: PATH, name: "list", title: lang.t("data.identifiers"), bytes, newest_first: false };
+    let place = |one: &IdentifierView| format!("{}.{}", one.kind, one.id);
+    let draw =
+        |one: &IdentifierView| html! { li { bdi { (one.identifier) } " (" (lang.named("proof", &one.proof)) ")" } };
+    let shown = list.fill(&stretch, found, place, draw);
+    Ok((list, shown))
+}
+
+async fn draw(
+    app: &App,
+    visit: Visit,
+    caller: &PersonCaller,
+    (said, typed, wrong): (&Markup, &Form, Option<&Wrong>),
+) -> Result<Drawn, Problem> {
     let lang = visit.lang;
+    let (list, shown) = some(app, lang, caller, (typed, LIST_BYTES)).await?;
+    let (claims, key) = (app.open_claims(caller).await?, app.form_key()?);
     let field = Field::text("identifier", lang.t("identifiers.which")).with_hint(lang.t("identifiers.which_hint"));
     let inner = html! { (field.draw(lang, typed, wrong)) button { (lang.t("identifiers.claim")) } };
     let body = html! {
         (summary(lang, wrong))
-        h1 { (lang.t("identifiers.title")) }
+        h1 { (list.title) }
+        (said)
+        @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
+        ul { (shown.entries) }
+        (list.links(lang, &shown))
+        @if !claims.is_empty() {
+            h2 { (lang.t("identifiers.open")) }
+            p { (lang.t("identifiers.open_text")) }
+            ul class="choices" { @for one in &claims { li { h3 { bdi { (one.identifier) } } (how(lang, &one.claimed, &key)) } } }
+        }
+        h2 { (lang.t("identifiers.title")) }
         p { (lang.t("identifiers.text")) }
-        (form("/me/identifiers", &app.form_key()?, &inner))
+        (form(PATH, &app.form_key()?, &inner))
         p { a href="/me/data" { (lang.t("data.title")) } }
     };
-    Ok(Drawn { title: lang.t("identifiers.title"), visit, body })
+    Ok(Drawn { title: lang.t("data.identifiers"), visit, body })
 }
 
 pub(super) async fn claim(State(app): State<Shared>, sent: SentBy) -> Answered {
@@ -45,29 +86,41 @@ pub(super) async fn claim(State(app): State<Shared>, sent: SentBy) -> Answered {
     };
     match claimed.await {
         Ok(claimed) => how_to_prove(&app, &sent.visit, &claimed),
-        Err(problem) => again(problem, |wrong| draw(&app, sent.visit.clone(), &sent.form, Some(wrong))),
+        Err(problem) => {
+            let wrong = Wrong::of(problem)?;
+            let drawn = draw(&app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, Some(&wrong))).await?;
+            Ok(wrong.answer(&drawn))
+        }
     }
 }
 
 fn how_to_prove(app: &App, visit: &Visit, claimed: &Claimed) -> Answered {
     let lang = visit.lang;
-    let link = format!("<a rel=\"me\" href=\"{}\">sayso</a>", claimed.link);
-    let check = html! { (hidden("id", &claimed.id.to_string())) button { (lang.t("identifiers.check")) } };
     let body = html! {
         h1 { (lang.t("identifiers.prove")) }
         p { (lang.t("identifiers.prove_text")) }
-        h2 { (lang.t("identifiers.by_link")) }
+        (how(lang, claimed, &app.form_key()?))
+        p { a href=(PATH) { (lang.t("data.identifiers")) } }
+    };
+    Ok(page(visit, lang.t("identifiers.prove"), &body))
+}
+
+/// What to put where, until when, and the button that looks for it.
+fn how(lang: Lang, claimed: &Claimed, key: &str) -> Markup {
+    let link = format!("<a rel=\"me\" href=\"{}\">sayso</a>", claimed.link);
+    let check = html! { (hidden("id", &claimed.id.to_string())) button { (lang.t("identifiers.check")) } };
+    html! {
+        p { strong { (lang.t("identifiers.by_link")) } }
         pre tabindex="0" { (link) }
-        h2 { (lang.t("identifiers.by_text")) }
+        p { strong { (lang.t("identifiers.by_text")) } }
         pre tabindex="0" { (claimed.text) }
         @match &claimed.page {
             Some(page) => p { (lang.say("identifiers.page", &[("page", page)])) },
             None => p { (lang.t("identifiers.operator")) },
         }
         p { (lang.say("identifiers.until", &[("time", &lang.time(Micros(claimed.expires_us)))])) }
-        @if claimed.page.is_some() { (form("/me/identifiers/prove", &app.form_key()?, &check)) }
-    };
-    Ok(page(visit, lang.t("identifiers.prove"), &body))
+        @if claimed.page.is_some() { (form("/me/identifiers/prove", key, &check)) }
+    }
 }
 
 pub(super) async fn prove(State(app): State<Shared>, sent: SentBy) -> Answered {

@@ -5,13 +5,15 @@ use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
 use super::consents::{done, said};
+use super::paged::{self, List};
 use super::parts::{self, Drawn, again, form, hidden, summary, text_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
+use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::{About, Seq};
 use crate::ids::DeliveryId;
-use crate::service::App;
+use crate::service::{App, DeliveryView, OpenContest};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
@@ -24,17 +26,19 @@ pub(super) const PAGES: [(&str, &str); 6] = [
     ("/operate/deliveries", "operate.deliveries"),
 ];
 
+/// Room for a list, in bytes.
+const LIST_BYTES: usize = 24_000;
+
 pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
     let visit = operator.visit;
     let (lang, overview) = (visit.lang, app.overview().await?);
-    let number = |number: usize| lang.number(i64::try_from(number).unwrap_or(i64::MAX));
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (lang.t("operate.title")) }
         dl {
             dt { (lang.t("operate.size")) } dd { (lang.number(overview.size.0)) }
-            dt { a href="/operate/contests" { (lang.t("operate.contests")) } } dd { (number(overview.contests)) }
-            dt { a href="/operate/deliveries" { (lang.t("operate.deliveries")) } } dd { (number(overview.undelivered)) }
+            dt { a href="/operate/contests" { (lang.t("operate.contests")) } } dd { (lang.number(overview.contests)) }
+            dt { a href="/operate/deliveries" { (lang.t("operate.deliveries")) } } dd { (lang.number(overview.undelivered)) }
         }
         h2 { (lang.t("operate.erasures")) }
         @if overview.erasures.is_empty() { p { (lang.t("operate.no_erasures")) } }
@@ -51,40 +55,47 @@ pub(super) async fn contests(
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let said = done(&operator.visit, query.as_deref());
-    draw_contests(&app, operator.visit, &said).await
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
+    draw_contests(&app, operator.visit, &query, &said).await
 }
 
-async fn draw_contests(app: &App, visit: Visit, said: &Markup) -> Result<Drawn, Problem> {
-    let lang = visit.lang;
-    let open = app.open_contests().await?;
+async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> Result<Drawn, Problem> {
+    let (lang, stretch) = (visit.lang, paged::asked(query, "list", paged::seq)?);
+    let (open, key) = (app.open_contests_in(stretch, paged::READ).await?, app.form_key()?);
+    let title = lang.t("operate.contests");
+    let list = List { path: "/operate/contests", name: "list", title, bytes: LIST_BYTES, newest_first: false };
+    let shown = list.fill(&stretch, &open, |one| one.contest.0.to_string(), |one| contest(lang, one, &key));
     let body = html! {
         (navigation(&visit, &PAGES))
-        h1 { (lang.t("operate.contests")) }
+        h1 { (title) }
         (said)
-        @if open.is_empty() { p { (lang.t("operate.no_contests")) } }
-        ul class="choices" {
-            @for contest in &open {
-                @let id = format!("reason-{}", contest.contest.0);
-                li {
-                    h2 { (lang.time(contest.at_us)) }
-                    p { (about(lang, &contest.about)) }
-                    blockquote { p dir="auto" { (contest.words) } }
-                    (form(&format!("/operate/contests/{}", contest.contest.0), &app.form_key()?, &html! {
-                        (hidden("field", &id))
-                        (text_area(lang, (&id, lang.t("operate.reason")), "", None))
-                        div class="pair" {
-                            button name="upheld" value="yes" { (lang.t("operate.upheld")) }
-                            button name="upheld" value="no" { (lang.t("operate.not_upheld")) }
-                        }
-                    }))
-                }
-            }
-        }
+        @if let Some(nothing) = shown.nothing(lang, "operate.no_contests") { p { (nothing) } }
+        ul class="choices" { (shown.entries) }
+        (list.links(lang, &shown))
     };
-    Ok(Drawn { title: lang.t("operate.contests"), visit, body })
+    Ok(Drawn { title, visit, body })
 }
 
-fn about(lang: super::words::Lang, about: &About) -> String {
+fn contest(lang: Lang, contest: &OpenContest, key: &str) -> Markup {
+    let id = format!("reason-{}", contest.contest.0);
+    html! {
+        li {
+            h2 { (lang.time(contest.at_us)) }
+            p { (about(lang, &contest.about)) }
+            blockquote { p dir="auto" { (contest.words) } }
+            (form(&format!("/operate/contests/{}", contest.contest.0), key, &html! {
+                (hidden("field", &id))
+                (text_area(lang, (&id, lang.t("operate.reason")), "", None))
+                div class="pair" {
+                    button name="upheld" value="yes" { (lang.t("operate.upheld")) }
+                    button name="upheld" value="no" { (lang.t("operate.not_upheld")) }
+                }
+            }))
+        }
+    }
+}
+
+fn about(lang: Lang, about: &About) -> String {
     match about {
         About::Score {} => lang.t("score.whole").to_owned(),
         About::Topic { topic } => lang.say("score.the_topic", &[("topic", topic.as_str())]),
@@ -108,7 +119,7 @@ pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, 
     match answered.await {
         Ok(_) => Ok(said("/operate/contests", "answered")),
         Err(problem) => {
-            let drawn = draw_contests(&app, sent.visit.clone(), &html! {}).await?;
+            let drawn = draw_contests(&app, sent.visit.clone(), &Form::default(), &html! {}).await?;
             again(problem, |wrong| {
                 Ok(Drawn { body: html! { (summary(sent.visit.lang, Some(wrong))) (drawn.body) }, ..drawn })
             })
@@ -116,24 +127,36 @@ pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, 
     }
 }
 
-pub(super) async fn deliveries(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
-    let visit = operator.visit;
-    let (lang, open) = (visit.lang, app.undelivered().await?);
+pub(super) async fn deliveries(
+    State(app): State<Shared>,
+    operator: Operator,
+    RawQuery(query): RawQuery,
+) -> Result<Drawn, Problem> {
+    let (visit, query) = (operator.visit, Form::parse(query.as_deref().unwrap_or_default())?);
+    let (lang, stretch) = (visit.lang, paged::asked(&query, "list", paged::delivery)?);
+    let (open, key) = (app.undelivered_in(stretch, paged::READ).await?, app.form_key()?);
+    let title = lang.t("operate.deliveries");
+    let list = List { path: "/operate/deliveries", name: "list", title, bytes: LIST_BYTES, newest_first: false };
+    let place = |one: &&DeliveryView| format!("{}.{}", one.made_us.0, one.id);
+    let shown = list.fill(&stretch, &open, place, |one| delivery(lang, one, &key));
     let body = html! {
         (navigation(&visit, &PAGES))
-        h1 { (lang.t("operate.deliveries")) }
-        @if open.is_empty() { p { (lang.t("operate.no_deliveries")) } }
-        ul class="choices" {
-            @for one in &open {
-                li {
-                    h2 { (one.recipient) ": " (lang.named("delivery_kind", &one.kind.replace('.', "_"))) }
-                    p { (lang.named("delivery_state", one.state)) ", " (lang.time(one.made_us)) ". " (lang.say("operate.tries", &[("tries", &one.tries.to_string())])) }
-                    (form(&format!("/operate/deliveries/{}", one.id), &app.form_key()?, &html! { button { (lang.t("operate.retry")) span class="hidden" { " " (one.id) } } }))
-                }
-            }
-        }
+        h1 { (title) }
+        @if let Some(nothing) = shown.nothing(lang, "operate.no_deliveries") { p { (nothing) } }
+        ul class="choices" { (shown.entries) }
+        (list.links(lang, &shown))
     };
-    Ok(Drawn { title: lang.t("operate.deliveries"), visit, body })
+    Ok(Drawn { title, visit, body })
+}
+
+fn delivery(lang: Lang, one: &DeliveryView, key: &str) -> Markup {
+    html! {
+        li {
+            h2 { bdi { (one.recipient) } ": " (lang.named("delivery_kind", &one.kind.replace('.', "_"))) }
+            p { (lang.named("delivery_state", one.state)) ", " (lang.time(one.made_us)) ". " (lang.say("operate.tries", &[("tries", &one.tries.to_string())])) }
+            (form(&format!("/operate/deliveries/{}", one.id), key, &html! { button { (lang.t("operate.retry")) span class="hidden" { " " (one.id) } } }))
+        }
+    }
 }
 
 pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, _sent: SentByOperator) -> Answered {

@@ -138,7 +138,7 @@ impl Field {
                 @if let Some(wrong) = wrong {
                     p class="wrong-text" id=(wrong_id) { span class="hidden" { (lang.t("layout.error_prefix")) } (wrong.text(lang)) }
                 }
-                input id=(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete)
+                input id=(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete) dir="auto"
                     spellcheck="false" autocapitalize="none"
                     inputmode=[(autocomplete == "one-time-code").then_some("numeric")]
                     aria-describedby=[(!described.is_empty()).then_some(&described)]
@@ -148,15 +148,15 @@ impl Field {
     }
 }
 
-/// A longer text of one's own.
+/// A longer text of one's own. Browsers leave out one end of line at its beginning, so one stands there that is not the text's.
 pub(super) fn text_area(lang: Lang, (name, label): (&str, &str), value: &str, wrong: Option<&Wrong>) -> Markup {
     let wrong = wrong.filter(|wrong| wrong.is_about(name));
     html! {
         div class=(if wrong.is_some() { "field wrong" } else { "field" }) {
             label for=(name) { (label) }
             @if let Some(wrong) = wrong { p class="wrong-text" id=(format!("{name}-wrong")) { (wrong.text(lang)) } }
-            textarea id=(name) name=(name) rows="5" aria-invalid=[wrong.map(|_| "true")]
-                aria-describedby=[wrong.map(|_| format!("{name}-wrong"))] { (value) }
+            textarea id=(name) name=(name) rows="5" dir="auto" aria-invalid=[wrong.map(|_| "true")]
+                aria-describedby=[wrong.map(|_| format!("{name}-wrong"))] { "\n" (value) }
         }
     }
 }

@@ -97,7 +97,7 @@ pub(super) async fn confirm(State(app): State<Shared>, sent: Sent) -> Answered {
         Ok::<_, Problem>(app.confirm(&reference, &code_typed(&sent.form), idempotency.as_ref()).await?)
     };
     match confirmed.await {
-        Ok(answer) => answered(&sent.visit, answer),
+        Ok(answer) => answered(&sent.visit, answer).await,
         Err(problem) => again(problem, |wrong| code(&app, sent.visit.clone(), (reference, what), Some(wrong))),
     }
 }
@@ -107,10 +107,10 @@ pub(super) fn code_typed(form: &Form) -> crate::secret::SecretText {
     crate::secret::SecretText::new(form.get("code").chars().filter(|c| !c.is_whitespace() && *c != '-').collect())
 }
 
-fn answered(visit: &Visit, answer: Answer) -> Answered {
+async fn answered(visit: &Visit, answer: Answer) -> Answered {
     let lang = visit.lang;
     match answer {
-        Answer::Access { export: Some(export), .. } => Ok(archive::answer(lang, export)?),
+        Answer::Access { export: Some(export), .. } => Ok(archive::answer(lang, export).await?),
         Answer::Access { opted_out, .. } => {
             let body = html! {
                 h1 { (lang.t("requests.nothing")) }
@@ -136,18 +136,24 @@ pub(super) fn begun(visit: &Visit, started: &ErasureStarted) -> Markup {
     }
 }
 
+/// Deletions of one address that are shown. The answer is read once with a code, so there is nothing to leaf through.
+const ERASURES_MAX: usize = 50;
+
 fn earlier(visit: &Visit, erasures: &[ErasureView]) -> Markup {
     let lang = visit.lang;
+    let mut newest: Vec<_> = erasures.iter().collect();
+    newest.sort_by_key(|erasure| std::cmp::Reverse(erasure.started_us));
     html! {
         h1 { (lang.t("requests.status")) }
         @if erasures.is_empty() { p { (lang.t("requests.no_erasures")) } }
         ul {
-            @for erasure in erasures {
+            @for erasure in newest.iter().take(ERASURES_MAX) {
                 li {
                     a href=(format!("/erasures/{}", erasure.reference)) { (lang.time(crate::domain::Micros(erasure.started_us))) }
                     ": " (lang.named("step", erasure.step))
                 }
             }
         }
+        @if newest.len() > ERASURES_MAX { p { (lang.t("requests.only_newest")) } }
     }
 }

@@ -4,8 +4,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::{
-    Shared, account, assets, audit, consents, data, erasure, front, history, identifiers, operate, operate_more,
-    opt_out, public, receipt_mail, requests, score, staff, stored, visibility,
+    Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, notices,
+    operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -37,7 +37,8 @@ routes! {
     Anyone    Prompt Path  get  "/requests" => requests::ask;
     Anyone    Steady Path  post "/requests" => requests::act;
     Anyone    Steady Path  post "/requests/confirm" => requests::confirm;
-    Anyone    Prompt Path  get  "/erasures/{reference}" => erasure::show;
+    Anyone    Prompt Query get  "/erasures/{reference}" => erasure::show;
+    Anyone    Prompt Path  get  "/erasures/{reference}/certificate" => erasure::certificate;
     Anyone    Prompt Path  get  "/stored" => stored::show;
 
     Anyone    Rechecked Path get "/public/{page}" => public::show;
@@ -61,17 +62,19 @@ routes! {
     Auditor   Prompt Path  get  "/audit/look" => audit::ask_to_look;
     Auditor   Prompt Path  post "/audit/look" => audit::look;
     Operator  Prompt Path  get  "/operate" => operate::show;
-    Operator  Prompt Query get  "/operate/callers" => operate_more::callers;
-    Operator  Prompt Path  post "/operate/callers" => operate_more::register;
-    Operator  Prompt Path  post "/operate/callers/{id}" => operate_more::switch_off;
-    Operator  Prompt Query get  "/operate/notices" => operate_more::notices;
-    Operator  Prompt Path  post "/operate/notices" => operate_more::publish;
-    Operator  Prompt Query get  "/operate/rules" => operate_more::rules;
-    Operator  Prompt Path  post "/operate/rules" => operate_more::compare;
-    Operator  Prompt Path  post "/operate/rules/adopt" => operate_more::adopt;
+    Operator  Prompt Query get  "/operate/callers" => callers::callers;
+    Operator  Prompt Path  post "/operate/callers" => callers::register;
+    Operator  Prompt Path  post "/operate/callers/{id}" => callers::switch_off;
+    Operator  Prompt Query get  "/operate/notices" => notices::list;
+    Operator  Prompt Path  get  "/operate/notices/{purpose}" => notices::ask;
+    Operator  Prompt Path  post "/operate/notices" => notices::publish;
+    Operator  Prompt Query get  "/operate/rules" => rules::list;
+    Operator  Prompt Path  get  "/operate/rules/{file}" => rules::ask;
+    Operator  Prompt Path  post "/operate/rules" => rules::compare;
+    Operator  Prompt Path  post "/operate/rules/adopt" => rules::adopt;
     Operator  Prompt Query get  "/operate/contests" => operate::contests;
     Operator  Prompt Path  post "/operate/contests/{contest}" => operate::answer;
-    Operator  Prompt Path  get  "/operate/deliveries" => operate::deliveries;
+    Operator  Prompt Query get  "/operate/deliveries" => operate::deliveries;
     Operator  Prompt Path  post "/operate/deliveries/{id}" => operate::retry;
 
     Person    Prompt Query get  "/me/consents" => consents::overview;
@@ -86,6 +89,7 @@ routes! {
     Person    Prompt Path  post "/me/score/topics" => score::topic;
     Person    Prompt Path  post "/me/score/contests" => score::contests;
     Person    Prompt Path  post "/me/score" => visibility::hide;
+    Person    Prompt Query get  "/me/asked" => asked::show;
     Person    Prompt Path  get  "/me/data" => data::show;
     Person    Prompt Path  post "/me/data/export" => data::export;
     Person    Prompt Path  get  "/me/data/delete" => data::ask_to_delete;

@@ -6,13 +6,16 @@ use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
 use super::consents::{done, said};
+use super::paged::{self, List};
 use super::parts::{Drawn, Wrong, form, summary, text_area};
 use super::score_parts::{self, Change, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, score_next, score_told, visibility};
-use crate::domain::{ATTENTION_SCORE, About, Act, Micros, ResponseKind, Topic, Triple, Week};
-use crate::service::{App, Consents, ExplanationView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView};
+use super::{Answered, Shared, asked, score_next, visibility};
+use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Topic, Triple, Week};
+use crate::service::{
+    App, Cell, Consents, EngineScoreView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
+};
 use crate::web::problem::Problem;
 
 /// Weeks of the history that is shown, the present one included.
@@ -25,8 +28,14 @@ pub(super) async fn show(
 ) -> Result<Drawn, Problem> {
     let Member { visit, caller } = member;
     let said = done(&visit, query.as_deref());
-    draw(&app, visit, &caller, (&said, &Form::default(), None)).await
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
+    draw(&app, visit, &caller, (&said, &query, None)).await
 }
+
+/// The page, and room for its lists, in bytes.
+pub(super) const PATH: &str = "/me/score";
+const TOPICS_BYTES: usize = 5_500;
+const SHORT_BYTES: usize = 2_000;
 
 async fn draw(
     app: &App,
@@ -36,18 +45,21 @@ async fn draw(
 ) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let consents = app.consents(caller).await?;
+    let parts = paged::asked(typed, "parts", paged::number)?;
     let inner = match app.score(caller, None).await {
         Ok(score) => {
             let explanation = app.explanation(caller, None).await?;
-            let points = points(app, caller, &score, &consents).await?;
+            let points = points(app, caller, &consents).await?;
+            let (parts, cells) = score_parts::draw(lang, &explanation, parts);
+            let (topics, some) = topics(app, lang, &score.topics, typed)?;
             html! {
                 (number(lang, &score))
                 (score_next::draw(lang, &score))
                 (meaning(lang, lang.t("score.means_text"), &score.not_suitable_for))
-                (score_parts::draw(lang, &explanation))
+                (parts)
                 (score_parts::history(lang, score.version, &points))
-                (topics(app, lang, &score.topics)?)
-                (contest(app, lang, (&score, &explanation), (typed, wrong))?)
+                (topics)
+                (contest(app, lang, (&some, &cells), (typed, wrong))?)
                 (sources(lang, &score.sources))
             }
         }
@@ -67,9 +79,9 @@ async fn draw(
         h1 { (lang.t("score.title")) }
         (said)
         (inner)
-        (score_told::engines(lang, &app.engine_scores(caller).await?))
-        (visibility::draw(app, lang, (caller, &consents)).await?)
-        (score_told::asked(app, lang, caller).await?)
+        (engines(lang, &app.engine_scores(caller).await?, typed)?)
+        (visibility::draw(app, lang, (caller, &consents), typed).await?)
+        (asked::beginning(app, lang, caller).await?)
     };
     Ok(Drawn { title: lang.t("score.title"), visit, body })
 }
@@ -110,27 +122,14 @@ pub(super) fn meaning(lang: Lang, text: &str, not_suitable_for: &[&str]) -> Mark
 }
 
 /// The end of each week, with the value that it had, and how what is counted changed in it.
-async fn points(app: &App, caller: &PersonCaller, now: &ScoreView, consents: &Consents) -> Result<Points, Problem> {
-    let this_week = Week(Micros(now.window_to_day.start().0).week().0);
+async fn points(app: &App, caller: &PersonCaller, consents: &Consents) -> Result<Points, Problem> {
     let formulas = app.formula_changes().await?;
-    let mut points = Vec::new();
-    for back in (0..WEEKS_SHOWN).rev() {
-        let week = Week(this_week.0 - back);
-        let value = if back == 0 { now.value } else { value_then(app, caller, week).await? };
-        let consent = consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act));
-        let formula = formulas.iter().rfind(|change| change.at.week() == week).cloned();
-        points.push((week, value, Change { consent, formula }));
-    }
-    Ok(points)
-}
-
-async fn value_then(app: &App, caller: &PersonCaller, week: Week) -> Result<Option<u8>, Problem> {
-    let end = Micros(Week(week.0 + 1).monday().start().0 - 1);
-    match app.score(caller, Some(end)).await {
-        Ok(score) => Ok(score.value),
-        Err(ServiceError::Denied(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let change = |week: Week| Change {
+        consent: consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act)),
+        formula: formulas.iter().rfind(|change| change.at.week() == week).cloned(),
+    };
+    let values = app.values_back(caller, WEEKS_SHOWN).await?;
+    Ok(values.into_iter().map(|(week, value)| (week, value, change(week))).collect())
 }
 
 fn changes(act: &Act) -> bool {
@@ -170,49 +169,68 @@ fn sources(lang: Lang, sources: &[SourceView]) -> Markup {
     }
 }
 
-fn topics(app: &App, lang: Lang, topics: &[TopicView]) -> Result<Markup, Problem> {
-    let inner = html! {
-        ul class="choices" {
-            @for topic in topics {
-                li {
-                    h3 { (topic.topic) }
-                    p {
-                        @if let Some(value) = topic.value { (lang.say("score.topic_value", &[("value", &value.to_string())])) " " }
-                        (lang.t(match topic.accepted { Some(true) => "score.accepted", Some(false) => "score.rejected", None => "score.open" }))
-                    }
-                    @if topic.accepted != Some(false) {
-                        div class="equal" {
-                            button name="decision" value=(format!("accepted|{}", topic.topic)) { (lang.t("score.accept")) " " span class="hidden" { (topic.topic) } }
-                            button name="decision" value=(format!("rejected|{}", topic.topic)) { (lang.t("score.reject")) " " span class="hidden" { (topic.topic) } }
-                        }
-                    }
+/// Entries with their numbers, which stand for them in addresses.
+pub(super) fn numbered<T>(entries: &[T]) -> Vec<(usize, &T)> {
+    entries.iter().enumerate().map(|(number, one)| (number + 1, one)).collect()
+}
+
+/// The topics, and those of them that are shown.
+fn topics<'a>(
+    app: &App,
+    lang: Lang,
+    topics: &'a [TopicView],
+    query: &Form,
+) -> Result<(Markup, Vec<&'a TopicView>), Problem> {
+    let (stretch, title) = (paged::asked(query, "topics", paged::number)?, lang.t("score.topics"));
+    let list = List { path: PATH, name: "topics", title, bytes: TOPICS_BYTES, newest_first: false };
+    let topics = numbered(topics);
+    let found = stretch.of(&topics, |(number, _)| *number);
+    let shown = list.fill(&stretch, found, |(number, _)| number.to_string(), |(_, one)| topic_choice(lang, one));
+    let inner = html! { ul class="choices" { (shown.entries) } };
+    let drawn = html! {
+        @if !topics.is_empty() {
+            h2 { (title) }
+            p { (lang.t("score.topics_text")) }
+            @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
+            @else { (form("/me/score/topics", &app.form_key()?, &inner)) }
+            (list.links(lang, &shown))
+        }
+    };
+    Ok((drawn, shown.these.iter().map(|(_, one)| *one).collect()))
+}
+
+fn topic_choice(lang: Lang, topic: &TopicView) -> Markup {
+    html! {
+        li {
+            h3 { bdi { (topic.topic) } }
+            p {
+                @if let Some(value) = topic.value { (lang.say("score.topic_value", &[("value", &value.to_string())])) " " }
+                (lang.t(match topic.accepted { Some(true) => "score.accepted", Some(false) => "score.rejected", None => "score.open" }))
+            }
+            @if topic.accepted != Some(false) {
+                div class="equal" {
+                    button name="decision" value=(format!("accepted|{}", topic.topic)) { (lang.t("score.accept")) " " span class="hidden" { (topic.topic) } }
+                    button name="decision" value=(format!("rejected|{}", topic.topic)) { (lang.t("score.reject")) " " span class="hidden" { (topic.topic) } }
                 }
             }
         }
-    };
-    Ok(html! {
-        @if !topics.is_empty() {
-            h2 { (lang.t("score.topics")) }
-            p { (lang.t("score.topics_text")) }
-            (form("/me/score/topics", &app.form_key()?, &inner))
-        }
-    })
+    }
 }
 
+/// What is shown of it can be contested: the whole, a topic, a part.
 fn contest(
     app: &App,
     lang: Lang,
-    (score, explanation): (&ScoreView, &ExplanationView),
+    (topics, cells): (&[&TopicView], &[&Cell]),
     (typed, wrong): (&Form, Option<&Wrong>),
 ) -> Result<Markup, Problem> {
     let mut options = vec![(String::from("score"), lang.t("score.whole").to_owned())];
     options.extend(
-        score
-            .topics
+        topics
             .iter()
             .map(|one| (format!("topic|{}", one.topic), lang.say("score.the_topic", &[("topic", one.topic.as_str())]))),
     );
-    options.extend(score_parts::shown(explanation).iter().map(|cell| {
+    options.extend(cells.iter().map(|cell| {
         let value = format!("part|{}|{}|{}", cell.topic, cell.kind.as_str(), cell.week.0);
         (value, score_parts::name(lang, cell))
     }));
@@ -233,6 +251,26 @@ fn contest(
     })
 }
 
+/// Scores that engines worked out.
+fn engines(lang: Lang, engines: &[EngineScoreView], query: &Form) -> Result<Markup, Problem> {
+    let (stretch, title) = (paged::asked(query, "engines", paged::number)?, lang.t("score.engines"));
+    let list = List { path: PATH, name: "engines", title, bytes: SHORT_BYTES, newest_first: false };
+    let engines = numbered(engines);
+    let found = stretch.of(&engines, |(number, _)| *number);
+    let draw = |(_, one): &&(usize, &EngineScoreView)| {
+        html! {
+            li {
+                bdi { (one.engine) } ", " (lang.named("purpose", one.purpose.as_str())) ", " (lang.named("source", one.source.as_str())) ": "
+                @match &one.score { Some(score) => (score.value), None => (lang.t("score.no_number")) }
+            }
+        }
+    };
+    let shown = list.fill(&stretch, found, |(number, _)| number.to_string(), draw);
+    Ok(html! {
+        @if !engines.is_empty() { h2 { (title) } ul { (shown.entries) } (list.links(lang, &shown)) }
+    })
+}
+
 pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
     let decided = async {
         let (decision, topic) = sent.form.get("decision").split_once('|').ok_or_else(|| wrong("decision"))?;
@@ -242,8 +280,13 @@ pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
             "rejected" => "rejected",
             _ => return Err(wrong("decision")),
         };
-        app.decide_topic(&sent.caller, &topic, done == "accepted", sent.idempotency(&app).as_ref()).await?;
-        Ok::<_, Problem>(done)
+        let accepted = done == "accepted";
+        app.decide_topic(&sent.caller, &topic, accepted, sent.idempotency(&app).as_ref()).await?;
+        // A form of before gets its answer of before, whatever was decided since.
+        if app.topic_choice(&sent.caller, &topic).await? != Some(accepted) {
+            return Err(ServiceError::Conflict("topic was rejected for good and").into());
+        }
+        Ok(done)
     };
     let decided = decided.await;
     redraw(&app, &sent, decided).await
@@ -252,8 +295,11 @@ pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
 pub(super) async fn contests(State(app): State<Shared>, sent: SentBy) -> Answered {
     let contested = async {
         let about = about(sent.form.get("about")).ok_or_else(|| wrong("topic"))?;
-        app.contest(&sent.caller, &about, sent.form.get("words"), sent.idempotency(&app).as_ref()).await?;
-        Ok::<_, Problem>("contested")
+        let done = app.contest(&sent.caller, &about, sent.form.get("words"), sent.idempotency(&app).as_ref()).await?;
+        if !app.waits_for_an_answer(&sent.caller, done.seq).await? {
+            return Err(ServiceError::Conflict("contest was answered and").into());
+        }
+        Ok("contested")
     };
     let contested = contested.await;
     redraw(&app, &sent, contested).await

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::paged::List;
+use super::score::{PATH, numbered};
 use super::words::Lang;
-use crate::domain::Week;
+use crate::domain::{Stretch, Week};
 use crate::service::{Amounts, Cell, ExplanationView, FormulaChange};
 
 /// The end of each week: the value that there was, and how what is counted changed in it.
@@ -30,20 +32,11 @@ impl Change {
     }
 }
 
-/// Parts that are shown one by one; the smallest beyond them stand together in one line.
-const SHOWN_MAX: usize = 120;
+/// Room for parts that are shown one by one, in bytes; the others of a page stand together in one line.
+const BYTES: usize = 6_000;
 const WIDTH: i64 = 728;
 const HEIGHT: i64 = 200;
 const BASE: i64 = 170;
-
-/// The parts that are shown one by one, the largest first.
-pub(super) fn shown(explanation: &ExplanationView) -> Vec<&Cell> {
-    let Amounts::Shown { cells, .. } = &explanation.explanation.amounts else { return Vec::new() };
-    let mut cells: Vec<&Cell> = cells.iter().collect();
-    cells.sort_by_key(|cell| std::cmp::Reverse(cell.micro));
-    cells.truncate(SHOWN_MAX);
-    cells
-}
 
 /// A part in words.
 pub(super) fn name(lang: Lang, cell: &Cell) -> String {
@@ -51,19 +44,28 @@ pub(super) fn name(lang: Lang, cell: &Cell) -> String {
     format!("{}, {}, {week}", cell.topic, lang.named("response", cell.kind.as_str()))
 }
 
-/// The chart, and under it the same as a table.
-pub(super) fn draw(lang: Lang, view: &ExplanationView) -> Markup {
+/// The chart, and under it the same as a table; and the parts that are shown one by one, the largest first.
+pub(super) fn draw(lang: Lang, view: &ExplanationView, stretch: Stretch<usize>) -> (Markup, Vec<&Cell>) {
     let Amounts::Shown { numerator, cells, rest } = &view.explanation.amounts else {
-        return html! { h2 { (lang.t("score.parts")) } p { (lang.t("score.parts_withheld")) } (weeks(lang, view)) };
+        let withheld =
+            html! { h2 { (lang.t("score.parts")) } p { (lang.t("score.parts_withheld")) } (weeks(lang, view)) };
+        return (withheld, Vec::new());
     };
-    let shown = shown(view);
+    let title = lang.t("score.parts");
+    let list = List { path: PATH, name: "parts", title, bytes: BYTES, newest_first: false };
+    let mut sorted: Vec<&Cell> = cells.iter().collect();
+    sorted.sort_by_key(|cell| std::cmp::Reverse(cell.micro));
+    let sorted = numbered(&sorted);
+    let found = stretch.of(&sorted, |(number, _)| *number);
+    let shown = list.fill(&stretch, found, |(number, _)| number.to_string(), |(_, cell)| part(lang, cell));
+    let these: Vec<&Cell> = shown.these.iter().map(|(_, cell)| **cell).collect();
     let others: i64 =
-        cells.iter().map(|cell| cell.micro).sum::<i64>() - shown.iter().map(|cell| cell.micro).sum::<i64>();
-    html! {
-        h2 { (lang.t("score.parts")) }
+        cells.iter().map(|cell| cell.micro).sum::<i64>() - these.iter().map(|cell| cell.micro).sum::<i64>();
+    let drawn = html! {
+        h2 { (title) }
         p { (lang.say("score.parts_text", &[("denominator", &view.explanation.denominator.to_string())])) }
         (chart(lang, view, cells))
-        div class="scroll" tabindex="0" role="region" aria-label=(lang.t("score.parts")) {
+        div class="scroll" tabindex="0" role="region" aria-label=(title) {
             table {
                 thead { tr {
                     th scope="col" { (lang.t("score.part")) }
@@ -71,9 +73,7 @@ pub(super) fn draw(lang: Lang, view: &ExplanationView) -> Markup {
                     th scope="col" class="number" { (lang.t("score.micro")) }
                 } }
                 tbody {
-                    @for cell in &shown {
-                        tr { td { (name(lang, cell)) } td class="number" { (cell.responders) } td class="number" { (lang.number(cell.micro)) } }
-                    }
+                    (shown.entries)
                     @if others > 0 { tr { td { (lang.t("score.others")) } td {} td class="number" { (lang.number(others)) } } }
                     @if let Some(rest) = rest {
                         tr { td { (lang.t("score.rest")) } td class="number" { (rest.responders) } td class="number" { (lang.number(rest.micro)) } }
@@ -82,8 +82,14 @@ pub(super) fn draw(lang: Lang, view: &ExplanationView) -> Markup {
                 tfoot { tr { th scope="row" { (lang.t("score.sum")) } td {} td class="number" { (lang.number(*numerator)) } } }
             }
         }
+        (list.links(lang, &shown))
         (weeks(lang, view))
-    }
+    };
+    (drawn, these)
+}
+
+fn part(lang: Lang, cell: &Cell) -> Markup {
+    html! { tr { td { (name(lang, cell)) } td class="number" { (cell.responders) } td class="number" { (lang.number(cell.micro)) } } }
 }
 
 fn weeks(lang: Lang, view: &ExplanationView) -> Markup {

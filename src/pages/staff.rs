@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::cookies::{STAFF, cookie, remove, set};
-use super::layout::page_with;
-use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
+use super::parts::{Drawn, Field, Wrong, again, form, summary};
 use super::visit::{Form, Sent, Visit, own_path};
 use super::words::Lang;
 use super::{Answered, Shared, waiting};
@@ -100,7 +99,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<
 fn log_in_form(app: &App, lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Result<Markup, Problem> {
     let secret = Field::text("secret", lang.t("staff.secret")).with("password", "current-password");
     let inner = html! {
-        @for name in ["back", "kept_path", "kept"] { @if !typed.get(name).is_empty() { (hidden(name, typed.get(name))) } }
+        (waiting::carried(typed))
         (Field::text("client", lang.t("staff.client")).with("text", "username").draw(lang, typed, wrong))
         (secret.draw(lang, typed, wrong))
         button { (lang.t("account.log_in")) }
@@ -110,17 +109,7 @@ fn log_in_form(app: &App, lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Re
 
 /// The same as for a person: the form waits in the page that asks to log in.
 fn log_in_again(app: &App, visit: &Visit, kept: &Form) -> Response {
-    let lang = visit.lang;
-    let mut typed = url::form_urlencoded::Serializer::new(String::new());
-    typed.append_pair("kept_path", &visit.path).append_pair("kept", &kept.raw);
-    match Form::parse(&typed.finish()).and_then(|typed| log_in_form(app, lang, &typed, None)) {
-        Ok(log_in) => {
-            let body =
-                html! { h1 { (lang.t("account.ended")) } p class="lead" { (lang.t("account.ended_text")) } (log_in) };
-            page_with(StatusCode::UNAUTHORIZED, visit, lang.t("account.ended"), &body)
-        }
-        Err(problem) => problem.into_response(),
-    }
+    waiting::log_in_again(visit, kept, |typed| log_in_form(app, visit.lang, typed, None))
 }
 
 pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
@@ -132,10 +121,11 @@ pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
             _ => return Err(ServiceError::Forbidden.into()),
         };
         let back = Some(own_path(sent.form.get("back"))).filter(|back| back.starts_with(front)).unwrap_or(front);
-        let mut response = if sent.form.get("kept").is_empty() {
-            Redirect::to(back).into_response()
-        } else {
+        end(&app, &sent.headers).await?;
+        let mut response = if waiting::waits(&sent.form) {
             waiting::show(&sent.visit, &sent.form)?
+        } else {
+            Redirect::to(back).into_response()
         };
         set(&mut response, STAFF, &token.access_token);
         Ok(response)
@@ -146,7 +136,16 @@ pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
     }
 }
 
-pub(super) async fn log_out(_sent: Sent) -> Answered {
+/// What the browser brought counts nowhere any more, whoever has a copy of it.
+async fn end(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    match cookie(headers, STAFF) {
+        Some(token) => Ok(app.end_token(token).await?),
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn log_out(State(app): State<Shared>, sent: Sent) -> Answered {
+    end(&app, &sent.headers).await?;
     let mut response = Redirect::to("/staff").into_response();
     remove(&mut response, STAFF);
     Ok(response)

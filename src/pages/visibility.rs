@@ -5,14 +5,17 @@ use axum::extract::State;
 use maud::{Markup, html};
 
 use super::consents::{said, titled};
+use super::paged::{self, List};
 use super::parts::form;
-use super::visit::SentBy;
+use super::visit::{Form, SentBy};
 use super::words::Lang;
-use super::{Answered, Shared};
+use super::{Answered, Shared, score};
 use crate::domain::{EVERYBODY, PUBLIC_NAME, PUBLIC_PAGE};
-use crate::service::{App, Consents, OwnPage, PersonCaller};
+use crate::service::{App, Consents, LiveConsent, OwnPage, PersonCaller};
 use crate::web::problem::Problem;
 
+/// Room for the list of those whom the person chose, in bytes.
+const BYTES: usize = 2_000;
 /// The purpose of telling one recipient.
 const PROFILE: &str = "public_profile";
 
@@ -21,12 +24,20 @@ pub(super) async fn draw(
     app: &App,
     lang: Lang,
     (caller, consents): (&PersonCaller, &Consents),
+    query: &Form,
 ) -> Result<Markup, Problem> {
+    let stretch = paged::asked(query, "seen", paged::seq)?;
+    let list =
+        List { path: score::PATH, name: "seen", title: lang.t("visibility.chosen"), bytes: BYTES, newest_first: false };
     let pages = app.public_pages(caller).await?;
     let paused = consents.held || consents.suppressed || consents.latched;
-    let chosen = consents.live.iter().map(|live| &live.triple).filter(|_| !paused);
-    let chosen = chosen.filter(|triple| triple.recipient.as_str() != EVERYBODY && app.tells_score(&triple.purpose));
-    let chosen: Vec<String> = chosen.map(|triple| titled(lang, triple)).collect();
+    let chosen = consents.live.iter().filter(|_| !paused);
+    let is_told = |live: &&LiveConsent| live.triple.recipient.as_str() != EVERYBODY && app.tells_score(&live.triple.purpose);
+    let mut chosen: Vec<&LiveConsent> = chosen.filter(is_told).collect();
+    chosen.sort_by_key(|live| live.consent_id);
+    let found = stretch.of(&chosen, |live| live.consent_id);
+    let draw = |live: &&&LiveConsent| html! { li { (titled(lang, &live.triple)) } };
+    let shown = list.fill(&stretch, found, |live| live.consent_id.0.to_string(), draw);
     let anonymous = pages.iter().any(|page| page.shown && !page.named);
     let public = pages.iter().any(|page| page.named);
     let hidden = chosen.is_empty() && !anonymous && !public;
@@ -41,7 +52,7 @@ pub(super) async fn draw(
             (choice(lang, ("visibility.hidden", "visibility.hidden_text"), hidden, &hide))
             (choice(lang, ("visibility.anonymous", "visibility.anonymous_text"), anonymous, &decide(PUBLIC_PAGE, "visibility.decide_anonymous")))
             (choice(lang, ("visibility.chosen", "visibility.chosen_text"), !chosen.is_empty(), &html! {
-                @if !chosen.is_empty() { ul { @for one in &chosen { li { (one) } } } }
+                @if !chosen.is_empty() { ul { (shown.entries) } (list.links(lang, &shown)) }
                 (decide(PROFILE, "visibility.decide_chosen"))
             }))
             (choice(lang, ("visibility.public", "visibility.public_text"), public, &html! {

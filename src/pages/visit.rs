@@ -93,9 +93,10 @@ pub(super) async fn person(app: &App, headers: &HeaderMap, visit: &Visit) -> Res
 #[derive(Clone, Default)]
 pub(super) struct Form {
     fields: BTreeMap<String, String>,
-    /// As it came, for the answer to one that waits for a log-in.
-    pub(super) raw: String,
 }
+
+/// Fields that say which part of the same answer is shown: with another one of them a form asks for nothing else.
+const PARTS: [&str; 2] = ["list", "stood"];
 
 impl Form {
     /// Reads one. A field that comes twice is undecided (N23).
@@ -107,7 +108,12 @@ impl Form {
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed-body", detail));
             }
         }
-        Ok(Self { fields, raw: raw.to_owned() })
+        Ok(Self { fields })
+    }
+
+    /// One with these fields.
+    pub(super) fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
     }
 
     /// A field; empty where there is none.
@@ -136,7 +142,14 @@ impl Form {
         let key = self.get("key");
         let usable = !key.is_empty() && key.len() <= limits::IDEMPOTENCY_KEY_BYTES_MAX;
         let usable = usable && !mutant::on("forms_count_twice");
-        usable.then(|| app.idempotency(caller, &format!("page {path} {}", self.raw), key, self.raw.as_bytes()))
+        let said = self.said();
+        usable.then(|| app.idempotency(caller, &format!("page {path} {said}"), key, said.as_bytes()))
+    }
+
+    /// What it asks for, as one text.
+    fn said(&self) -> String {
+        let fields = self.fields().filter(|(name, _)| !PARTS.contains(name));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
     }
 }
 

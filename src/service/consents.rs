@@ -317,6 +317,15 @@ impl App {
         .await
     }
 
+    /// What a person decided about a topic.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn topic_choice(&self, caller: &PersonCaller, topic: &Topic) -> Result<Option<bool>, ServiceError> {
+        let topics = self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.topics(subject))).await?;
+        Ok(topics.get(topic).copied())
+    }
+
     pub(super) async fn simple(
         &self,
         subject: Subject,

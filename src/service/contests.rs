@@ -1,14 +1,16 @@
 //! Contesting a score, a topic or a part: marked at once for everyone who gets it, answered by a human with a reason (GDPR articles 16,
 //! 21 and 22), and everyone who was told is told again.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::act::Idempotency;
-use super::record::open_event;
 use super::{App, Done, PersonCaller, ServiceError};
-use crate::domain::{About, Act, Day, Event, Micros, Seq};
+use crate::domain::{About, Act, Event, History, Micros, Seq, Stretch};
+use crate::ids::Subject;
 use crate::limits;
-use crate::store::{DeliveryKind, LeafRow, StoreError, Tx};
+use crate::store::{DeliveryKind, Tx};
 
 /// Longest words of a person, and of an answer, in bytes.
 const WORDS_BYTES_MAX: usize = 2_000;
@@ -27,6 +29,9 @@ pub struct OpenContest {
     /// In the person's own words.
     pub words: String,
 }
+
+/// What of one person's waits for an answer, by its place.
+type Contests = BTreeMap<Seq, OpenContest>;
 
 impl App {
     /// Contests something.
@@ -62,38 +67,71 @@ impl App {
         .await
     }
 
+    /// Whether something that was contested still waits for its answer.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn waits_for_an_answer(&self, caller: &PersonCaller, contest: Seq) -> Result<bool, ServiceError> {
+        let input = (self, caller.subject);
+        let person = self.store.read_tx(&input, |tx, (app, subject)| Box::pin(app.person(tx, subject))).await?;
+        Ok(person.history.contests.contains(&contest))
+    }
+
     /// What waits for an answer, the oldest first.
     ///
     /// # Errors
     /// Only for the database.
     pub async fn open_contests(&self) -> Result<Vec<OpenContest>, ServiceError> {
-        self.store.read_tx(self, |tx, app| Box::pin(app.contests_in(tx))).await
+        let (mut open, mut stretch) = (Vec::new(), Stretch::First);
+        loop {
+            let some = self.open_contests_in(stretch, limits::AUDIT_ROWS_MAX).await?;
+            let Some(last) = some.last() else { return Ok(open) };
+            stretch = Stretch::After(last.contest);
+            open.extend(some);
+        }
     }
 
-    async fn contests_in(&self, tx: &mut Tx) -> Result<Vec<OpenContest>, ServiceError> {
-        let (mut open, mut after) = (Vec::new(), Seq(0));
-        loop {
-            let days = (Day(i64::MIN), Day(i64::MAX));
-            let rows = tx.audit_events(after, Some("contested"), days, limits::AUDIT_ROWS_MAX).await?;
-            let Some(last) = rows.last() else { return Ok(open) };
-            after = last.seq;
-            for row in rows {
-                open.extend(self.open_contest(tx, &row).await?);
+    /// Some of it. Only people with something open are looked at.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn open_contests_in(&self, stretch: Stretch<Seq>, limit: i64) -> Result<Vec<OpenContest>, ServiceError> {
+        let input = (self, stretch, limit);
+        self.store.read_tx(&input, |tx, (app, stretch, limit)| Box::pin(app.contests_in(tx, *stretch, *limit))).await
+    }
+
+    async fn contests_in(
+        &self,
+        tx: &mut Tx,
+        mut stretch: Stretch<Seq>,
+        limit: i64,
+    ) -> Result<Vec<OpenContest>, ServiceError> {
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let (mut open, mut people): (Vec<OpenContest>, BTreeMap<Subject, Contests>) = (Vec::new(), BTreeMap::new());
+        while open.len() < wanted {
+            let rows = tx.contested_in(stretch, limit).await?;
+            let Some((last, _)) = rows.last() else { break };
+            stretch = if stretch.is_backwards() { Stretch::Before(*last) } else { Stretch::After(*last) };
+            for (seq, subject) in rows {
+                if !people.contains_key(&subject) {
+                    people.insert(subject, self.contests_of(tx, &subject).await?);
+                }
+                open.extend(people.get(&subject).and_then(|theirs| theirs.get(&seq)).cloned());
             }
         }
+        open.truncate(wanted);
+        Ok(open)
     }
 
-    /// Nothing for one that was answered, or whose person was erased.
-    async fn open_contest(&self, tx: &mut Tx, row: &LeafRow) -> Result<Option<OpenContest>, ServiceError> {
-        let (Some(subject), Some(sealed)) = (row.subject, &row.body) else { return Ok(None) };
-        let person = self.person(tx, &subject).await?;
-        if !person.history.contests.contains(&row.seq) {
-            return Ok(None);
-        }
-        let (_, body) = open_event(row.seq, sealed, &person.key.sealing)?;
-        let event: Event = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
-        let Act::Contested { about, words } = event.act else { return Err(StoreError::Corrupt("event").into()) };
-        Ok(Some(OpenContest { contest: row.seq, at_us: event.at, about, words }))
+    /// What of a person's waits for an answer.
+    async fn contests_of(&self, tx: &mut Tx, subject: &Subject) -> Result<Contests, ServiceError> {
+        let (_, events) = self.events_of(tx, subject).await?;
+        let open = History::fold(events.iter().map(|(seq, event)| (*seq, event))).contests;
+        let contest = |(seq, event): (Seq, Event)| match event.act {
+            Act::Contested { about, words } => Some((seq, OpenContest { contest: seq, at_us: event.at, about, words })),
+            _ => None,
+        };
+        Ok(events.into_iter().filter(|(seq, _)| open.contains(seq)).filter_map(contest).collect())
     }
 
     /// A human answers. The mark goes, and everyone who was told is told again.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::crypto::{Blind, WebhookSigner};
-use crate::domain::{Micros, SAYSO, Standing};
+use crate::domain::{Micros, SAYSO, Standing, Stretch};
 use crate::ids::{DeliveryId, Pairwise, Reference, Subject};
 use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, NameHolder, StoreError, Tx};
 
@@ -26,7 +26,7 @@ const WAIT_SECONDS_MAX: i64 = 12 * 3600;
 const TRIES_MAX: i64 = 22;
 /// What one recipient is sent in one go.
 const BATCH: i64 = 20;
-/// How many are shown to an operator.
+/// How many an operator is told of at once.
 const SHOWN_MAX: i64 = 1_000;
 /// The HTTP status that says that nobody is there any more.
 const GONE: u16 = 410;
@@ -284,8 +284,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn undelivered(&self) -> Result<Vec<DeliveryView>, ServiceError> {
-        let rows = self.store.read_tx(&SHOWN_MAX, |tx, limit| Box::pin(tx.open_deliveries(*limit))).await?;
-        Ok(rows.into_iter().map(DeliveryView::from).collect())
+        self.undelivered_in(Stretch::First, SHOWN_MAX).await
     }
 
     /// Has what failed, or waits, tried again now, and as often as if it were new.

@@ -18,7 +18,7 @@ use crate::domain::{Act, Event, Micros};
 use crate::ids::{Reference, Subject};
 use crate::limits;
 use crate::mutant::crash;
-use crate::store::{DeliveryKind, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
+use crate::store::{DeliveryKind, DeliveryRow, JobPlace, JobRow, JobStep, NameHolder, OpenJobs, StoreError, Tx};
 
 /// The answer to an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,24 +315,39 @@ impl App {
         self.store
             .read_tx(&(self, reference), |tx, (app, reference)| {
                 Box::pin(async move {
-                    let job = tx.job(reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
-                    app.erasure_view(tx, &job).await
+                    let told = tx.deliveries_of_job(reference).await?;
+                    app.erasure_with(tx, reference, told).await
                 })
             })
             .await
+    }
+
+    pub(super) async fn erasure_with(
+        &self,
+        tx: &mut Tx,
+        reference: &Reference,
+        told: Vec<DeliveryRow>,
+    ) -> Result<ErasureView, ServiceError> {
+        let job = tx.job(reference).await?.ok_or(ServiceError::NotFound("erasure"))?;
+        self.erasure_view(tx, &job, told).await
     }
 
     /// Every erasure of an address, by its slow digest.
     pub(super) async fn erasures_of(&self, tx: &mut Tx, digest: &[u8; 16]) -> Result<Vec<ErasureView>, ServiceError> {
         let mut views = Vec::new();
         for job in tx.jobs_by_digest(digest).await? {
-            views.push(self.erasure_view(tx, &job).await?);
+            let told = tx.deliveries_of_job(&job.reference).await?;
+            views.push(self.erasure_view(tx, &job, told).await?);
         }
         Ok(views)
     }
 
-    async fn erasure_view(&self, tx: &mut Tx, job: &JobRow) -> Result<ErasureView, ServiceError> {
-        let told = tx.deliveries_of_job(&job.reference).await?;
+    async fn erasure_view(
+        &self,
+        tx: &mut Tx,
+        job: &JobRow,
+        told: Vec<DeliveryRow>,
+    ) -> Result<ErasureView, ServiceError> {
         let stores = tx.stores_of_job(&job.reference).await?;
         Ok(ErasureView {
             reference: job.reference,

@@ -77,6 +77,9 @@ pub enum ServiceError {
     /// The notice is not the newest.
     #[error("the notice changed: read it again and decide anew")]
     NoticeChanged,
+    /// The rules in force are others than those that were compared, or these were not compared.
+    #[error("the rules in force, or the ones you sent, are others than those that were compared: compare again")]
+    RulesChanged,
     /// The key was used for something else.
     #[error("this `Idempotency-Key` was used for another request")]
     KeyReused,

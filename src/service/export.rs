@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::act::Idempotency;
 use super::epochs::open_object;
 use super::identifiers::open_identifier;
 use super::outside_rows::OutsideRows;
@@ -55,13 +56,18 @@ pub struct TableManifest {
 }
 
 impl App {
-    /// Everything about a person. The log says that it was handed out; if that cannot be written there is no export (N22).
+    /// Everything about a person. The log says that it was handed out; if that cannot be written there is no export (N22). Asked for
+    /// twice by one request, it was handed out once.
     ///
     /// # Errors
     /// For the database, and [`ServiceError::ScoreStore`].
-    pub async fn export(&self, caller: &PersonCaller) -> Result<Export, ServiceError> {
+    pub async fn export(
+        &self,
+        caller: &PersonCaller,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Export, ServiceError> {
         let outside = self.outside_rows(&caller.subject).await?;
-        let done = self.simple(caller.subject, Act::Exported {}, None).await?;
+        let done = self.simple(caller.subject, Act::Exported {}, idempotency).await?;
         self.export_subject(&caller.subject, done.seq, outside).await
     }
 

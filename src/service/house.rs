@@ -5,10 +5,12 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use super::act::Idempotency;
 use super::formulas::FormulasView;
 use super::{App, Done, ServiceError};
+use crate::crypto::Blind;
 use crate::domain::{Act, Seq};
 use crate::gate::{House, Rules};
 use crate::mutant;
@@ -55,6 +57,36 @@ impl Last {
         let same = |row: &&HouseRow| (row.seq, &row.sha256, row.built_in) == (self.seq, &self.sha256, self.built_in);
         intact(row.filter(same).ok_or(StoreError::Corrupt("house_rules"))?)
     }
+}
+
+/// What would change if other rules were adopted.
+#[derive(Debug)]
+pub struct Compared {
+    /// Classes of questions that would be allowed.
+    pub allowed: Vec<Group>,
+    /// Classes that would be denied.
+    pub denied: Vec<Group>,
+    /// For [`App::adopt_compared`].
+    pub shown: Shown,
+}
+
+/// That somebody was shown what would change: from which rules, and, sealed, to which.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The digest of the rules that were in force, in hexadecimal.
+    pub before: String,
+    /// Binds the two together; nobody else can make it.
+    pub seal: String,
+}
+
+/// What rules may be adopted over.
+enum Over<'a> {
+    /// Whatever is in force.
+    Anything,
+    /// Those that were adopted at this place of the log: others that came meanwhile are newer.
+    Place(Seq),
+    /// Those with this digest.
+    Rules(&'a str),
 }
 
 /// House rules were adopted.
@@ -175,7 +207,7 @@ impl App {
                 let input = (self, files, house, (built_in, seen));
                 self.store
                     .run_tx(&input, |tx, (app, files, house, (built_in, seen))| {
-                        Box::pin(app.adopt(tx, (files, house, *built_in), Some(*seen)))
+                        Box::pin(app.adopt(tx, (files, house, *built_in), Over::Place(*seen)))
                     })
                     .await
                     .map(drop)
@@ -189,18 +221,23 @@ impl App {
         }
     }
 
-    /// At a start only over the rules that it had seen: others that came meanwhile are newer.
     async fn adopt(
         &self,
         tx: &mut Tx,
         (files, house, built_in): (&RuleFiles, &Arc<House>, bool),
-        seen: Option<Seq>,
+        over: Over<'_>,
     ) -> Result<Adopted, ServiceError> {
         tx.wait_for_rules().await?;
         let head = self.head(tx).await?;
         let sha256 = house.sha256.clone();
         let (row, last) = (tx.house_rules().await?, self.adopted_last(tx).await?);
-        let others_came = seen.is_some_and(|seen| last.as_ref().map_or(NO_RULES, |last| last.seq) != seen);
+        let others_came = match over {
+            Over::Place(seen) => last.as_ref().map_or(NO_RULES, |last| last.seq) != seen,
+            Over::Rules(before) if row.as_ref().is_none_or(|row| row.sha256 != before) => {
+                return Err(ServiceError::RulesChanged);
+            }
+            Over::Anything | Over::Rules(_) => false,
+        };
         let in_force = |last: &Last| last.sha256 == sha256 && last.files(row.as_ref()).is_ok();
         if others_came || last.as_ref().is_some_and(in_force) {
             return Err(ServiceError::Conflict("set of house rules is in force and"));
@@ -222,13 +259,46 @@ impl App {
         files: &RuleFiles,
         idempotency: Option<&Idempotency>,
     ) -> Result<Adopted, ServiceError> {
+        self.adopt_over(files, None, idempotency).await
+    }
+
+    /// The same for what somebody was shown by [`App::compare_rules`], and for nothing else: [`ServiceError::RulesChanged`] when other
+    /// rules came into force since, or these are not those that were compared.
+    ///
+    /// # Errors
+    /// Those of [`App::adopt_rules`], and that one.
+    pub async fn adopt_compared(
+        &self,
+        files: &RuleFiles,
+        shown: &Shown,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Adopted, ServiceError> {
+        let seal = self.seal_of(&shown.before, &policy_sha256(&self.registry.sha256, files));
+        let was_shown = bool::from(seal.as_bytes().ct_eq(shown.seal.as_bytes()));
+        if !was_shown && !mutant::on("rules_adopted_unseen") {
+            return Err(ServiceError::RulesChanged);
+        }
+        self.adopt_over(files, Some(&shown.before), idempotency).await
+    }
+
+    fn seal_of(&self, before: &str, after: &str) -> String {
+        hex::encode(Blind(&self.ring.service).compared(before, after))
+    }
+
+    async fn adopt_over(
+        &self,
+        files: &RuleFiles,
+        before: Option<&str>,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Adopted, ServiceError> {
         check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
         let one_at_a_time = self.working_out.lock().await;
         let house = self.house_of(files.clone()).await?;
         drop(one_at_a_time);
         let adopted = self
-            .act(idempotency, &(self, files, house.clone()), |tx, (app, files, house)| {
-                Box::pin(async move { Ok((app.adopt(tx, (files, house, false), None).await?, None)) })
+            .act(idempotency, &(self, files, house.clone(), before), |tx, (app, files, house, before)| {
+                let over = before.map_or(Over::Anything, Over::Rules);
+                Box::pin(async move { Ok((app.adopt(tx, (files, house, false), over).await?, None)) })
             })
             .await?;
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Some((house.sha256.clone(), Some(house)));
@@ -239,18 +309,19 @@ impl App {
     ///
     /// # Errors
     /// For rules with anything wrong, with file and line.
-    pub async fn compare_rules(&self, files: &RuleFiles) -> Result<(Vec<Group>, Vec<Group>), ServiceError> {
+    pub async fn compare_rules(&self, files: &RuleFiles) -> Result<Compared, ServiceError> {
         check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
-        let in_force = self.policies().await?.files;
+        let in_force = self.policies().await?;
         let one_at_a_time = self.working_out.lock().await;
-        let (before, after) = (self.house_of(in_force).await?, self.house_of(files.clone()).await?);
+        let (before, after) = (self.house_of(in_force.files).await?, self.house_of(files.clone()).await?);
         drop(one_at_a_time);
         let changes = changes(&before.table, &after.table);
         let of = |allowed: bool| {
             let some = changes.iter().filter(|change| change.allowed == allowed).map(|change| change.class.clone());
             groups(&some.collect::<Vec<_>>(), &[&before.table.axes, &after.table.axes])
         };
-        Ok((of(true), of(false)))
+        let shown = Shown { seal: self.seal_of(&in_force.sha256, &after.sha256), before: in_force.sha256 };
+        Ok(Compared { allowed: of(true), denied: of(false), shown })
     }
 
     /// The house rules in force, to be compared with others.

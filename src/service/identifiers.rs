@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Idempotency;
 use super::{App, Done, PersonCaller, ServiceError};
 use crate::crypto::{Place, SubjectKey, open, seal};
-use crate::domain::{Act, Whom};
+use crate::domain::{Act, Micros, Whom};
 use crate::ident::{Identifier, IdentifierKind, PROOF_PREFIX, proves};
 use crate::ids::{IdentifierId, Subject};
 use crate::limits;
@@ -37,6 +37,21 @@ pub struct IdentifierView {
     pub identifier: String,
     /// How it was proved.
     pub proof: String,
+}
+
+impl IdentifierView {
+    pub(super) fn new(row: IdentifierRow, identifier: &Identifier) -> Self {
+        Self { id: row.id, kind: row.kind, identifier: identifier.as_str().into(), proof: row.proof }
+    }
+}
+
+/// A claim that waits for its proof, to whoever made it.
+#[derive(Debug, Clone)]
+pub struct OpenClaim {
+    /// What was claimed.
+    pub identifier: String,
+    /// How to prove it.
+    pub claimed: Claimed,
 }
 
 /// Stands between an identifier, in which it never occurs, and its slow digest.
@@ -77,18 +92,42 @@ impl App {
                 let kind = identifier.kind().as_str().into();
                 tx.insert_claim(&ClaimRow { subject: *subject, id, kind, sealed, code: code.to_vec(), expires })
                     .await?;
-                let code = hex::encode(code);
-                let claimed = Claimed {
-                    id,
-                    link: format!("{}/proof/{code}", app.config.public_url),
-                    text: format!("{PROOF_PREFIX}{code}"),
-                    page: identifier.page_url(),
-                    expires_us: expires.0,
-                };
-                Ok((claimed, Some(*subject)))
+                Ok((app.claimed(id, &code, identifier, expires), Some(*subject)))
             })
         })
         .await
+    }
+
+    fn claimed(&self, id: IdentifierId, code: &[u8], identifier: &Identifier, expires: Micros) -> Claimed {
+        let code = hex::encode(code);
+        Claimed {
+            id,
+            link: format!("{}/proof/{code}", self.config.public_url),
+            text: format!("{PROOF_PREFIX}{code}"),
+            page: identifier.page_url(),
+            expires_us: expires.0,
+        }
+    }
+
+    /// What a person claimed and did not prove yet, the first to end first.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn open_claims(&self, caller: &PersonCaller) -> Result<Vec<OpenClaim>, ServiceError> {
+        self.store
+            .read_tx(&(self, caller.subject), |tx, (app, subject)| {
+                Box::pin(async move {
+                    let key = app.key_of(tx, subject).await?;
+                    let mut claims = Vec::new();
+                    for row in tx.open_claims(subject, app.now(), limits::CLAIMS_MAX).await? {
+                        let identifier = open_identifier("claim", &key, &row.id, &row.kind, &row.sealed)?;
+                        let claimed = app.claimed(row.id, &row.code, &identifier, row.expires);
+                        claims.push(OpenClaim { identifier: identifier.as_str().into(), claimed });
+                    }
+                    Ok(claims)
+                })
+            })
+            .await
     }
 
     /// Reads the page of a claimed handle and, if it shows the proof, makes the handle the person's.
@@ -156,12 +195,7 @@ impl App {
         self.store
             .read_tx(&(self, caller.subject), |tx, (app, subject)| {
                 Box::pin(async move {
-                    let view = |(row, identifier): (IdentifierRow, Identifier)| IdentifierView {
-                        id: row.id,
-                        kind: row.kind,
-                        identifier: identifier.as_str().into(),
-                        proof: row.proof,
-                    };
+                    let view = |(row, identifier): (IdentifierRow, Identifier)| IdentifierView::new(row, &identifier);
                     Ok(app.identifiers_of(tx, subject).await?.into_iter().map(view).collect())
                 })
             })

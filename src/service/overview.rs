@@ -22,9 +22,9 @@ pub struct Overview {
     /// By step.
     pub erasures: Vec<OpenErasures>,
     /// What recipients could not be told so far.
-    pub undelivered: usize,
+    pub undelivered: i64,
     /// What waits for the answer of a human.
-    pub contests: usize,
+    pub contests: i64,
 }
 
 impl App {
@@ -33,13 +33,18 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn overview(&self) -> Result<Overview, ServiceError> {
-        let (undelivered, contests) = (self.undelivered().await?.len(), self.open_contests().await?.len());
         let read = self.store.read_tx(&(), |tx, ()| {
-            Box::pin(async move { Ok::<_, ServiceError>((tx.head().await?.seq, tx.count_open_jobs().await?)) })
+            Box::pin(async move {
+                let open = tx.count_open_jobs().await?.into_iter();
+                Ok(Overview {
+                    size: tx.head().await?.seq,
+                    erasures: open.map(|(step, count, since)| OpenErasures { step, count, since }).collect(),
+                    undelivered: tx.count_open_deliveries().await?,
+                    contests: tx.count_open_contests().await?,
+                })
+            })
         });
-        let (size, open) = read.await?;
-        let erasures = open.into_iter().map(|(step, count, since)| OpenErasures { step, count, since }).collect();
-        Ok(Overview { size, erasures, undelivered, contests })
+        read.await
     }
 
     /// How many grants stand on notices of a purpose: so many decisions a material new one asks for anew.

@@ -205,7 +205,7 @@ impl App {
         Ok(rows.into_iter().map(|row| self.client_view(row)).collect())
     }
 
-    fn client_view(&self, row: ClientRow) -> ClientView {
+    pub(super) fn client_view(&self, row: ClientRow) -> ClientView {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         let id = row.id.parse::<Recipient>().ok();
         let today = |window: &Window<Recipient>| id.as_ref().map_or(0, |id| window.seen(id, self.now()));

@@ -3,8 +3,8 @@
 use sqlx::QueryBuilder;
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Day, Micros, Purpose, Recipient};
-use crate::ids::Subject;
+use crate::domain::{Day, Micros, Purpose, Recipient, Stretch};
+use crate::ids::{Subject, TokenId};
 
 /// A registered caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,9 +90,13 @@ sql! {
     INSERT_CLIENT(11) = "INSERT INTO client (id, role, secret_hash, class, purposes, sources, disabled, webhook, scopes, calls_per_minute, people_per_day, public_key) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11)";
     READ_CLIENT(1) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client WHERE id = $1";
     ALL_CLIENTS(0) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client ORDER BY id";
+    NEXT_CLIENTS(2) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client WHERE id > $1 ORDER BY id LIMIT $2";
+    EARLIER_CLIENTS(2) = "SELECT id, role, secret_hash, class, purposes, sources, disabled, webhook, webhook_gone, scopes, calls_per_minute, people_per_day, public_key FROM client WHERE id < $1 ORDER BY id DESC LIMIT $2";
     DISABLE_CLIENT(1) = "UPDATE client SET disabled = 1 WHERE id = $1 AND disabled = 0";
     WEBHOOK_GONE(1) = "UPDATE client SET webhook_gone = 1 WHERE id = $1";
     USE_ASSERTION(2) = "INSERT INTO client_assertion (digest, expires_us) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
+    END_TOKEN(2) = "INSERT INTO ended_token (id, expires_us) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    TOKEN_ENDED(1) = "SELECT count(*) FROM ended_token WHERE id = $1";
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
     ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
@@ -169,11 +173,37 @@ impl Tx {
         Ok(rows == 1)
     }
 
+    /// Ends a token before its time.
+    pub async fn end_token(&mut self, id: &TokenId, expires: Micros) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(END_TOKEN).bind(id.as_bytes().as_slice()).bind(expires.0).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Whether a token was ended.
+    pub async fn token_has_ended(&mut self, id: &TokenId) -> Result<bool, StoreError> {
+        let rows: i64 =
+            on!(self, c => sqlx::query_scalar(TOKEN_ENDED).bind(id.as_bytes().as_slice()).fetch_one(c).await)?;
+        Ok(rows > 0)
+    }
+
     /// Every caller.
     pub async fn clients(&mut self) -> Result<Vec<ClientRow>, StoreError> {
         on!(self, c => {
             let mut clients = Vec::new();
             for row in sqlx::query(ALL_CLIENTS).fetch_all(c).await? {
+                clients.push(client!(row));
+            }
+            Ok(clients)
+        })
+    }
+
+    /// Some callers, in the order of their names.
+    pub async fn clients_in(&mut self, stretch: Stretch<String>, limit: i64) -> Result<Vec<ClientRow>, StoreError> {
+        let (place, earlier) = stretch.from(String::new());
+        let statement = if earlier { EARLIER_CLIENTS } else { NEXT_CLIENTS };
+        on!(self, c => {
+            let mut clients = Vec::new();
+            for row in sqlx::query(statement).bind(place).bind(limit).fetch_all(c).await? {
                 clients.push(client!(row));
             }
             Ok(clients)

@@ -114,11 +114,10 @@ sql! {
     DUE_DELIVERIES(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE recipient = $1 AND next_us <= $2 ORDER BY next_us, id LIMIT $3";
     DELIVERIES_OF(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE subject = $1 ORDER BY made_us DESC, id";
     DELIVERIES_OF_JOB(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE job = $1 ORDER BY recipient, id";
-    OPEN_DELIVERIES(1) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 ORDER BY made_us, id LIMIT $1";
     PAIRWISE_OF(1) = "SELECT recipient, pairwise FROM pairwise WHERE subject = $1 ORDER BY recipient";
 }
 
-type Columns = (
+pub(super) type Columns = (
     Vec<u8>,
     String,
     Option<Vec<u8>>,
@@ -155,7 +154,7 @@ fn delivery(row: Columns) -> Result<DeliveryRow, StoreError> {
     })
 }
 
-fn all(rows: Vec<Columns>) -> Result<Vec<DeliveryRow>, StoreError> {
+pub(super) fn all(rows: Vec<Columns>) -> Result<Vec<DeliveryRow>, StoreError> {
     rows.into_iter().map(delivery).collect()
 }
 
@@ -228,11 +227,6 @@ impl Tx {
     /// Who was, or is to be, told of an erasure.
     pub async fn deliveries_of_job(&mut self, job: &Reference) -> Result<Vec<DeliveryRow>, StoreError> {
         all(on!(self, c => sqlx::query_as(DELIVERIES_OF_JOB).bind(job.as_bytes().as_slice()).fetch_all(c).await)?)
-    }
-
-    /// What could not be told so far, the oldest first.
-    pub async fn open_deliveries(&mut self, limit: i64) -> Result<Vec<DeliveryRow>, StoreError> {
-        all(on!(self, c => sqlx::query_as(OPEN_DELIVERIES).bind(limit).fetch_all(c).await)?)
     }
 
     /// Every recipient that has a name for a person, with that name. What is no name was never told to anybody.

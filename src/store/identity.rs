@@ -69,12 +69,12 @@ sql! {
     DELETE_SESSIONS(1) = "DELETE FROM session WHERE subject = $1";
 }
 
-type IdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String);
+pub(super) type IdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String);
 type KeyAndIdentifierColumns = (Vec<u8>, String, Vec<u8>, Vec<u8>, String, Option<i64>, Option<Vec<u8>>);
-type ClaimColumns = (Vec<u8>, Vec<u8>, String, Vec<u8>, Vec<u8>, i64);
+pub(super) type ClaimColumns = (Vec<u8>, Vec<u8>, String, Vec<u8>, Vec<u8>, i64);
 type SessionColumns = (Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
-fn identifier((id, kind, blind, sealed, proof): IdentifierColumns) -> Result<IdentifierRow, StoreError> {
+pub(super) fn identifier((id, kind, blind, sealed, proof): IdentifierColumns) -> Result<IdentifierRow, StoreError> {
     let bad = || StoreError::Corrupt("identifier");
     Ok(IdentifierRow {
         id: id.try_into().map_err(|_| bad())?,
@@ -85,7 +85,7 @@ fn identifier((id, kind, blind, sealed, proof): IdentifierColumns) -> Result<Ide
     })
 }
 
-fn claim((subject, id, kind, sealed, code, expires): ClaimColumns) -> Result<ClaimRow, StoreError> {
+pub(super) fn claim((subject, id, kind, sealed, code, expires): ClaimColumns) -> Result<ClaimRow, StoreError> {
     let bad = |_| StoreError::Corrupt("claim");
     let (subject, id) = (subject.try_into().map_err(bad)?, id.try_into().map_err(bad)?);
     Ok(ClaimRow { subject, id, kind, sealed, code, expires: Micros(expires) })

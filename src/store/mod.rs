@@ -19,6 +19,7 @@ mod house;
 mod identity;
 mod jobs;
 mod known;
+mod listing;
 mod log;
 mod open;
 pub mod outside;
@@ -45,6 +46,7 @@ pub use house::{HouseRow, RulesInForce};
 pub use identity::{ClaimRow, IdentifierRow, SessionRow};
 pub use jobs::{JobPlace, JobRow, JobStep, OpenJobs};
 pub use known::{FoundBy, Known};
+pub use listing::{DecisionPlace, DeliveryPlace, IdentifierPlace};
 pub use log::{EventRow, Head, KeyAndEvents, LeafRow, NodeRow};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
@@ -91,6 +93,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         house::STATEMENTS,
         identity::STATEMENTS,
         jobs::STATEMENTS,
+        listing::STATEMENTS,
         log::STATEMENTS,
         people::STATEMENTS,
         public_pages::STATEMENTS,

@@ -237,7 +237,7 @@ fn json(cell: Cell) -> Value {
 }
 
 async fn export(world: &World, who: &Member) -> usize {
-    let mut export = world.app.export(&who.caller).await.unwrap();
+    let mut export = world.app.export(&who.caller, None).await.unwrap();
     let mut bytes = 0;
     while let Some(piece) = export.content.piece().unwrap() {
         bytes += piece.len();

@@ -34,7 +34,7 @@ async fn community(world: &World, people: usize) -> Vec<Member> {
         match number % 4 {
             0 => drop(world.app.hold(&member.caller, None).await.unwrap()),
             1 => drop(decide(world, member, &scoring("blog"), ConsentDecision::Refused).await.unwrap()),
-            2 => drop(world.app.export(&member.caller).await.unwrap()),
+            2 => drop(world.app.export(&member.caller, None).await.unwrap()),
             _ => drop(allow(world, member, &scoring("github")).await),
         }
     }

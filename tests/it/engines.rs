@@ -83,7 +83,7 @@ on_both!(what_an_engine_computed_is_seen_by_the_person_and_the_engine_and_nobody
     refused(world.app.write_score(&other, &of(pairwise), &score(now, 1)).await);
     let bea = join(&world, "bea@example.org").await;
     assert!(world.app.engine_scores(&bea.caller).await.unwrap().is_empty());
-    let export = crate::world::read(world.app.export(&ann.caller).await.unwrap());
+    let export = crate::world::read(world.app.export(&ann.caller, None).await.unwrap());
     assert_eq!(export["tables"]["engine_score"].as_array().unwrap().len(), 1, "{export}");
     world.app.flush_decisions().await.unwrap();
     let asked = world.app.decisions(&ann.caller).await.unwrap();

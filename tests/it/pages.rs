@@ -4,7 +4,9 @@ mod browser;
 mod by_mail;
 mod forms;
 mod jobs;
+mod long;
 mod refused;
+mod rules;
 mod showing;
 mod staff;
 pub mod visitor;
@@ -27,12 +29,13 @@ pub async fn member<'a>(api: &'a Api, address: &str) -> visitor::Visitor<'a> {
 /// Every page that needs no log-in and can be asked for as it stands.
 pub const OPEN: [&str; 8] = ["/", "/staff", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code"];
 /// Every page of somebody who is logged in.
-pub const OWN: [&str; 8] = [
+pub const OWN: [&str; 9] = [
     "/me/consents",
     "/me/consents/attention_score",
     "/me/history",
     "/me/receipts/9",
     "/me/score",
+    "/me/asked",
     "/me/data",
     "/me/data/delete",
     "/me/identifiers",

@@ -133,7 +133,7 @@ on_both!(a_real_community_from_import_to_erasure, |world| {
     world.app.withdraw(&first.caller, grant, None).await.unwrap();
     timed("a withdrawal", begun);
     let begun = Mark::now();
-    world.app.export(&second.caller).await.unwrap();
+    world.app.export(&second.caller, None).await.unwrap();
     timed("an export", begun);
     let begun = Mark::now();
     let erasure = world.app.erase(&second.caller, None).await.unwrap();

@@ -94,7 +94,7 @@ on_both!(everybody_goes_on_through_many_changes_of_keys, |world| {
     assert!(destroyed[0].parse::<i64>().unwrap() >= 4, "{destroyed:?}");
     assert_eq!(like(&world, "ben", "https://social.example/posts/1").await, 1, "a post of before is found");
     assert_eq!(self::post(&world, "ann", "https://social.example/posts/1").await, 0, "and is not taken twice");
-    let text = read(world.app.export(&ann.caller).await.unwrap()).to_string();
+    let text = read(world.app.export(&ann.caller, None).await.unwrap()).to_string();
     for own in ["ann@example.org", "https://social.example/posts/1", &actor("ann")] {
         assert!(text.contains(own), "{own}");
     }
@@ -174,7 +174,7 @@ on_both!(a_code_counts_whenever_the_keys_change_and_leads_to_its_owner, |world| 
         let answer = world.app.confirm(&requested.reference, &secret(&code), None).await.unwrap();
         assert!(matches!(answer, Answer::Erasure(_)));
         assert_eq!(kinds_after(&world, size).await, ["erased"]);
-        assert!(world.app.export(&member.caller).await.is_err(), "somebody else was erased, or nobody: {number}");
+        assert!(world.app.export(&member.caller, None).await.is_err(), "somebody else was erased, or nobody: {number}");
         world.app.run_erasures().await.unwrap();
         world.pass_seconds(period);
         world.app.keep_keys().await.unwrap();

@@ -63,7 +63,7 @@ async fn an_export_shows_what_a_store_holds_and_an_erasure_clears_it() {
         outside.score(&id, "it's \"x\"", 8).await;
         outside.score("somebody else", "trains", 9).await;
 
-        let export = world.app.export(&ann.caller).await.unwrap();
+        let export = world.app.export(&ann.caller, None).await.unwrap();
         let listed = export.manifest.tables.iter().find(|table| table.table == "engine/scores").unwrap().clone();
         let export = read(export);
         let rows = export["stores"]["engine"]["scores"].as_array().unwrap();
@@ -116,7 +116,7 @@ async fn a_request_without_an_account_shows_them_and_a_store_that_is_down_does_n
         outside.score(&id, "trains", 7).await;
         outside.stop().await;
         let before = world.app.consents(&ann.caller).await.unwrap().history.len();
-        let refused = world.app.export(&ann.caller).await;
+        let refused = world.app.export(&ann.caller, None).await;
         assert!(matches!(refused, Err(ServiceError::ScoreStore(_))), "{refused:?}");
         assert_eq!(
             world.app.consents(&ann.caller).await.unwrap().history.len(),
@@ -145,7 +145,7 @@ async fn who_has_no_name_there_needs_no_answer_of_the_store() {
     let world = world(Db::Sqlite, &engine("engine", &outside)).await;
     let ben = join(&world, "ben@example.org").await;
     outside.stop().await;
-    let export = read(world.app.export(&ben.caller).await.unwrap());
+    let export = read(world.app.export(&ben.caller, None).await.unwrap());
     assert_eq!(export["stores"]["engine"]["scores"], serde_json::json!([]));
     let started = world.app.erase(&ben.caller, None).await.unwrap();
     world.app.run_erasures().await.unwrap();

@@ -27,7 +27,7 @@ if (wrong) wrong.focus();
 async function live() {
   const main = document.querySelector("main[data-live]");
   if (!main) return;
-  const answer = await fetch(location.pathname, { credentials: "same-origin" }).catch(() => null);
+  const answer = await fetch(location.pathname + location.search, { credentials: "same-origin" }).catch(() => null);
   if (answer && answer.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("main");

@@ -11,7 +11,7 @@ use crate::on_both;
 use crate::world::{Db, World};
 
 const MARKER: &str = "ZQMARKERQZ";
-const STABLE: [&str; 14] = [
+const STABLE: [&str; 15] = [
     "malformed-json",
     "malformed-body",
     "invalid-field",
@@ -21,6 +21,7 @@ const STABLE: [&str; 14] = [
     "too-large",
     "prohibited-purpose",
     "notice-changed",
+    "rules-changed",
     "bad-credentials",
     "unauthenticated",
     "not-found",

@@ -193,13 +193,13 @@ on_both!(what_cannot_be_recorded_does_not_happen, |world| {
     };
     let look = Look { identifier: ann.email.clone(), reason: "a complaint".into(), time: PointInTime::default() };
     tamper(&world, close).await;
-    assert!(world.app.export(&ann.caller).await.is_err(), "an export");
+    assert!(world.app.export(&ann.caller, None).await.is_err(), "an export");
     assert!(world.app.look(&ngo, &look, None).await.is_err(), "a look");
     assert!(world.app.erase(&ann.caller, None).await.is_err(), "an erasure");
     assert!(world.app.opt_out(&ann.email, Whom::Oneself, None).await.is_err(), "an opt-out");
     tamper(&world, open).await;
     assert_eq!(log_size(&world).await, size);
-    world.app.export(&ann.caller).await.unwrap();
+    world.app.export(&ann.caller, None).await.unwrap();
     world.app.look(&ngo, &look, None).await.unwrap();
     assert_eq!(findings(&world).await, []);
 });

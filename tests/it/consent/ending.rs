@@ -114,7 +114,7 @@ on_both!(a_person_ends_what_others_began, |world| {
     assert!(dump(&world).await["live_grant"].is_empty());
     world.app.hold(&ann.caller, None).await.unwrap();
     world.app.release(&ann.caller, None).await.unwrap();
-    world.app.export(&ann.caller).await.unwrap();
+    world.app.export(&ann.caller, None).await.unwrap();
     world.app.erase(&ann.caller, None).await.unwrap();
     world.app.run_erasures().await.unwrap();
     assert!(dump(&world).await["standing"].iter().all(|row| !row.contains("verified")));

@@ -35,7 +35,7 @@ fn nameless_files(folder: &std::path::Path) -> Vec<Vec<u8>> {
 on_both!(a_long_export_comes_in_pieces_that_fit_its_digests, |world| {
     let anna = member(&world, "anna@example.org").await;
     many_topics(&world, anna.subject.as_bytes()).await;
-    let mut export = world.app.export(&anna).await.unwrap();
+    let mut export = world.app.export(&anna, None).await.unwrap();
     let (mut pieces, mut left) = (0, export.content.bytes_left());
     while let Some(piece) = export.content.piece().unwrap() {
         assert!(piece.len() <= PIECE_BYTES);
@@ -45,7 +45,7 @@ on_both!(a_long_export_comes_in_pieces_that_fit_its_digests, |world| {
     }
     assert!(pieces > 10 && left == 0);
     let manifest = export.manifest.tables.iter().find(|table| table.table == "topic_choice").unwrap().clone();
-    let again = read(world.app.export(&anna).await.unwrap());
+    let again = read(world.app.export(&anna, None).await.unwrap());
     let rows = again["tables"]["topic_choice"].to_string();
     assert_eq!((manifest.rows, manifest.sha256), (ROWS, hex::encode(sayso::crypto::sha256(rows.as_bytes()))));
 });
@@ -53,9 +53,9 @@ on_both!(a_long_export_comes_in_pieces_that_fit_its_digests, |world| {
 on_both!(an_export_that_began_stays_whole_while_its_owner_is_erased, |world| {
     let anna = member(&world, "anna@example.org").await;
     many_topics(&world, anna.subject.as_bytes()).await;
-    let export = world.app.export(&anna).await.unwrap();
+    let export = world.app.export(&anna, None).await.unwrap();
     let started = world.app.erase(&anna, None).await.unwrap();
-    assert!(world.app.export(&anna).await.is_err(), "an export of somebody who is being erased");
+    assert!(world.app.export(&anna, None).await.is_err(), "an export of somebody who is being erased");
     world.app.run_erasures().await.unwrap();
     assert_eq!(world.app.erasure(&started.reference).await.unwrap().step, "done", "a slow reader held up an erasure");
     let text = read(export);
@@ -67,7 +67,7 @@ on_both!(an_export_that_began_stays_whole_while_its_owner_is_erased, |world| {
 on_both!(nothing_that_can_be_read_lies_on_the_disk_meanwhile, |world| {
     let anna = member(&world, "anna@example.org").await;
     many_topics(&world, anna.subject.as_bytes()).await;
-    let export = world.app.export(&anna).await.unwrap();
+    let export = world.app.export(&anna, None).await.unwrap();
     let files = nameless_files(world.path());
     assert!(files.iter().any(|file| file.len() > 10 * PIECE_BYTES), "the export is not where it was looked for");
     for file in files {

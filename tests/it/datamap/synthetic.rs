@@ -194,7 +194,7 @@ fn tells(table: &Table, row: &Row, exported: &Value) -> bool {
 }
 
 async fn the_export_is_complete(world: &World, anna: &Person, ben: &Person) {
-    let export = read(world.app.export(&anna.caller).await.unwrap());
+    let export = read(world.app.export(&anna.caller, None).await.unwrap());
     let raw = Raw::of(world).await;
     for table in map().table {
         let exported = export["tables"][&table.name].as_array().map_or(&[][..], Vec::as_slice);

@@ -43,7 +43,7 @@ on_both!(a_member_gets_everything_without_logging_in, |world| {
         panic!("an export")
     };
     assert_eq!(kinds_after(&world, size).await, ["access_answered"]);
-    let (asked, logged_in) = (read(asked), read(world.app.export(&ann.caller).await.unwrap()));
+    let (asked, logged_in) = (read(asked), read(world.app.export(&ann.caller, None).await.unwrap()));
     for table in ["identifier", "live_grant", "standing"] {
         assert_eq!(asked["tables"][table], logged_in["tables"][table], "{table}");
         assert_ne!(asked["tables"][table], serde_json::json!([]), "{table}");

@@ -33,6 +33,15 @@ on_both!(a_form_that_is_sent_twice_does_nothing_twice, |world| {
     assert_eq!(visitor.submit(&page, PURPOSE, &[GRANT]).await.status, 409);
     assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
 
+    let page = visitor.page("/me/data").await;
+    let fields = filled(&page, "/me/data/export", &[]);
+    let before = log_size(&api.world).await;
+    for _ in 0..2 {
+        let answer = visitor.post("/me/data/export", &fields).await.expect_status(200);
+        assert_eq!(answer.header("content-type"), "application/zip");
+    }
+    assert_eq!(log_size(&api.world).await, before + 1, "it was handed out once");
+
     let page = visitor.page("/me/data/delete").await;
     let fields = filled(&page, "/me/data/delete", &[]);
     let first = visitor.post("/me/data/delete", &fields).await.expect_status(200).text();

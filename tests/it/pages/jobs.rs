@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use super::visitor::{COOKIE, Visitor};
+use super::visitor::{COOKIE, Visitor, filled};
 use super::{log_size, member};
 use crate::api::Api;
 use crate::api::tables::tables;
@@ -215,6 +215,15 @@ on_both!(a_score_is_shown_with_its_parts_and_what_it_is_not_for, |world| {
         .map(|(_, rest)| number(rest.split('<').next().unwrap()));
     assert_eq!(parts.sum::<i64>(), number(&sum), "the parts add up exactly");
     assert!(page.len() < 45_000, "{}", page.len());
+    let token = sayso::secret::SecretText::new(visitor.cookies[COOKIE].clone());
+    let caller = api.world.app.person_of(&token).await.unwrap();
+    let values = api.world.app.values_back(&caller, 13).await.unwrap();
+    assert!(values.len() == 13 && values.iter().any(|(_, value)| value.is_none()), "{values:?}");
+    for (week, value) in values {
+        let end = sayso::domain::Micros(sayso::domain::Week(week.0 + 1).monday().start().0 - 1);
+        let then = api.world.app.score(&caller, Some(end.min(api.world.app.clock.now()))).await.unwrap();
+        assert_eq!(then.value, value, "{week:?}");
+    }
 });
 
 fn number(text: &str) -> i64 {
@@ -226,7 +235,12 @@ on_both!(a_topic_is_decided_and_a_part_contested_in_one_step_each, |world| {
     let mut visitor = scored(&api).await;
     let page = visitor.page("/me/score").await;
     let topic = page.split("value=\"rejected|").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let kept = filled(&page, "/me/score/topics", &[("decision", &format!("accepted|{topic}"))]);
+    assert_eq!(visitor.post("/me/score/topics", &kept).await.header("location"), "/me/score?done=accepted");
     let answer = visitor.submit(&page, "/me/score/topics", &[("decision", &format!("rejected|{topic}"))]).await;
+    assert_eq!(answer.header("location"), "/me/score?done=rejected");
+    let late = visitor.post("/me/score/topics", &kept).await;
+    assert_eq!(late.status, 409, "it says accepted, and is not: {}", late.text());
     let page = visitor.page(answer.header("location")).await;
     assert!(page.contains("rejected for good") && !page.contains(&format!("value=\"accepted|{topic}")), "{page}");
     let part = page.split("<option value=\"part|").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -237,13 +251,30 @@ on_both!(a_topic_is_decided_and_a_part_contested_in_one_step_each, |world| {
         "{}",
         empty.text()
     );
-    let answer = visitor
-        .submit(
-            &empty.text(),
-            "/me/score/contests",
-            &[("about", &format!("part|{part}")), ("words", "That was not me")],
-        )
-        .await;
+    let typed = [("about", format!("part|{part}")), ("words", String::from("That was not me"))];
+    let typed: Vec<_> = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let fields = filled(&empty.text(), "/me/score/contests", &typed);
+    let answer = visitor.post("/me/score/contests", &fields).await;
     let page = visitor.page(answer.header("location")).await;
     assert!(page.contains("You contest this"), "{page}");
+    let open = api.world.app.open_contests().await.unwrap();
+    assert_eq!(open.len(), 1);
+    api.world.app.answer_contest(open[0].contest, true, "You are right", None).await.unwrap();
+    let late = visitor.post("/me/score/contests", &fields).await;
+    assert_eq!(late.status, 409, "it says contested, and was answered: {}", late.text());
+});
+
+on_both!(what_was_claimed_and_not_proved_is_found_again_with_what_to_do, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let page = visitor.page("/me/identifiers").await;
+    assert!(page.contains("anna@example.org") && !page.contains("Waiting for proof"), "{page}");
+    let claimed = visitor.submit(&page, "/me/identifiers", &[("identifier", "https://town.example/@anna")]).await;
+    let how = claimed.expect_status(200).text();
+    let text = how.split("<pre").nth(2).unwrap().split('>').nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let page = visitor.page("/me/identifiers").await;
+    assert!(page.contains("Waiting for proof") && page.contains("https://town.example/@anna"), "{page}");
+    assert!(page.contains(&text) && page.contains("action=\"/me/identifiers/prove\""), "{page}");
+    api.world.pass_seconds(sayso::limits::CLAIM_SECONDS + 1);
+    assert!(!visitor.page("/me/identifiers").await.contains("Waiting for proof"), "it has ended");
 });

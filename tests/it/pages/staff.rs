@@ -12,14 +12,14 @@ use crate::world::{Db, World};
 
 const STAFF: &str = "__Host-sayso-staff";
 
-async fn auditor(api: &Api) -> Visitor<'_> {
+pub async fn auditor(api: &Api) -> Visitor<'_> {
     let client = api.auditor("an-auditor").await;
     let mut visitor = Visitor::new(api);
     enter(&mut visitor, &client.id, &client.secret, "/audit").await;
     visitor
 }
 
-async fn operator(api: &Api) -> Visitor<'_> {
+pub async fn operator(api: &Api) -> Visitor<'_> {
     let mut visitor = Visitor::new(api);
     enter(&mut visitor, "operator", &api.world.operator_secret, "/operate").await;
     visitor
@@ -41,7 +41,12 @@ async fn every_page_of_a_role_is_for_this_role_alone() {
         (Some(Access::Operator), operator(&api).await),
     ];
     for route in ROUTES.iter().filter(|route| [Access::Auditor, Access::Operator].contains(&route.access)) {
-        let path = route.path.replace("{contest}", "9").replace("{id}", "00000000000000000000000000000000");
+        let path = route
+            .path
+            .replace("{contest}", "9")
+            .replace("{purpose}", "attention_score")
+            .replace("{file}", "house.cedar")
+            .replace("{id}", "00000000000000000000000000000000");
         for (role, visitor) in &mut visitors {
             let may = *role == Some(route.access);
             if route.method == "get" {
@@ -132,26 +137,31 @@ on_both!(an_operator_registers_publishes_compares_and_answers, |world| {
 
     let page = anna.page("/me/consents/attention_score").await;
     anna.submit(&page, "/me/consents/attention_score", &[("decision", "granted|activitypub|sayso")]).await;
-    let page = visitor.page("/operate/notices").await;
+    assert!(visitor.page("/operate/notices").await.contains("href=\"/operate/notices/attention_score\""));
+    let page = visitor.page("/operate/notices/attention_score").await;
     assert!(page.contains("would have to be given anew: 1.") && !page.contains("anna"), "{page}");
-    let form = "action=\"/operate/notices\"";
-    let own = page.split(form).find(|part| part.contains("value=\"attention_score\"")).unwrap();
-    let typed = [("text-attention_score", "# New\r\n\r\nAnother text."), ("material", "yes")];
-    let answer = visitor.submit(&format!("{form}{own}"), "/operate/notices", &typed).await;
+    let empty = visitor.submit(&page, "/operate/notices", &[("text", " "), ("material", "yes")]).await;
+    assert!(empty.status == 422 && empty.text().contains("id=\"text-wrong\""), "{}", empty.text());
+    let typed = [("text", "# New\r\n\r\nAnother text."), ("material", "yes")];
+    let answer = visitor.submit(&page, "/operate/notices", &typed).await;
     assert_eq!(answer.header("location"), "/operate/notices?done=published", "{}", answer.text());
     let page = anna.page("/me/consents/attention_score").await;
     assert!(page.contains("<h2>New</h2>") && page.contains("the notice has changed since"), "{page}");
 
-    let page = visitor.page("/operate/rules").await;
-    let name = page.split("name=\"file-").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let none = visitor
-        .submit(&page, "/operate/rules", &[(&format!("file-{name}"), "permit(principal, action, resource;")])
-        .await;
-    assert!(none.status == 422 && none.text().contains("<pre") && none.text().contains(&name), "{}", none.text());
-    let text = plain(page.split("</textarea>").next().unwrap().rsplit('>').next().unwrap());
-    let more = format!("{text}\n@id(\"nothing-at-all\")\nforbid (principal, action, resource);\n");
-    let diff =
-        visitor.submit(&page, "/operate/rules", &[(&format!("file-{name}"), &more)]).await.expect_status(200).text();
+    assert!(visitor.page("/operate/rules").await.contains("href=\"/operate/rules/house.cedar\""));
+    let page = visitor.page("/operate/rules/house.cedar").await;
+    let none = visitor.submit(&page, "/operate/rules", &[("text", "permit(principal, action, resource;")]).await;
+    assert!(
+        none.status == 422 && none.text().contains("<pre") && none.text().contains("house.cedar"),
+        "{}",
+        none.text()
+    );
+    assert!(none.text().contains("permit(principal, action, resource;"), "what was typed is kept");
+    let more = format!(
+        "{}\n@id(\"nothing-at-all\")\nforbid (principal, action, resource);\n",
+        sayso::policy::built_in_rules()["house.cedar"]
+    );
+    let diff = visitor.submit(&page, "/operate/rules", &[("text", &more)]).await.expect_status(200).text();
     assert!(diff.contains("Denied from then on") && !diff.contains("Allowed from then on"), "{diff}");
     let adopted = visitor.submit(&diff, "/operate/rules/adopt", &[]).await;
     assert_eq!(adopted.header("location"), "/operate/rules?done=adopted", "{}", adopted.text());
@@ -190,3 +200,45 @@ async fn a_form_of_an_operator_waits_over_a_log_in_too() {
     let done = visitor.submit(&waiting, "/operate/callers", &[]).await.expect_status(200).text();
     assert!(done.contains("The caller is registered"), "{done}");
 }
+
+/// Another server of the same service, where its database can have two.
+async fn another(world: &World) -> Option<World> {
+    let data = tempfile::TempDir::new().unwrap();
+    let copied = std::process::Command::new("cp").arg("-r").arg(world.path().join("keys")).arg(data.path()).status();
+    assert!(copied.unwrap().success());
+    let config = sayso::config::Config { data: data.path().into(), ..world.app.config.clone() };
+    let (clock, entropy) = (sayso::clock::Clock::fixed(crate::world::NOON), sayso::secret::Entropy::seeded(11));
+    let open = sayso::service::App::open(config, clock, entropy, sayso::service::Access::Serve);
+    let app = if world.db == Db::Postgres { open.await.unwrap().app } else { return None };
+    let (operator_secret, database) = (world.operator_secret.clone(), world.database.clone());
+    Some(World { app: app.into(), db: world.db, operator_secret, database, data })
+}
+
+on_both!(a_copied_log_in_of_staff_is_worth_nothing_after_the_log_out, |world| {
+    let api = Api::over(world);
+    let other = another(&api.world).await.map(Api::over);
+    for (role, page, path) in
+        [("operator", "/operate", "/v1/admin/clients"), ("auditor", "/audit", "/v1/audit/summary")]
+    {
+        let mut visitor = if role == "operator" { operator(&api).await } else { auditor(&api).await };
+        let copy = visitor.cookies[STAFF].clone();
+        let cookie = format!("{STAFF}={copy}");
+        let nodes: Vec<&Api> = [Some(&api), other.as_ref()].into_iter().flatten().collect();
+        for node in &nodes {
+            assert_eq!(node.get(page).header("cookie", &cookie).send().await.status, 200, "{role}");
+            assert_eq!(node.get(path).bearer(&copy).send().await.status, 200, "{role}");
+        }
+        visitor.post("/staff/log-out", &[]).await;
+        assert!(!visitor.cookies.contains_key(STAFF));
+        for node in &nodes {
+            assert_eq!(node.get(page).header("cookie", &cookie).send().await.status, 303, "{role} at a page");
+            assert_eq!(node.get(path).bearer(&copy).send().await.status, 401, "{role} at the API");
+        }
+    }
+    // Whoever logs in again at the same moment is in, and what their browser had before is out.
+    let mut visitor = operator(&api).await;
+    let before = visitor.cookies[STAFF].clone();
+    enter(&mut visitor, "operator", &api.world.operator_secret, "/operate").await;
+    assert_eq!(visitor.get("/operate").await.status, 200);
+    assert_eq!(api.get("/operate").header("cookie", &format!("{STAFF}={before}")).send().await.status, 303);
+});

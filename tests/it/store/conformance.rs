@@ -4,6 +4,7 @@
 mod clients;
 mod deliveries;
 mod graph;
+mod listing;
 mod log;
 mod people;
 mod stores;

@@ -277,7 +277,7 @@ async fn a_store_that_is_down_at_the_start_stops_no_withdrawal_and_is_proved_lat
         let grant =
             grants.live.iter().find(|one| one.triple == triple("public_profile", "activitypub", "acme")).unwrap();
         world.app.withdraw(&ann.caller, grant.consent_id, None).await.unwrap();
-        assert!(matches!(world.app.export(&ann.caller).await, Err(ServiceError::ScoreStore(_))));
+        assert!(matches!(world.app.export(&ann.caller, None).await, Err(ServiceError::ScoreStore(_))));
         let started = world.app.erase(&ann.caller, None).await.unwrap();
         work(&world.app).await;
         assert_eq!(state(&world.app, &started).await, ("removed", names(&[("engine", "waiting")])));
@@ -361,7 +361,7 @@ async fn requests_while_a_store_comes_back_leave_its_proof_alone() {
         outside.start().await;
         world.pass_seconds(60);
         for _ in 0..4 {
-            let refused = world.app.export(&ann.caller).await;
+            let refused = world.app.export(&ann.caller, None).await;
             assert!(
                 matches!(&refused, Err(ServiceError::ScoreStore(failure)) if failure.to_string().contains("not proved"))
             );
@@ -371,7 +371,7 @@ async fn requests_while_a_store_comes_back_leave_its_proof_alone() {
             async move { app.tend_store("engine").await }
         });
         while !proving.is_finished() {
-            match world.app.export(&ann.caller).await {
+            match world.app.export(&ann.caller, None).await {
                 Ok(_) => {}
                 Err(ServiceError::ScoreStore(failure)) => {
                     assert!(failure.to_string().contains("not proved"), "{failure}")
@@ -380,6 +380,6 @@ async fn requests_while_a_store_comes_back_leave_its_proof_alone() {
             }
         }
         proving.await.unwrap().unwrap();
-        world.app.export(&ann.caller).await.unwrap();
+        world.app.export(&ann.caller, None).await.unwrap();
     }
 }

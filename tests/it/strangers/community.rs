@@ -248,7 +248,7 @@ async fn outputs(world: &World, kinds: &[Kind], people: &[Option<Member>]) -> St
         let explanation = world.app.explanation(&member.caller, None).await;
         writeln!(all, "{number} {score:?}\n{explanation:?}").unwrap();
         if *kind != Erased {
-            let export = world.app.export(&member.caller).await.unwrap();
+            let export = world.app.export(&member.caller, None).await.unwrap();
             writeln!(all, "{:#}", read(export)).unwrap();
         }
     }

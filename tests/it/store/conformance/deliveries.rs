@@ -1,6 +1,6 @@
 //! What recipients are told.
 
-use sayso::domain::Micros;
+use sayso::domain::{Micros, Stretch};
 use sayso::ids::{DeliveryId, Pairwise, Reference, Subject};
 use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, StoreError, Tx};
 
@@ -42,7 +42,7 @@ async fn waiting(tx: &mut Tx) -> Told {
     assert_eq!(tx.due_deliveries("acme", Micros(30), 1).await?, std::slice::from_ref(&first));
     assert_eq!(tx.deliveries_of(&anna).await?, [second.clone(), first.clone()]);
     assert_eq!(tx.deliveries_of_job(&job).await?, std::slice::from_ref(&erased));
-    assert!(tx.open_deliveries(9).await?.is_empty(), "nothing was tried yet");
+    assert!(tx.open_deliveries(Stretch::First, 9).await?.is_empty(), "nothing was tried yet");
 
     let told =
         DeliveryRow { state: DeliveryState::Told, next: None, pairwise: None, tries: 1, status: Some(204), ..first };
@@ -50,7 +50,7 @@ async fn waiting(tx: &mut Tx) -> Told {
     tx.update_delivery(&told).await?;
     tx.update_delivery(&failed).await?;
     assert_eq!(tx.delivery(&told.id).await?, Some(told.clone()));
-    assert_eq!(tx.open_deliveries(9).await?, std::slice::from_ref(&failed));
+    assert_eq!(tx.open_deliveries(Stretch::First, 9).await?, std::slice::from_ref(&failed));
     assert_eq!(tx.due_recipients(Micros(30)).await?, ["acme"]);
     let named =
         async |tx: &mut Tx, after| -> Result<usize, StoreError> { Ok(tx.sealed_names(Micros(after)).await?.len()) };
