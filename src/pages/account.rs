@@ -81,7 +81,7 @@ async fn enter(app: &App, sent: &Sent, tokens: &Tokens) -> Answered {
     }
     end(app, &sent.headers).await?;
     let mut response = if waiting::waits(&sent.form) {
-        waiting::show(&Visit { logged_in: true, ..sent.visit.clone() }, &sent.form)?
+        waiting::show(&Visit { logged_in: true, ..sent.visit.clone() }, &sent.form)
     } else {
         let back = own_path(sent.form.get("back"));
         Redirect::to(if back == "/" { "/me/consents" } else { back }).into_response()

@@ -63,7 +63,7 @@ async fn draw(
         h2 { (lang.t("operate.register")) }
         (form(PATH, &app.form_key()?, &inner))
     };
-    Ok(Drawn { title, visit, body })
+    Ok(Drawn { visit, title, body })
 }
 
 fn caller(lang: Lang, client: &ClientView, key: &str) -> Markup {

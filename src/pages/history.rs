@@ -42,7 +42,7 @@ pub(super) async fn show(
         (list.links(lang, &shown))
         p { a href="/me/consents" { (lang.t("consents.title")) } }
     };
-    Ok(Drawn { title, visit, body })
+    Ok(Drawn { visit, title, body })
 }
 
 fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {

@@ -73,7 +73,7 @@ async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> 
         ul class="choices" { (shown.entries) }
         (list.links(lang, &shown))
     };
-    Ok(Drawn { title, visit, body })
+    Ok(Drawn { visit, title, body })
 }
 
 fn contest(lang: Lang, contest: &OpenContest, key: &str) -> Markup {
@@ -146,7 +146,7 @@ pub(super) async fn deliveries(
         ul class="choices" { (shown.entries) }
         (list.links(lang, &shown))
     };
-    Ok(Drawn { title, visit, body })
+    Ok(Drawn { visit, title, body })
 }
 
 fn delivery(lang: Lang, one: &DeliveryView, key: &str) -> Markup {

@@ -123,7 +123,7 @@ pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
         let back = Some(own_path(sent.form.get("back"))).filter(|back| back.starts_with(front)).unwrap_or(front);
         end(&app, &sent.headers).await?;
         let mut response = if waiting::waits(&sent.form) {
-            waiting::show(&sent.visit, &sent.form)?
+            waiting::show(&sent.visit, &sent.form)
         } else {
             Redirect::to(back).into_response()
         };

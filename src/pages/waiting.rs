@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::Answered;
 use super::layout::{page, page_with};
 use super::parts::hidden;
 use super::visit::{Form, Visit, own_path};
@@ -53,7 +52,7 @@ pub(super) fn waits(form: &Form) -> bool {
 }
 
 /// Shows the form that waits.
-pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
+pub(super) fn show(visit: &Visit, form: &Form) -> Response {
     let lang = visit.lang;
     let path = own_path(form.get("kept_path"));
     let fields: Vec<_> = form.fields().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value))).collect();
@@ -77,7 +76,7 @@ pub(super) fn show(visit: &Visit, form: &Form) -> Answered {
             }
         }
     };
-    Ok(page(visit, lang.t("waiting.title"), &body))
+    page(visit, lang.t("waiting.title"), &body)
 }
 
 fn short(text: &str) -> String {

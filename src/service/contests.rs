@@ -2,6 +2,7 @@
 //! 21 and 22), and everyone who was told is told again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
@@ -113,10 +114,11 @@ impl App {
             let Some((last, _)) = rows.last() else { break };
             stretch = if stretch.is_backwards() { Stretch::Before(*last) } else { Stretch::After(*last) };
             for (seq, subject) in rows {
-                if !people.contains_key(&subject) {
-                    people.insert(subject, self.contests_of(tx, &subject).await?);
-                }
-                open.extend(people.get(&subject).and_then(|theirs| theirs.get(&seq)).cloned());
+                let theirs = match people.entry(subject) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.contests_of(tx, &subject).await?),
+                };
+                open.extend(theirs.get(&seq).cloned());
             }
         }
         open.truncate(wanted);

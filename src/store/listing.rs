@@ -29,8 +29,8 @@ sql! {
     NEXT_OPEN(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 AND (made_us, id) > ($1, $2) ORDER BY made_us, id LIMIT $3";
     EARLIER_OPEN(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 AND (made_us, id) < ($1, $2) ORDER BY made_us DESC, id DESC LIMIT $3";
     COUNT_OPEN_DELIVERIES(0) = "SELECT count(*) FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0";
-    OLDER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day <= $2 AND day >= (SELECT min(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day <= $2 ORDER BY day DESC LIMIT $4) n)) d WHERE d.day < $2 OR d.place > $3 ORDER BY d.day DESC, d.place LIMIT $4";
-    NEWER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day >= $2 AND day <= (SELECT max(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day >= $2 ORDER BY day LIMIT $4) n)) d WHERE d.day > $2 OR d.place < $3 ORDER BY d.day, d.place DESC LIMIT $4";
+    OLDER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day <= $2 AND day >= (SELECT min(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day <= $2 ORDER BY day DESC LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day < $2 OR d.place > $3 ORDER BY d.day DESC, d.place LIMIT $4";
+    NEWER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day >= $2 AND day <= (SELECT max(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day >= $2 ORDER BY day LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day > $2 OR d.place < $3 ORDER BY d.day, d.place DESC LIMIT $4";
     NEXT_IDENTIFIERS(4) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 AND (kind, id) > ($2, $3) ORDER BY kind, id LIMIT $4";
     EARLIER_IDENTIFIERS(4) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 AND (kind, id) < ($2, $3) ORDER BY kind DESC, id DESC LIMIT $4";
     OPEN_CLAIMS(3) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE subject = $1 AND expires_us > $2 ORDER BY expires_us, id LIMIT $3";
@@ -119,7 +119,8 @@ impl Tx {
         Ok(on!(self, c => sqlx::query_scalar(COUNT_OPEN_DELIVERIES).fetch_one(c).await)?)
     }
 
-    /// Who asked about a person and was answered how, the newest day first, each with its place. Only days that can be shown are looked at.
+    /// Who asked about a person and was answered how, the newest day first, each with its place. Only days that can be shown are looked at, and the one
+    /// that the place is in, which may have nothing more.
     pub async fn decisions_in(
         &mut self,
         subject: &Subject,

@@ -26,11 +26,14 @@ fn main() {
         return plain_pages();
     }
     let people = arguments.first().map_or("120", String::as_str);
-    let demo = Command::new(env!("CARGO_BIN_EXE_sayso")).args(["demo", "--keep", "--json", "--people", people]);
-    let (demo, kept) =
-        Started::with(demo, |line| serde_json::from_str::<Value>(line).ok().filter(|kept| kept["address"].is_string()));
-    let own = Command::new(std::env::current_exe().unwrap()).arg("static");
-    let (plain, address) = Started::with(own, |line| Some(line.trim().to_owned()));
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_sayso"));
+    demo.args(["demo", "--keep", "--json", "--people", people]);
+    let (demo, kept) = Started::with(&mut demo, |line| {
+        serde_json::from_str::<Value>(line).ok().filter(|kept| kept["address"].is_string())
+    });
+    let mut own = Command::new(std::env::current_exe().unwrap());
+    own.arg("static");
+    let (plain, address) = Started::with(&mut own, |line| Some(line.trim().to_owned()));
     let service = kept["address"].as_str().unwrap().trim_start_matches("http://").to_owned();
     let visitors = Visitors::enter(&service, &kept);
     let mut rows: Vec<Row> = ROUTES
