@@ -90,7 +90,7 @@ async fn crowded(world: &World) -> (Member, Vec<Member>) {
         world.app.claim(&anna.caller, &claimed, None).await.unwrap();
     }
     let words = "\u{fc}\"<&\u{5d0}".repeat(280);
-    for member in friends.iter().chain([&anna]) {
+    for member in friends.iter().take(2).chain([&anna]) {
         for _ in 0..20 {
             world.app.contest(&member.caller, &About::Score {}, &words, None).await.unwrap();
         }
@@ -129,17 +129,15 @@ fn many(begin: &str) -> Vec<String> {
     (0..MANY).map(|number| format!("{begin}{number}")).collect()
 }
 
-/// In both languages every page of theirs, and all that its links lead to.
+/// Every page of theirs, and all that its links lead to.
 async fn own_pages_are_small(api: &Api, anna: &Member) {
     let mut visitor = visitor_of(api, anna);
-    for language in ["en", "de"] {
-        visitor.language = language;
-        for path in super::OWN.iter().chain(&["/me/consents/public_profile", "/me/consents/research_statistics"]) {
-            leaf_through(&mut visitor, path, "next").await;
-        }
-        for path in super::OPEN {
-            leaf_through(&mut visitor, path, "next").await;
-        }
+    visitor.language = "de"; // its words are the longer ones
+    for path in super::OWN.iter().chain(&["/me/consents/public_profile", "/me/consents/research_statistics"]) {
+        leaf_through(&mut visitor, path, "next").await;
+    }
+    for path in super::OPEN {
+        leaf_through(&mut visitor, path, "next").await;
     }
     visitor.language = "en";
     everything(&mut visitor, "/me/identifiers", &many("anna-with-a-long-name-"), ("", "</bdi>")).await;
@@ -158,27 +156,25 @@ async fn staff_pages_are_small(api: &Api) {
     api.world.app.adopt_rules(&files, None).await.unwrap();
     let file = files.keys().next().unwrap().clone();
     let mut visitor = operator(api).await;
-    for language in ["en", "de"] {
-        visitor.language = language;
-        for path in [
-            "/operate",
-            "/operate/callers",
-            "/operate/notices",
-            "/operate/notices/public_profile",
-            "/operate/rules",
-            "/operate/contests",
-            "/operate/deliveries",
-        ] {
-            leaf_through(&mut visitor, path, "next").await;
-        }
-        leaf_through(&mut visitor, &format!("/operate/rules/{file}"), "next").await;
+    visitor.language = "de";
+    for path in [
+        "/operate",
+        "/operate/callers",
+        "/operate/notices",
+        "/operate/notices/public_profile",
+        "/operate/rules",
+        "/operate/contests",
+        "/operate/deliveries",
+    ] {
+        leaf_through(&mut visitor, path, "next").await;
     }
+    leaf_through(&mut visitor, &format!("/operate/rules/{file}"), "next").await;
     visitor.language = "en";
     everything(&mut visitor, "/operate/callers", &many("a-recipient-with-quite-a-long-name-"), ("<bdi>", "</bdi>"))
         .await;
     let contests: Vec<_> =
         api.world.app.open_contests().await.unwrap().iter().map(|one| one.contest.0.to_string()).collect();
-    assert_eq!(contests.len(), 140);
+    assert_eq!(contests.len(), 60);
     everything(&mut visitor, "/operate/contests", &contests, ("action=\"/operate/contests/", "\"")).await;
     let page = visitor.page(&format!("/operate/rules/{file}")).await;
     let text = format!("{}// more\n", files[&file]);
