@@ -23,7 +23,7 @@ use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 /// What a page says was done; anything else in the address is not repeated.
-const DONE: [&str; 13] = [
+const DONE: [&str; 14] = [
     "granted",
     "refused",
     "hidden",

@@ -32,7 +32,8 @@ pub(super) async fn draw(
     let pages = app.public_pages(caller).await?;
     let paused = consents.held || consents.suppressed || consents.latched;
     let chosen = consents.live.iter().filter(|_| !paused);
-    let is_told = |live: &&LiveConsent| live.triple.recipient.as_str() != EVERYBODY && app.tells_score(&live.triple.purpose);
+    let is_told =
+        |live: &&LiveConsent| live.triple.recipient.as_str() != EVERYBODY && app.tells_score(&live.triple.purpose);
     let mut chosen: Vec<&LiveConsent> = chosen.filter(is_told).collect();
     chosen.sort_by_key(|live| live.consent_id);
     let found = stretch.of(&chosen, |live| live.consent_id);

@@ -188,22 +188,16 @@ impl App {
         if request.known_seq.0 < 0 || Some(request.known_seq) > person.history.seq {
             return Err(ServiceError::invalid("known_seq", "the `known_seq` of `GET /v1/me/consents`"));
         }
-        let stale = person.history.restricted_since(&triple, request.known_seq);
-        if stale && !mutant::on("stale_grants_count") {
+        if person.history.restricted_since(&triple, request.known_seq) && !mutant::on("stale_grants_count") {
             return Err(ServiceError::StaleGrant);
         }
         let valid_until = request.until.unwrap_or_else(|| now.plus_days(limits::GRANT_DAYS));
         if valid_until <= now || valid_until > now.plus_days(limits::GRANT_DAYS_MAX) {
             return Err(ServiceError::invalid("until_us", "a time in the future, at most 24 months ahead"));
         }
-        Ok(Act::Granted {
-            triple,
-            notice_version: notice.version,
-            notice_sha256: notice.sha256,
-            valid_from: now,
-            valid_until,
-            known_seq: request.known_seq,
-        })
+        let (notice_version, notice_sha256) = (notice.version, notice.sha256);
+        let known_seq = request.known_seq;
+        Ok(Act::Granted { triple, notice_version, notice_sha256, valid_from: now, valid_until, known_seq })
     }
 
     /// Takes one grant back. It counts nowhere any more when this returns.

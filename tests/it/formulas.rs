@@ -70,7 +70,7 @@ async fn told(world: &World, ann: &Member, desk: &str) -> (u8, String) {
     let pairwise = allow(world, ann, &triple(PROFILE, "activitypub", desk)).await.pairwise.unwrap();
     let telling = Telling { pairwise, purpose: PROFILE.parse().unwrap(), source: "activitypub".parse().unwrap() };
     let told = world.app.disclose(&caller, &telling).await.unwrap();
-    (told.value, told.version)
+    (told.value, told.version.to_owned())
 }
 
 fn browser<'a>(api: &'a Api, member: &Member, language: &'static str) -> Visitor<'a> {

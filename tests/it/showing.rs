@@ -265,7 +265,7 @@ on_both!(its_owner_sees_where_a_page_is_and_whether_it_shows_anything, |world| {
     assert_eq!(own().await, [(page, address.clone(), true, true)]);
     world.app.hold(&ann.caller, None).await.unwrap();
     assert_eq!(own().await, [(page, address, false, false)]);
-    let export = read(world.app.export(&ann.caller).await.unwrap());
+    let export = read(world.app.export(&ann.caller, None).await.unwrap());
     assert_eq!(export["tables"]["public_page"][0]["page"], page.to_string());
     world.app.release(&ann.caller, None).await.unwrap();
     world.app.withdraw_purpose(&ann.caller, &PAGE.parse().unwrap(), None).await.unwrap();
