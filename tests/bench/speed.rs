@@ -1,6 +1,6 @@
 //! What a decision costs, each figure a ratio against a baseline measured alternately in the same run, the median of several:
 //! `cargo bench --profile production --bench speed [-- PEOPLE [PART ..]]`: 1,000,000 people unless said otherwise; parts are `acts`,
-//! `doors`, `start` and `pass`, all of them unless some are named. Prints a table in Markdown, and writes it with the same as JSON and a
+//! `doors`, `memory`, `start` and `pass`, all of them unless some are named. Prints a table in Markdown, and writes it with the same as JSON and a
 //! plot of cost by number of people under `target/speed/`. SQLite, and acts on PostgreSQL too where `SAYSO_TEST_POSTGRES_URL` names
 //! one; machines are noisy: look at the ratios.
 
@@ -68,6 +68,9 @@ async fn measure(people: usize, parts: &[String]) {
         doors::layer(&stage, &mut table).await;
         doors::by_people(&stage, people, &mut table).await;
         doors::lines(&stage, people.min(1_000_000), &mut table).await;
+    }
+    if does("memory") {
+        doors::memory(people, &mut table);
     }
     if does("doors") || does("start") {
         let (with_them, start) = stage.fill(people.min(1_000_000)).await;

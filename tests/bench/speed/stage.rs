@@ -8,7 +8,7 @@ use sayso::clock::{Clock, Mark};
 use sayso::config::Config;
 use sayso::crypto::Role;
 use sayso::datamap::ColumnType;
-use sayso::domain::{Adult, Assurance, Triple};
+use sayso::domain::{Adult, Assurance, Micros, Triple};
 use sayso::gate::Projection;
 use sayso::ident::{Identifier, IdentifierKind};
 use sayso::ids::Pairwise;
@@ -38,12 +38,10 @@ pub struct Start {
     /// To read the grants once, by a program that does nothing with them.
     pub reading: Duration,
     pub opening: Duration,
-    /// Memory that was taken meanwhile.
-    pub bytes: usize,
 }
 
 /// Linux alone knows.
-fn resident_bytes() -> usize {
+pub fn resident_bytes() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     pages.split_whitespace().nth(1).and_then(|text| text.parse::<usize>().ok()).unwrap_or_default() * 4_096
 }
@@ -131,12 +129,7 @@ impl Stage {
     /// Puts people into the gate's memory alone, each with one yes to the desk. Returns the names of some, spread over all.
     pub fn remember(&self, people: std::ops::Range<usize>) -> Vec<Pairwise> {
         let fence = self.world.app.store.fence().unwrap();
-        let yes = Projection {
-            adult: Adult::Yes,
-            assurance: Assurance::SelfDeclared,
-            grant: Some((1, self.world.app.clock.now().plus_days(300))),
-            ..Projection::NOBODY
-        };
+        let yes = adult_until(self.world.app.clock.now().plus_days(300));
         let (column, every) = (fence.column(&triple(), true), (people.len() / 20_000).max(1));
         let mut some = Vec::new();
         for (place, person) in people.enumerate() {
@@ -171,9 +164,9 @@ impl Stage {
         }
         drop(rows);
         let reading = begun.elapsed();
-        let (before, begun) = (resident_bytes(), Mark::now());
+        let begun = Mark::now();
         let boot = App::open(config, Clock::fixed(NOON), Entropy::seeded(9), Access::Serve).await.unwrap();
-        let start = Start { grants, reading, opening: begun.elapsed(), bytes: resident_bytes().saturating_sub(before) };
+        let start = Start { grants, reading, opening: begun.elapsed() };
         let world = World { app: Arc::new(boot.app), db, operator_secret, database, data };
         (Self { world, raw, desk, secret }, start)
     }
@@ -194,6 +187,11 @@ impl Stage {
 pub fn pairwise(person: usize) -> Pairwise {
     let digest = sayso::crypto::sha256(&person.to_be_bytes());
     Pairwise::new(*digest.first_chunk().unwrap())
+}
+
+/// How somebody stands who said yes until then.
+pub fn adult_until(until: Micros) -> Projection {
+    Projection { adult: Adult::Yes, assurance: Assurance::SelfDeclared, grant: Some((1, until)), ..Projection::NOBODY }
 }
 
 /// What somebody says who says yes to the desk.
