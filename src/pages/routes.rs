@@ -98,3 +98,20 @@ routes! {
     Person    Prompt Path  post "/me/identifiers" => identifiers::claim;
     Person    Prompt Path  post "/me/identifiers/prove" => identifiers::prove;
 }
+
+/// The page that a form belongs to: the nearest one above its path, where that is for sending alone.
+pub(super) fn page_of(path: &str) -> Option<&str> {
+    let route = |method, path: &str| ROUTES.iter().find(|route| route.method == method && fits(route.path, path));
+    let is_page = |path: &&str| {
+        let (shown, sent) = (route("get", path), route("post", path));
+        shown.is_some_and(|shown| sent.is_none_or(|sent| sent.path == shown.path))
+    };
+    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above)).find(is_page)
+}
+
+/// Whether a path is one of a route's.
+fn fits(route: &str, path: &str) -> bool {
+    let (parts, own) = (route.split('/'), path.split('/'));
+    parts.clone().count() == own.clone().count()
+        && parts.zip(own).all(|(part, own)| part == own || part.starts_with('{'))
+}

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::layout::{page, page_with};
 use super::parts::hidden;
+use super::routes::page_of;
 use super::visit::{Form, Visit, own_path};
 use crate::web::problem::Problem;
 
@@ -57,7 +58,7 @@ pub(super) fn show(visit: &Visit, form: &Form) -> Response {
     let path = own_path(form.get("kept_path"));
     let fields: Vec<_> = form.fields().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value))).collect();
     let typed = fields.iter().filter(|(name, value)| !OURS.contains(name) && !value.is_empty());
-    let back = if path == "/" { "/me/consents" } else { path };
+    let back = page_of(path).filter(|page| *page != "/").unwrap_or("/me/consents");
     let body = html! {
         h1 { (lang.t("waiting.title")) }
         p class="lead" { (lang.t("waiting.text")) }

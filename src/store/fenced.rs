@@ -193,8 +193,9 @@ impl Tx {
             };
             let person = projected(&row)?;
             for (column, place) in of_triple.iter().zip([5, 6]) {
-                let name: Option<&[u8]> = row.try_get(place)?;
-                name.into_iter().for_each(|name| fence.put_at(column, name, &person));
+                if let Some(name) = row.try_get::<Option<&[u8]>, _>(place)? {
+                    fence.put_at(column, name, &person);
+                }
             }
         }
         drop(rows);

@@ -74,7 +74,7 @@ async fn a_copy_of_the_log_and_what_somebody_kept_are_checked_without_the_servic
     let place_of_kind = changed.windows(9).position(|bytes| bytes == b"opted_out").unwrap();
     changed[place_of_kind] ^= 1;
     std::fs::write(&tile, &changed).unwrap();
-    fails(&["log", "--folder", keep, "--vkey", key], "WRONG: event 7 (leaf 6)");
+    fails(&["log", "--folder", keep, "--vkey", key], "WRONG: event 9 (leaf 8)");
     std::fs::write(&tile, &honest[..honest.len() - 3]).unwrap();
     fails(&["log", "--folder", keep, "--vkey", key], "missing or cut");
     std::fs::write(&tile, &honest).unwrap();

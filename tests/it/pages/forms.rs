@@ -1,5 +1,7 @@
 //! Forms: sent twice, from two tabs, after the log-in ended, with something wrong in them.
 
+use sayso::web::Access;
+
 use super::visitor::{COOKIE, Visitor, filled};
 use super::{log_size, member};
 use crate::api::Api;
@@ -139,6 +141,23 @@ on_both!(a_log_in_that_ends_in_the_middle_of_a_form_loses_nothing_and_does_nothi
     assert!(visitor.page("/me/consents").await.contains("You allow nothing"), "it waits for its button");
     assert_eq!(visitor.submit(&waiting, PURPOSE, &[]).await.status, 303);
     assert!(visitor.page("/me/consents").await.contains("Allowed since"));
+});
+
+on_both!(whoever_leaves_a_form_that_waited_comes_to_a_page, |world| {
+    let api = Api::over(world);
+    let _anna = member(&api, "anna@example.org").await;
+    let forms = sayso::pages::ROUTES.iter().filter(|route| route.access == Access::Person && route.method == "post");
+    for route in forms {
+        let path = route.path.replace("{purpose}", "attention_score").replace("{seq}", "9");
+        let mut visitor = Visitor::new(&api);
+        let asked =
+            visitor.post(&path, &[("key".into(), "0123456789abcdef".repeat(2))]).await.expect_status(401).text();
+        let typed = [("identifier", "anna@example.org"), ("password", crate::api::client::PASSWORD)];
+        let waiting = visitor.submit(&asked, "/log-in", &typed).await.expect_status(200).text();
+        let (_, leave) = waiting.split_once("class=\"button quiet\" href=\"").unwrap();
+        let (leave, _) = leave.split_once('"').unwrap();
+        assert_eq!(visitor.get(leave).await.status, 200, "{path}: {leave}");
+    }
 });
 
 on_both!(a_wrong_field_is_named_and_what_was_typed_is_kept, |world| {

@@ -177,7 +177,7 @@ on_both!(a_score_is_shown_with_its_parts_and_what_it_is_not_for, |world| {
         "<svg class=\"chart\"",
         "Comparing or ranking people",
         "likes, week of",
-        "Nobody but you.",
+        "Nobody sees your score but you.",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }

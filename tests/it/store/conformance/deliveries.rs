@@ -1,11 +1,11 @@
 //! What recipients are told.
 
-use sayso::domain::{Micros, Stretch};
+use sayso::domain::{Micros, Seq, Stretch};
 use sayso::ids::{DeliveryId, Pairwise, Reference, Subject};
 use sayso::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, StoreError, Tx};
 
 use super::clients::client;
-use super::{ANNA, Told, person, story};
+use super::{ANNA, Told, grant, person, story, triple};
 
 fn row(id: u8, recipient: &str, subject: Option<Subject>, made: i64) -> DeliveryRow {
     DeliveryRow {
@@ -90,5 +90,24 @@ async fn names(tx: &mut Tx) -> Told {
     tx.webhook_is_gone("acme").await?;
     let gone = told("acme", acme, DeliveryState::Gone, false);
     assert_eq!(tx.hearers(&anna, DeliveryKind::PersonErased).await?, [gone, nowhere]);
+    Ok(())
+}
+
+story!(a_public_page_hangs_on_its_grant_and_goes_with_it, public_pages);
+async fn public_pages(tx: &mut Tx) -> Told {
+    let anna = person(tx, ANNA).await?;
+    let everybody = triple("everybody");
+    tx.upsert_grant(&anna, &everybody, &grant(10, 100)).await?;
+    let (first, second) = (Pairwise::new([1; 16]), Pairwise::new([2; 16]));
+    assert_eq!(tx.page_of(&anna, Seq(10), &first).await?, first);
+    assert_eq!(tx.page_of(&anna, Seq(10), &second).await?, first, "it is made once");
+    assert_eq!(tx.pages(&anna).await?, [(everybody.source.clone(), first)]);
+    assert_eq!(tx.source_of_page(&first).await?, Some(everybody.source.clone()));
+    assert_eq!(tx.source_of_page(&second).await?, None);
+    assert_eq!(tx.stray_pages(everybody.purpose.as_str(), "everybody").await?, 0);
+    assert_eq!(tx.stray_pages(everybody.purpose.as_str(), "sayso").await?, 1, "it hangs on another grant");
+    tx.delete_grant(&anna, &everybody).await?;
+    assert_eq!(tx.source_of_page(&first).await?, None);
+    assert!(tx.pages(&anna).await?.is_empty());
     Ok(())
 }
