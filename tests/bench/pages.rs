@@ -115,7 +115,7 @@ fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str)
     request.push_str(body);
     let begun = Mark::now();
     stream.write_all(request.as_bytes()).unwrap();
-    let (mut bytes, mut some) = (Vec::new(), [0; 65_536]);
+    let (mut bytes, mut some) = (Vec::new(), vec![0; 65_536]);
     let mut first = None;
     loop {
         let read = stream.read(&mut some).unwrap();
@@ -246,7 +246,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn measure(route: &'static str, (service, path, cookie): (&str, &str, &str), plain: &str) -> Row {
     let mut streams = [service, plain].map(|address| TcpStream::connect(address).unwrap());
-    streams.iter().for_each(|stream| stream.set_nodelay(true).unwrap());
+    for stream in &streams {
+        stream.set_nodelay(true).unwrap();
+    }
     let headers = [("cookie", cookie), ("accept", "text/html")];
     let seen = ask(&mut streams[0], "GET", path, &headers, "");
     assert!(seen.head.contains(" 200 "), "{path}: {}", seen.head);
