@@ -10,13 +10,17 @@ const NOTICE_MAX: u64 = (1 << NOTICE_BITS) - 1;
 const MICROS_PER_MILLI: i64 = 1000;
 
 /// From the lowest bit: the end of the grant in milliseconds since 1970, rounded down (42 bits, to the year 2109); the version of the
-/// notice (14); whether 18 or over (2); how that is known (2); erased, held, opted out, said to be a child (1 each).
+/// notice (14); whether 18 or over (2); how that is known (2); erased, held, opted out, said to be a child (1 each). A grant never ended at
+/// the very beginning of 1970: that is nobody's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(u64);
 
 const ADULTS: [Adult; 3] = [Adult::Unknown, Adult::Yes, Adult::No];
 
 impl Entry {
+    /// Of whoever is not in the table: read by the same work as everybody's (G12).
+    pub(super) const NOBODY: Self = Self(0);
+
     /// Nothing where there is no grant, or one on a notice of a version that does not fit: whoever is not in the table is denied.
     pub(super) fn of(person: &Projection) -> Option<Self> {
         let (notice, end) = person.grant?;
@@ -55,7 +59,7 @@ impl Entry {
             latched: flag(63),
             adult: *adult,
             assurance: *assurance,
-            grant: Some((notice, Micros(end))),
+            grant: (end > 0).then_some((notice, Micros(end))),
         }
     }
 }

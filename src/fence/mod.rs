@@ -154,7 +154,7 @@ impl Fence {
             let shard = self.shard(&cell)?.read().unwrap_or_else(PoisonError::into_inner);
             shard.get(&cell).copied()
         });
-        found.map_or(Projection::NOBODY, Entry::projection)
+        found.unwrap_or(Entry::NOBODY).projection()
     }
 
     fn shard(&self, cell: &Cell) -> Option<&RwLock<Shard>> {

@@ -172,9 +172,11 @@ impl Prepared {
         }
     }
 
-    /// Projects a person onto the question.
+    /// Projects a person onto the question: by the same work whether or not there is a grant.
     pub fn facts(&self, person: &Projection, now: Micros) -> Facts {
         let margin = now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
+        let (notice, valid_until) = person.grant.unwrap_or((i64::MIN, Micros(i64::MIN)));
+        let granted = person.grant.is_some();
         Facts {
             policy_loaded: self.policy_loaded,
             lease_valid: self.lease_valid,
@@ -184,11 +186,9 @@ impl Prepared {
             adult: person.adult,
             suppressed: person.suppressed,
             held: person.held,
-            granted: person.grant.is_some(),
-            expired: person.grant.is_some_and(|(_, valid_until)| margin >= valid_until),
-            notice_current: person
-                .grant
-                .is_some_and(|(notice, _)| self.oldest_notice.is_some_and(|oldest| notice >= oldest)),
+            granted,
+            expired: granted & (margin >= valid_until),
+            notice_current: granted & self.oldest_notice.is_some_and(|oldest| notice >= oldest),
             other_end: self.other_end,
         }
     }

@@ -121,10 +121,12 @@ pub enum Denial {
 
 /// The floor. Everything must hold; the first thing that does not is the reason.
 ///
+/// Everything is looked at, whatever fails first: how long a denial takes must not tell why (G12).
+///
 /// # Errors
 /// The reason for the denial.
 pub fn floor(facts: &Facts, action: Action) -> Result<(), Denial> {
-    let not_adult = facts.adult != Adult::Yes && !mutant::on("floor_ignores_age");
+    let not_adult = (facts.adult != Adult::Yes) & !mutant::on("floor_ignores_age");
     let checks = [
         (!facts.policy_loaded, Denial::NoPolicy),
         (!facts.lease_valid, Denial::NoLease),
@@ -133,12 +135,12 @@ pub fn floor(facts: &Facts, action: Action) -> Result<(), Denial> {
         (facts.erased, Denial::Erased),
         (facts.latched, Denial::Latched),
         (not_adult, Denial::NotAdult),
-        (facts.suppressed && !mutant::on("floor_ignores_opt_out"), Denial::Suppressed),
-        (facts.held && !mutant::on("floor_ignores_hold"), Denial::Held),
+        (facts.suppressed & !mutant::on("floor_ignores_opt_out"), Denial::Suppressed),
+        (facts.held & !mutant::on("floor_ignores_hold"), Denial::Held),
         (!facts.granted, Denial::NoGrant),
-        (facts.expired && !mutant::on("floor_ignores_expiry"), Denial::Expired),
-        (!facts.notice_current && !mutant::on("floor_ignores_notice"), Denial::NoticeOutdated),
-        (action.has_two_ends() && !facts.other_end, Denial::OtherEnd),
+        (facts.expired & !mutant::on("floor_ignores_expiry"), Denial::Expired),
+        (!facts.notice_current & !mutant::on("floor_ignores_notice"), Denial::NoticeOutdated),
+        (action.has_two_ends() & !facts.other_end, Denial::OtherEnd),
     ];
-    checks.into_iter().find(|(fails, _)| *fails).map_or(Ok(()), |(_, reason)| Err(reason))
+    checks.into_iter().rev().fold(Ok(()), |so_far, (fails, reason)| if fails { Err(reason) } else { so_far })
 }
