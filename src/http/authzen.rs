@@ -169,8 +169,12 @@ async fn one(app: &Shared, caller: &ClientCaller, question: Evaluation) -> Resul
 async fn decide(app: &Shared, caller: &ClientCaller, questions: &[Evaluation]) -> Result<Vec<Decided>, Problem> {
     let mut decided: Vec<Decided> = questions.iter().map(Evaluation::before_the_gate).collect();
     let mut groups: Vec<(GateQuestion, Vec<usize>)> = Vec::new();
+    let mut unknown = 0;
     for (place, question) in questions.iter().enumerate() {
-        let Some(asked) = question.asked(caller) else { continue };
+        let Some(asked) = question.asked(caller) else {
+            unknown += usize::from(question.is_complete());
+            continue;
+        };
         let same = |(group, _): &&mut (GateQuestion, Vec<usize>)| {
             (group.action, &group.purpose, &group.source) == (asked.action, &asked.purpose, &asked.source)
         };
@@ -182,10 +186,16 @@ async fn decide(app: &Shared, caller: &ClientCaller, questions: &[Evaluation]) -
             None => groups.push((asked, vec![place])),
         }
     }
+    if unknown > 0 {
+        denied(app.refuse(caller, unknown, ServiceError::NotPermitted))?;
+    }
     for (question, places) in groups {
         let found = match app.filter(caller, &question).await {
-            Err(ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_)) => continue, // nothing that this recipient may ask
-            found => found?,
+            Err(error) => {
+                denied(error)?;
+                continue;
+            }
+            Ok(found) => found,
         };
         let Some(policy_sha256) = found.policy_sha256 else { continue };
         for place in found.allowed.iter().filter_map(|place| places.get(*place)) {
@@ -197,6 +207,16 @@ async fn decide(app: &Shared, caller: &ClientCaller, questions: &[Evaluation]) -
         }
     }
     Ok(decided)
+}
+
+/// What this recipient may not ask is a denial here, and no failure.
+fn denied(error: ServiceError) -> Result<(), ServiceError> {
+    match error {
+        ServiceError::NotPermitted | ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_) => {
+            Ok(())
+        }
+        failure => Err(failure),
+    }
 }
 
 impl Evaluation {

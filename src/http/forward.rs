@@ -6,9 +6,8 @@
 //! address that was asked for (`X-Original-URI`, `X-Forwarded-Uri`, or what follows `/gate/forward` in the path, as Envoy has it, which
 //! also keeps the method). Whatever comes twice, or in two of these ways, is denied.
 //!
-//! The answer is 200, 401 (the proxy's credentials) or 403: whatever goes wrong inside is a denial. Only when there is too much at once
-//! the layers in front of every route answer 503, which no proxy lets through either. A query is taken, because Caddy sends along that of
-//! the request, and not read.
+//! The answer is 200, 401 (the proxy's credentials) or 403: whatever else goes wrong, here or in the layers in front of every route, is a
+//! denial ([`only_three`]). A query is taken, because Caddy sends along that of the request, and not read.
 
 use std::sync::Arc;
 
@@ -36,7 +35,7 @@ pub(super) async fn forward_path(State(app): State<Shared>, headers: HeaderMap, 
 
 async fn decide(app: &Shared, headers: &HeaderMap, uri: Option<&str>) -> Result<Response, Problem> {
     let caller = caller(app, headers).await.map_err(inside)?;
-    let question = question(headers, uri).ok_or(ServiceError::NotPermitted)?;
+    let question = question(headers, uri).ok_or_else(|| inside(app.refuse(&caller, 1, ServiceError::NotPermitted)))?;
     let found = app.filter(&caller, &question).await.map_err(|error| match error {
         ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_) => ServiceError::NotPermitted,
         error => inside(error),
@@ -75,6 +74,14 @@ async fn caller(app: &Shared, headers: &HeaderMap) -> Result<Arc<ClientCaller>, 
         }
     };
     if client.role == Role::Recipient { Ok(client) } else { Err(ServiceError::Forbidden) }
+}
+
+/// Any other status than those a proxy expects becomes 403. What it was is in the log.
+pub(super) fn only_three(response: Response) -> Response {
+    match response.status() {
+        StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => response,
+        _ => Problem::from(ServiceError::NotPermitted).into_response(),
+    }
 }
 
 /// What the proxy asks; nothing for what does not exist here.

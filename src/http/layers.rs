@@ -3,7 +3,7 @@
 //! 1. a request id, so that everything after can name it;
 //! 2. the log line: method, route, status, duration; never the query, a header or a body;
 //! 3. response headers that forbid caching and guessing;
-//! 4. a problem that answers a page becomes one, in the words of whoever asked;
+//! 4. a problem that answers a page becomes one, in the words of whoever asked; one that answers a proxy becomes a denial;
 //! 5. panics become a problem;
 //! 6. calls without an account, counted by address: 429 beyond the limit;
 //! 7. the body, within a time of its own: who sends slowly takes nobody's place and does not choose when the quantum begins;
@@ -33,6 +33,7 @@ use tokio::sync::Semaphore;
 use super::Shared;
 use super::callers::Callers;
 use super::extract::{only, read};
+use super::forward::only_three;
 use super::problem::Problem;
 use super::routes::ROUTES;
 use crate::clock::Mark;
@@ -76,6 +77,9 @@ async fn surrounded(State(around): State<Arc<Around>>, mut request: Request, nex
     let answered = AssertUnwindSafe(around.within(&asked, request, next)).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_panic| Err(panicked()));
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    if asked.path.is_some_and(|path| path.starts_with("/gate/forward")) {
+        response = only_three(response);
+    }
     if let Some(visit) = words {
         response = pages::in_words(&visit, response);
     }

@@ -1,11 +1,12 @@
-//! Which of very many people a recipient may use: ids as lines of text, up to a million in one request, and an answer that is decided
-//! while it is read.
+//! Which of very many people a recipient may use: ids as lines of text or as a list in JSON, up to a million in one request, and an answer
+//! that is decided while it is read.
 //!
 //! The ids are read to their end first, so that a caller may send all before it reads anything. Then for each thousand of them one line of
 //! JSON comes back, the same object that `/v1/gate/filter` answers, with its own `use_by_us`: who reads slowly gets decisions that are
 //! fresh all the same. What is no id names nobody, and is not in the answer. An answer that breaks off (the last piece of its transfer is
 //! missing) was cut: ask again for the rest.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use memchr::memchr;
@@ -56,6 +57,8 @@ struct Line<'a> {
     policy_sha256: Option<String>,
 }
 
+const JSON: &str = "application/json";
+
 /// Who has an answer under way; each recipient one, so that nobody takes every place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UnderWay(Arc<Mutex<BTreeSet<RecipientName>>>);
@@ -94,9 +97,10 @@ pub(super) async fn filter(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    media_type(&parts.headers, &["text/plain"])?;
+    let is_json = media_type(&parts.headers, &["text/plain", JSON])? == JSON;
     let place = under_way.take(&caller.id).ok_or(ServiceError::Busy)?;
-    let ids = read(body, limits::LINES_BYTES_MAX).await?;
+    let body = read(body, limits::LINES_BYTES_MAX).await?;
+    let ids = if is_json { as_lines(&body)? } else { body };
     let people = Lines(&ids).count();
     if people > limits::LINES_MAX {
         return Err(ServiceError::invalid("ids", "at most 1,000,000 lines").into());
@@ -130,6 +134,20 @@ pub(super) async fn filter(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rest)).into_response())
 }
 
+/// A list of ids in JSON, as lines. An id that is several lines is none.
+fn as_lines(body: &[u8]) -> Result<Bytes, Problem> {
+    let ids: Vec<Cow<'_, str>> = serde_json::from_slice(body).map_err(|_| {
+        let detail = "expected a list of ids: `[\"..\", \"..\"]`";
+        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", detail)
+    })?;
+    let mut lines = Vec::with_capacity(body.len());
+    for id in &ids {
+        lines.extend(id.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
+        lines.push(b'\n');
+    }
+    Ok(lines.into())
+}
+
 impl About {
     fn question(&self, ids: Vec<Asked>) -> GateQuestion {
         GateQuestion { action: self.action, purpose: self.purpose.clone(), source: self.source.clone(), ids }
@@ -161,6 +179,7 @@ impl Asking {
                 asked.push(id.1);
             }
         }
+        self.app.count_nobody(&self.caller, some.len() - asked.len());
         let found = self.app.decide_many(&self.caller, &self.about.question(asked)).await?;
         let allowed = found.allowed.iter().filter_map(|place| texts.get(*place).copied()).collect();
         let (use_by_us, seq, policy_sha256) = (found.use_by_us, found.seq, found.policy_sha256);

@@ -14,7 +14,7 @@ use super::words::Lang;
 use super::{Answered, Shared, asked, score_next, visibility};
 use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Topic, Triple, Week};
 use crate::service::{
-    App, Cell, Consents, EngineScoreView, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
+    App, Cell, Consents, EngineScoreView, OwnScore, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
 };
 use crate::web::problem::Problem;
 
@@ -46,10 +46,9 @@ async fn draw(
     let lang = visit.lang;
     let consents = app.consents(caller).await?;
     let parts = paged::asked(typed, "parts", paged::number)?;
-    let inner = match app.score(caller, None).await {
-        Ok(score) => {
-            let explanation = app.explanation(caller, None).await?;
-            let points = points(app, caller, &consents).await?;
+    let inner = match app.own_score(caller, WEEKS_SHOWN).await {
+        Ok(OwnScore { score, explanation, values }) => {
+            let points = points(app, values, &consents).await?;
             let (parts, cells) = score_parts::draw(lang, &explanation, parts);
             let (topics, some) = topics(app, lang, &score.topics, typed)?;
             html! {
@@ -122,13 +121,12 @@ pub(super) fn meaning(lang: Lang, text: &str, not_suitable_for: &[&str]) -> Mark
 }
 
 /// The end of each week, with the value that it had, and how what is counted changed in it.
-async fn points(app: &App, caller: &PersonCaller, consents: &Consents) -> Result<Points, Problem> {
+async fn points(app: &App, values: Vec<(Week, Option<u8>)>, consents: &Consents) -> Result<Points, Problem> {
     let formulas = app.formula_changes().await?;
     let change = |week: Week| Change {
         consent: consents.history.iter().any(|entry| entry.event.at.week() == week && changes(&entry.event.act)),
         formula: formulas.iter().rfind(|change| change.at.week() == week).cloned(),
     };
-    let values = app.values_back(caller, WEEKS_SHOWN).await?;
     Ok(values.into_iter().map(|(week, value)| (week, value, change(week))).collect())
 }
 

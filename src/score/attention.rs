@@ -69,21 +69,38 @@ impl Attention {
     }
 }
 
-/// Computes the attention of `target` by a formula, in the window of weeks that ends with `until`.
-///
-/// `edges` must hold every visible edge, to anybody, of everybody who responded to `target` in the window: that is how
-/// it is known what they spent in all. Order, several rows with one key, and edges of others make no difference.
+/// Computes the attention of `target` by a formula, in the window of weeks that ends with `until`: what [`parts`] and [`sum`] do together.
 pub fn attention(formula: &Formula, target: Subject, until: Week, edges: &[Edge]) -> Attention {
-    let window = until.0.saturating_sub(WINDOW_WEEKS - 1)..=until.0;
-    let spent = spent(formula, target, &window, edges);
+    sum(formula, until, &parts(formula, target, &window(until), edges))
+}
+
+/// The window that ends with a week.
+fn window(until: Week) -> RangeInclusive<Week> {
+    Week(until.0.saturating_sub(WINDOW_WEEKS - 1))..=until
+}
+
+/// What went to `target` in these weeks, ordered by responder, week, topic and kind. What went in one week hangs on no other week.
+///
+/// `edges` must hold every visible edge, to anybody, of everybody who responded to `target` in those weeks: that is how
+/// it is known what they spent in all. Order, several rows with one key, and edges of others make no difference.
+pub fn parts(formula: &Formula, target: Subject, weeks: &RangeInclusive<Week>, edges: &[Edge]) -> Vec<Part> {
+    let spent = spent(formula, target, weeks, edges);
     let mut parts: Vec<Part> = spent.iter().flat_map(|(&(who, week), spent)| spent.parts(who, week)).collect();
     parts.sort();
+    parts
+}
+
+/// The attention that parts add up to, in the window of weeks that ends with `until`; parts of other weeks make no difference. They stand in
+/// the order of [`parts`].
+pub fn sum(formula: &Formula, until: Week, parts: &[Part]) -> Attention {
+    let window = window(until);
+    let parts: Vec<Part> = parts.iter().filter(|part| window.contains(&part.week)).cloned().collect();
     let mut attention = Attention {
         formula: *formula,
         numerator: 0,
         responders: parts.iter().map(|part| part.responder).collect::<BTreeSet<_>>().len(),
         weeks: parts.iter().map(|part| part.week).collect::<BTreeSet<_>>().len(),
-        window: rank(window, &parts),
+        window: rank(&window, &parts),
         parts,
         topics: BTreeMap::new(),
     };
@@ -106,11 +123,11 @@ struct Spent<'a> {
 fn spent<'a>(
     formula: &Formula,
     target: Subject,
-    window: &RangeInclusive<i64>,
+    weeks: &RangeInclusive<Week>,
     edges: &'a [Edge],
 ) -> BTreeMap<(Subject, Week), Spent<'a>> {
     let mut spent: BTreeMap<_, Spent<'a>> = BTreeMap::new();
-    for edge in edges.iter().filter(|edge| window.contains(&edge.week.0) && is_response(edge)) {
+    for edge in edges.iter().filter(|edge| weeks.contains(&edge.week) && is_response(edge)) {
         let weight = i128::from(edge.count.max(0)) * i128::from(formula.weight(edge.kind));
         let week = spent.entry((edge.actor, edge.week)).or_default();
         week.everywhere += weight;
@@ -155,8 +172,8 @@ impl Spent<'_> {
 }
 
 /// The weeks ranked 2 to 13 by their sums count; of two equal weeks the newer one ranks first.
-fn rank(window: RangeInclusive<i64>, parts: &[Part]) -> BTreeMap<Week, bool> {
-    let mut sums: BTreeMap<Week, i64> = window.map(|week| (Week(week), 0)).collect();
+fn rank(window: &RangeInclusive<Week>, parts: &[Part]) -> BTreeMap<Week, bool> {
+    let mut sums: BTreeMap<Week, i64> = (window.start().0..=window.end().0).map(|week| (Week(week), 0)).collect();
     for part in parts {
         *sums.entry(part.week).or_default() += part.micro;
     }

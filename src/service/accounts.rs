@@ -313,7 +313,7 @@ impl App {
     pub async fn person_of(&self, token: &SecretText) -> Result<PersonCaller, ServiceError> {
         let (id, hash) = log_in(token)?;
         let now = self.now();
-        let row = self.store.read_tx(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
+        let row = self.store.read_one(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
         let row = row.filter(|row| row.refresh_hash.ct_eq(&hash).into());
         let row = row.ok_or(ServiceError::Unauthenticated)?;
         Ok(PersonCaller { subject: row.subject, session: id })

@@ -116,7 +116,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn checkpoint(&self) -> Result<String, ServiceError> {
-        Ok(self.store.read_tx(&(), |tx, ()| Box::pin(tx.head())).await?.checkpoint)
+        Ok(self.store.read_one(&(), |tx, ()| Box::pin(tx.head())).await?.checkpoint)
     }
 
     /// At most a thousand leaves, from a leaf index on.
@@ -128,7 +128,7 @@ impl App {
             return Err(ServiceError::invalid("from", "a leaf index, from 0"));
         }
         let first = Seq(from.saturating_add(1));
-        let rows = self.store.read_tx(&first, |tx, first| Box::pin(tx.leaves(*first, limits::LEAVES_MAX))).await?;
+        let rows = self.store.read_one(&first, |tx, first| Box::pin(tx.leaves(*first, limits::LEAVES_MAX))).await?;
         Ok(rows.into_iter().map(view).collect())
     }
 

@@ -107,7 +107,7 @@ impl App {
         let claims = self.tokens.check(token, now)?;
         if claims.role == Role::Person {
             let id: Session = claims.sub.parse().map_err(|_| ServiceError::Unauthenticated)?;
-            let session = self.store.read_tx(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
+            let session = self.store.read_one(&id, |tx, id| Box::pin(tx.session(id, now))).await?;
             let session = session.ok_or(ServiceError::Unauthenticated)?;
             return Ok(Caller::Person(PersonCaller { subject: session.subject, session: id }));
         }
@@ -126,7 +126,7 @@ impl App {
             return Ok(false);
         }
         let Some(id) = claims.jti else { return Ok(true) };
-        let ended = self.store.read_tx(&id, |tx, id| Box::pin(tx.token_has_ended(id))).await?;
+        let ended = self.store.read_one(&id, |tx, id| Box::pin(tx.token_has_ended(id))).await?;
         Ok(ended && !mutant::on("staff_stay_logged_in"))
     }
 
@@ -174,7 +174,7 @@ impl App {
     pub async fn client_token_signed(&self, assertion: &str, scope: Option<&str>) -> Result<ClientToken, ServiceError> {
         let id = says_it_is_from(assertion).ok_or(ServiceError::BadCredentials)?;
         let id: Recipient = id.parse().map_err(|_| ServiceError::BadCredentials)?;
-        let row = self.store.read_tx(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
+        let row = self.store.read_one(id.as_str(), |tx, id| Box::pin(tx.client(id))).await?;
         // Under the key of the log nobody signs for a token: an unknown client costs the same as another one.
         let key = row.as_ref().and_then(|row| row.public_key).unwrap_or(self.log_key.verifying_key().to_bytes());
         let issuer = self.config.public_url.trim_end_matches('/');

@@ -316,7 +316,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn topic_choice(&self, caller: &PersonCaller, topic: &Topic) -> Result<Option<bool>, ServiceError> {
-        let topics = self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.topics(subject))).await?;
+        let topics = self.store.read_one(&caller.subject, |tx, subject| Box::pin(tx.topics(subject))).await?;
         Ok(topics.get(topic).copied())
     }
 

@@ -275,7 +275,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn deliveries(&self, caller: &PersonCaller) -> Result<Vec<DeliveryView>, ServiceError> {
-        let rows = self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.deliveries_of(subject))).await?;
+        let rows = self.store.read_one(&caller.subject, |tx, subject| Box::pin(tx.deliveries_of(subject))).await?;
         Ok(rows.into_iter().map(DeliveryView::from).collect())
     }
 

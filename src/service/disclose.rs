@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::ingest::collecting;
 use super::record::Person;
-use super::score::{NOT_SUITABLE_FOR, POPULATION, Wanted, first_day};
+use super::score::{Wanted, first_week};
+use super::score_views::{NOT_SUITABLE_FOR, POPULATION};
 use super::tallies::Asking;
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
@@ -229,7 +230,7 @@ impl App {
             until: now.week(),
             source: Some(&triple.source).filter(|_| !mutant::on("told_from_every_source")),
         };
-        let computed = match self.compute_in(tx, wanted).await {
+        let computed = match self.compute_in(tx, wanted, 0).await {
             Err(ServiceError::Denied(_)) => return Ok((known, None)),
             other => other?,
         };
@@ -271,7 +272,7 @@ fn view(triple: Triple, value: u8, tellable: Tellable) -> DisclosureView {
         version: tellable.formula,
         purpose: triple.purpose,
         source: triple.source,
-        window_from_day: first_day(tellable.until.start().week()),
+        window_from_day: first_week(tellable.until.start().week()).monday(),
         window_to_day: tellable.until,
         population: POPULATION,
         not_suitable_for: NOT_SUITABLE_FOR,

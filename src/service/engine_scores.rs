@@ -13,7 +13,7 @@ use std::sync::PoisonError;
 use serde::Serialize;
 
 use super::auth::client_caller;
-use super::score::NOT_SUITABLE_FOR;
+use super::score_views::NOT_SUITABLE_FOR;
 use super::tallies::Asking;
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Standing, Triple};

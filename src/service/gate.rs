@@ -73,12 +73,31 @@ impl App {
         people: usize,
     ) -> Result<(), ServiceError> {
         if !caller.purposes.contains(&question.purpose) || !caller.sources.contains(&question.source) {
-            return Err(ServiceError::Forbidden);
+            return Err(self.refuse(caller, people, ServiceError::Forbidden));
         }
         if question.action == Action::Link {
-            return Err(ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`"));
+            let expected = ServiceError::invalid("action", "`collect`, `score`, `explain` or `disclose`");
+            return Err(self.refuse(caller, people, expected));
         }
         self.may_ask(caller, question.action, people)
+    }
+
+    /// What names nobody, or nothing that this recipient may ask for, is denied, and counted like every denial: against its terms, and in the
+    /// summary for auditors as about people nobody knows. What to answer: `otherwise`, or that it asks too much.
+    pub fn refuse(&self, caller: &ClientCaller, questions: usize, otherwise: ServiceError) -> ServiceError {
+        if let Err(too_much) = self.within_terms(caller, questions) {
+            return too_much;
+        }
+        self.count_nobody(caller, questions);
+        otherwise
+    }
+
+    /// Counts so many questions that named nobody.
+    pub fn count_nobody(&self, caller: &ClientCaller, times: usize) {
+        if times > 0 {
+            let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+            tallies.add_nobody(caller.id.as_str(), self.now().day(), times);
+        }
     }
 
     /// Decides what [`App::may_filter`] let pass, in one snapshot.
@@ -197,6 +216,6 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn decisions(&self, caller: &PersonCaller) -> Result<Vec<DecisionTally>, ServiceError> {
-        Ok(self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.decisions(subject))).await?)
+        Ok(self.store.read_one(&caller.subject, |tx, subject| Box::pin(tx.decisions(subject))).await?)
     }
 }

@@ -293,7 +293,9 @@ impl App {
     ) -> Result<Adopted, ServiceError> {
         check_size(files).map_err(|expected| ServiceError::invalid("files", expected))?;
         let one_at_a_time = self.working_out.lock().await;
-        let house = self.house_of(files.clone()).await?;
+        let house = self.house_of(files.clone()).await.inspect_err(|error| {
+            tracing::warn!(%error, "house rules were refused: those in force stay");
+        })?;
         drop(one_at_a_time);
         let adopted = self
             .act(idempotency, &(self, files, house.clone(), before), |tx, (app, files, house, before)| {
@@ -329,7 +331,7 @@ impl App {
     /// # Errors
     /// For the database, and for rules that were changed in it.
     pub async fn policies(&self) -> Result<PoliciesView, ServiceError> {
-        let row = self.store.read_tx(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
+        let row = self.store.read_one(&(), |tx, ()| Box::pin(tx.house_rules())).await?;
         let row = row.ok_or(ServiceError::NotFound("house rules"))?;
         let formula = FormulasView::from(&self.registry.formula);
         Ok(PoliciesView { formula, files: intact(&row)?, sha256: row.sha256, seq: row.seq, built_in: row.built_in })

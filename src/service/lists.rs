@@ -84,7 +84,7 @@ impl App {
         let input = (caller.subject, stretch, limit);
         let read = self
             .store
-            .read_tx(&input, |tx, (subject, stretch, limit)| Box::pin(tx.decisions_in(subject, *stretch, *limit)));
+            .read_one(&input, |tx, (subject, stretch, limit)| Box::pin(tx.decisions_in(subject, *stretch, *limit)));
         Ok(read.await?)
     }
 
@@ -101,7 +101,7 @@ impl App {
         let input = (caller.subject, stretch, limit);
         let read = self
             .store
-            .read_tx(&input, |tx, (subject, stretch, limit)| Box::pin(tx.deliveries_in(subject, *stretch, *limit)));
+            .read_one(&input, |tx, (subject, stretch, limit)| Box::pin(tx.deliveries_in(subject, *stretch, *limit)));
         Ok(read.await?.into_iter().map(DeliveryView::from).collect())
     }
 
@@ -115,7 +115,7 @@ impl App {
         limit: i64,
     ) -> Result<Vec<DeliveryView>, ServiceError> {
         let input = (stretch, limit);
-        let read = self.store.read_tx(&input, |tx, (stretch, limit)| Box::pin(tx.open_deliveries(*stretch, *limit)));
+        let read = self.store.read_one(&input, |tx, (stretch, limit)| Box::pin(tx.open_deliveries(*stretch, *limit)));
         Ok(read.await?.into_iter().map(DeliveryView::from).collect())
     }
 
@@ -145,7 +145,7 @@ impl App {
     /// Only for the database.
     pub async fn clients_in(&self, stretch: Stretch<String>, limit: i64) -> Result<Vec<ClientView>, ServiceError> {
         let input = (stretch, limit);
-        let read = self.store.read_tx(&input, |tx, (stretch, limit)| Box::pin(tx.clients_in(stretch.clone(), *limit)));
+        let read = self.store.read_one(&input, |tx, (stretch, limit)| Box::pin(tx.clients_in(stretch.clone(), *limit)));
         Ok(read.await?.into_iter().map(|row| self.client_view(row)).collect())
     }
 

@@ -56,7 +56,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn notices(&self) -> Result<Vec<NoticeView>, ServiceError> {
-        let rows = self.store.read_tx(&(), |tx, ()| Box::pin(tx.notices())).await?;
+        let rows = self.store.read_one(&(), |tx, ()| Box::pin(tx.notices())).await?;
         Ok(rows.into_iter().map(view).collect())
     }
 

@@ -194,7 +194,7 @@ impl App {
         else {
             return Ok(String::from("en"));
         };
-        let notices = self.store.read_tx(&(), |tx, ()| Box::pin(tx.all_notices())).await?;
+        let notices = self.store.read_one(&(), |tx, ()| Box::pin(tx.all_notices())).await?;
         let shown = |notice: &&NoticeRow| notice.purpose == triple.purpose && notice.version == *notice_version;
         Ok(notices.iter().find(shown).map_or_else(|| String::from("en"), |notice| notice.locale.clone()))
     }

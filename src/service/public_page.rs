@@ -12,7 +12,8 @@
 use serde::Serialize;
 
 use super::disclose::{Hearer, Tellable};
-use super::score::{NOT_SUITABLE_FOR, POPULATION, first_day};
+use super::score::first_week;
+use super::score_views::{NOT_SUITABLE_FOR, POPULATION};
 use super::{App, PersonCaller, ServiceError};
 use crate::domain::{
     Act, Day, EVERYBODY, Ended, Micros, PUBLIC_NAME, PUBLIC_PAGE, Purpose, RecipientClass, SAYSO, Seq, Source, Triple,
@@ -108,7 +109,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn public_pages(&self, caller: &PersonCaller) -> Result<Vec<OwnPage>, ServiceError> {
-        let pages = self.store.read_tx(&caller.subject, |tx, subject| Box::pin(tx.pages(subject))).await?;
+        let pages = self.store.read_one(&caller.subject, |tx, subject| Box::pin(tx.pages(subject))).await?;
         let mut own = Vec::with_capacity(pages.len());
         for (source, page) in pages {
             let StillPublic { page: shown, names: named } = self.still_public(&page).await?;
@@ -171,7 +172,7 @@ impl App {
 
     /// From which source a page shows a score. An address that leads nowhere is asked about as if it led to one from some source.
     async fn source_of_page(&self, page: &Pairwise) -> Result<Source, ServiceError> {
-        let found = self.store.read_tx(page, |tx, page| Box::pin(tx.source_of_page(page))).await?;
+        let found = self.store.read_one(page, |tx, page| Box::pin(tx.source_of_page(page))).await?;
         let any = self.registry.source.first().map(|entry| entry.name.clone());
         found.or(any).ok_or(ServiceError::NotFound("page"))
     }
@@ -231,7 +232,7 @@ fn view(source: Source, told: Tellable, names: Vec<String>) -> PublicPageView {
         names,
         version: told.formula,
         source,
-        window_from_day: first_day(told.until.start().week()),
+        window_from_day: first_week(told.until.start().week()).monday(),
         window_to_day: told.until,
         population: POPULATION,
         not_suitable_for: NOT_SUITABLE_FOR,

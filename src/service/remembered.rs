@@ -113,7 +113,7 @@ impl App {
                 return Ok(Some(registered.clone()));
             }
         }
-        let Some(row) = self.store.read_tx(id, |tx, id| Box::pin(tx.client(id))).await? else { return Ok(None) };
+        let Some(row) = self.store.read_one(id, |tx, id| Box::pin(tx.client(id))).await? else { return Ok(None) };
         let caller = Arc::new(client_caller(&row)?);
         let registered = Arc::new((row, caller));
         if let Some(generation) = generation {

@@ -2,110 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
-use super::formulas::NextScoreView;
 use super::ingest::collecting;
+use super::score_views::{
+    ExplanationView, NOT_SUITABLE_FOR, OwnScore, POPULATION, ScoreSummary, ScoreView, SourceView, TopicView,
+};
 use super::{App, PersonCaller, ServiceError};
 use crate::domain::{Assurance, Day, Edge, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
 use crate::gate::{Action, Asker, Denial, Question, Rules, decide};
 use crate::ids::Subject;
 use crate::limits;
 use crate::policy::SourceEntry;
-use crate::score::{Amounts, Attention, Explanation, Verdict, attention, explain, publish, value};
+use crate::score::{Amounts, Attention, Verdict, attention, explain, parts, publish, sum, value};
 use crate::store::{Tx, VisibleQuery};
-
-/// Who was counted; stands in every answer that carries a score.
-pub(super) const POPULATION: &str = "responses among people who said yes to attention_score for the same source";
-/// What a score must not be used for; stands in every answer that carries one.
-pub(super) const NOT_SUITABLE_FOR: [&str; 6] = [
-    "decisions about people: work, credit, insurance, housing, education, benefits, admission, service",
-    "comparing or ranking people",
-    "judging worth, skill, honesty or opinion",
-    "telling praise from argument",
-    "people who are not members",
-    "anything after `use_by_us`",
-];
-
-/// Whether a source counts, and if not, why.
-#[derive(Debug, Clone, Serialize)]
-pub struct SourceView {
-    /// Which.
-    pub source: Source,
-    /// It counts.
-    pub counted: bool,
-    /// Why it does not.
-    pub reason: Option<Denial>,
-}
-
-/// What the score is about.
-#[derive(Debug, Clone, Serialize)]
-pub struct TopicView {
-    /// Which topic.
-    pub topic: Topic,
-    /// 1 to 100; nothing where too few people responded about it.
-    pub value: Option<u8>,
-    /// It may leave the service, it may not for good, or the owner has not decided, which counts as no.
-    pub accepted: Option<bool>,
-}
-
-/// A person's score.
-#[derive(Debug, Clone, Serialize)]
-pub struct ScoreView {
-    /// The formula.
-    pub version: &'static str,
-    /// `scored`, or `insufficient_data`, which is no low score.
-    pub state: &'static str,
-    /// 1 to 100.
-    pub value: Option<u8>,
-    /// Micro-attention behind it; left out where it would show what fewer than five people did.
-    pub attention_micro: Option<i64>,
-    /// First day of the window, in days since 1970.
-    pub window_from_day: Day,
-    /// Last day of the window.
-    pub window_to_day: Day,
-    /// What it is about.
-    pub topics: Vec<TopicView>,
-    /// Which sources count.
-    pub sources: Vec<SourceView>,
-    /// Among whom.
-    pub population: &'static str,
-    /// What for it must not be used.
-    pub not_suitable_for: [&'static str; 6],
-    /// Ask again after this, in microseconds since 1970.
-    pub use_by_us: Micros,
-    /// The person contests it, and no human has answered yet.
-    pub contested: bool,
-    /// The last event when it was computed.
-    pub seq: Seq,
-    /// What a formula that does not count yet says, where one is announced; only of the present.
-    pub next: Option<NextScoreView>,
-}
-
-/// How a score came about.
-#[derive(Debug, Clone, Serialize)]
-pub struct ExplanationView {
-    /// The parts; they add up exactly.
-    #[serde(flatten)]
-    pub explanation: Explanation,
-    /// Which sources count.
-    pub sources: Vec<SourceView>,
-    /// Among whom.
-    pub population: &'static str,
-    /// The last event when it was computed.
-    pub seq: Seq,
-}
-
-/// How many have a score, for an operator: no person, no value.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ScoreSummary {
-    /// With a score.
-    pub scored: u64,
-    /// With too little data.
-    pub insufficient_data: u64,
-    /// Denied by the gate.
-    pub denied: u64,
-}
 
 /// Which score.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +26,18 @@ pub(super) struct Wanted<'a> {
     pub(super) source: Option<&'a Source>,
 }
 
+/// Whose responses count: those who stand on this notice or a later one, from where and of what age.
+#[derive(Debug, PartialEq, Eq)]
+struct Visible {
+    oldest_notice: i64,
+    allowed: Vec<(Source, Assurance)>,
+}
+
 /// A score with what it stands on.
 pub(super) struct Computed {
     attention: Attention,
     edges: Vec<Edge>,
+    visible: Visible,
     sources: Vec<SourceView>,
     until: Week,
     use_by: Micros,
@@ -136,55 +52,65 @@ impl App {
     /// [`ServiceError::Denied`] with the reason, when no source allows it.
     pub async fn score(&self, caller: &PersonCaller, as_of: Option<Micros>) -> Result<ScoreView, ServiceError> {
         let computed = self.computed(&caller.subject, Action::Score, as_of).await?;
-        let topics = computed.topics();
+        let contested = self.is_contested(&caller.subject).await?;
+        Ok(self.score_view(&caller.subject, &computed, as_of.is_none(), contested))
+    }
+
+    /// All that a person sees of their own score now: the score, how it came about, and the values for the ends of so many weeks, the present
+    /// one included. All from what is counted now, read once.
+    ///
+    /// # Errors
+    /// As for the score.
+    pub async fn own_score(&self, caller: &PersonCaller, weeks: i64) -> Result<OwnScore, ServiceError> {
+        let (subject, until) = (caller.subject, self.now().week());
+        let input = (self, subject, until, weeks);
+        let read = self.store.read_tx(&input, |tx, (app, subject, until, weeks)| {
+            Box::pin(async move {
+                let wanted = |action| Wanted { subject: *subject, action, until: *until, source: None };
+                let computed = app.compute_in(tx, wanted(Action::Score), *weeks - 1).await?;
+                let explained = app.compute_again(tx, wanted(Action::Explain), &computed).await?;
+                let person = app.person(tx, subject).await?;
+                Ok::<_, ServiceError>((computed, explained, !person.history.contests.is_empty()))
+            })
+        });
+        let (computed, explained, contested) = read.await?;
+        let formula = self.formula();
+        let from = Week(until.0 - weeks + 1);
+        let parts = parts(&formula, subject, &(first_week(from)..=until), &computed.edges);
+        let value = |week| match publish(&sum(&formula, week, &parts)) {
+            Verdict::Scored { value, .. } => Some(value),
+            Verdict::InsufficientData => None,
+        };
+        Ok(OwnScore {
+            values: (from.0..=until.0).map(Week).map(|week| (week, value(week))).collect(),
+            score: self.score_view(&subject, &computed, true, contested),
+            explanation: explained.as_ref().unwrap_or(&computed).explanation(),
+        })
+    }
+
+    fn score_view(&self, subject: &Subject, computed: &Computed, present: bool, contested: bool) -> ScoreView {
         let shown = matches!(explain(&computed.attention).amounts, Amounts::Shown { .. });
         let (state, value, micro) = match publish(&computed.attention) {
             Verdict::Scored { value, micro } => ("scored", Some(value), Some(micro)),
             Verdict::InsufficientData => ("insufficient_data", None, None),
         };
-        let next = match as_of {
-            None => self.next_score(|formula| attention(formula, caller.subject, computed.until, &computed.edges)),
-            Some(_) => None,
-        };
-        Ok(ScoreView {
-            next,
+        let by = |formula: &_| attention(formula, *subject, computed.until, &computed.edges);
+        ScoreView {
+            next: if present { self.next_score(by) } else { None },
             version: computed.attention.formula.name,
             state,
             value,
             attention_micro: micro.filter(|_| shown),
-            window_from_day: first_day(computed.until),
+            window_from_day: first_week(computed.until).monday(),
             window_to_day: last_day(computed.until),
-            topics,
-            sources: computed.sources,
+            topics: computed.topics(),
+            sources: computed.sources.clone(),
             population: POPULATION,
             not_suitable_for: NOT_SUITABLE_FOR,
             use_by_us: computed.use_by,
-            contested: self.is_contested(&caller.subject).await?,
+            contested,
             seq: computed.seq,
-        })
-    }
-
-    /// The values for the ends of so many weeks, the oldest first, the present one included: all from what is counted now, read once.
-    ///
-    /// # Errors
-    /// As for the score.
-    pub async fn values_back(
-        &self,
-        caller: &PersonCaller,
-        weeks: i64,
-    ) -> Result<Vec<(Week, Option<u8>)>, ServiceError> {
-        let (subject, until) = (caller.subject, self.now().week());
-        let wanted = Wanted { subject, action: Action::Score, until, source: None };
-        let input = (self, wanted, weeks);
-        let read = self.store.read_tx(&input, |tx, (app, wanted, weeks)| {
-            Box::pin(async move { app.visible_in(tx, *wanted, *weeks - 1).await })
-        });
-        let (_, _, edges) = read.await?;
-        let value = |week| match publish(&attention(&self.formula(), subject, week, &edges)) {
-            Verdict::Scored { value, .. } => Some(value),
-            Verdict::InsufficientData => None,
-        };
-        Ok((0..weeks).rev().map(|back| Week(until.0 - back)).map(|week| (week, value(week))).collect())
+        }
     }
 
     async fn is_contested(&self, subject: &Subject) -> Result<bool, ServiceError> {
@@ -202,13 +128,7 @@ impl App {
         caller: &PersonCaller,
         as_of: Option<Micros>,
     ) -> Result<ExplanationView, ServiceError> {
-        let computed = self.computed(&caller.subject, Action::Explain, as_of).await?;
-        Ok(ExplanationView {
-            explanation: explain(&computed.attention),
-            sources: computed.sources,
-            population: POPULATION,
-            seq: computed.seq,
-        })
+        Ok(self.computed(&caller.subject, Action::Explain, as_of).await?.explanation())
     }
 
     /// Scores everybody, and tells only how many have one.
@@ -252,41 +172,59 @@ impl App {
         }
         let until = as_of.unwrap_or(now).week();
         let wanted = Wanted { subject: *subject, action, until, source: None };
-        self.store.read_tx(&(self, wanted), |tx, (app, wanted)| Box::pin(app.compute_in(tx, *wanted))).await
+        self.store.read_tx(&(self, wanted), |tx, (app, wanted)| Box::pin(app.compute_in(tx, *wanted, 0))).await
     }
 
-    pub(super) async fn compute_in(&self, tx: &mut Tx, wanted: Wanted<'_>) -> Result<Computed, ServiceError> {
-        let Wanted { subject, until, .. } = wanted;
-        let (sources, use_by, edges) = self.visible_in(tx, wanted, 0).await?;
-        let seq = tx.head().await?.seq;
-        let choices = tx.topics(&subject).await?;
-        let attention = attention(&self.formula(), subject, until, &edges);
-        Ok(Computed { attention, edges, sources, until, use_by, seq, choices })
-    }
-
-    /// What is counted for a score, and for those of so many weeks before.
-    async fn visible_in(
+    /// What is counted for a score, also for those of so many weeks before.
+    pub(super) async fn compute_in(
         &self,
         tx: &mut Tx,
         wanted: Wanted<'_>,
         earlier_weeks: i64,
-    ) -> Result<(Vec<SourceView>, Micros, Vec<Edge>), ServiceError> {
+    ) -> Result<Computed, ServiceError> {
         let Wanted { subject, until, source, .. } = wanted;
-        let now = self.now();
-        let rules = self.rules(tx).await?;
-        let standing = tx.standing(&subject).await?;
-        let (sources, use_by) = self.sources(standing.as_ref(), wanted, &rules, now)?;
-        let purpose = collecting_purpose(&rules)?;
+        let (visible, sources, use_by) = self.may_see(tx, wanted).await?;
         let query = VisibleQuery {
             target: subject,
             until,
-            from: Week(until.0 - WINDOW_WEEKS + 1 - earlier_weeks),
-            valid_after: now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
-            oldest_notice: purpose,
+            from: Week(first_week(until).0 - earlier_weeks),
+            valid_after: self.now().plus_seconds(limits::EXPIRY_MARGIN_SECONDS),
+            oldest_notice: visible.oldest_notice,
             source: source.cloned(),
-            allowed: self.allowed_ends(&rules, wanted.action)?,
+            allowed: visible.allowed.clone(),
         };
-        Ok((sources, use_by, tx.visible_edges(&query).await?))
+        let edges = tx.visible_edges(&query).await?;
+        let seq = tx.head().await?.seq;
+        let choices = tx.topics(&subject).await?;
+        let attention = attention(&self.formula(), subject, until, &edges);
+        Ok(Computed { attention, edges, visible, sources, until, use_by, seq, choices })
+    }
+
+    /// The same for another action, in the same transaction; nothing where all that it would look at is the same.
+    async fn compute_again(
+        &self,
+        tx: &mut Tx,
+        wanted: Wanted<'_>,
+        before: &Computed,
+    ) -> Result<Option<Computed>, ServiceError> {
+        let (visible, sources, _) = self.may_see(tx, wanted).await?;
+        if visible == before.visible && sources == before.sources {
+            return Ok(None);
+        }
+        Ok(Some(self.compute_in(tx, wanted, 0).await?))
+    }
+
+    /// What may be looked at, which sources count, and until when.
+    async fn may_see(
+        &self,
+        tx: &mut Tx,
+        wanted: Wanted<'_>,
+    ) -> Result<(Visible, Vec<SourceView>, Micros), ServiceError> {
+        let rules = self.rules(tx).await?;
+        let standing = tx.standing(&wanted.subject).await?;
+        let (sources, use_by) = self.sources(standing.as_ref(), wanted, &rules, self.now())?;
+        let oldest_notice = collecting_purpose(&rules)?;
+        Ok((Visible { oldest_notice, allowed: self.allowed_ends(&rules, wanted.action)? }, sources, use_by))
     }
 
     /// Whose responses, and from where, the rules of the house let count in a score that is used for this: both ends must be allowed, and the
@@ -341,9 +279,9 @@ impl App {
     }
 }
 
-/// The first day of the window that ends with a week.
-pub(super) fn first_day(until: Week) -> Day {
-    Week(until.0 - WINDOW_WEEKS + 1).monday()
+/// The first week of the window that ends with a week.
+pub(super) fn first_week(until: Week) -> Week {
+    Week(until.0 - WINDOW_WEEKS + 1)
 }
 
 fn last_day(until: Week) -> Day {
@@ -372,6 +310,15 @@ impl Computed {
 
     pub(super) fn use_by(&self) -> Micros {
         self.use_by
+    }
+
+    fn explanation(&self) -> ExplanationView {
+        ExplanationView {
+            explanation: explain(&self.attention),
+            sources: self.sources.clone(),
+            population: POPULATION,
+            seq: self.seq,
+        }
     }
 
     /// A topic has a value of its own only when enough people responded about it.

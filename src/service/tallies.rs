@@ -130,6 +130,11 @@ impl Tallies {
         }
     }
 
+    /// So many questions about nobody.
+    pub(super) fn add_nobody(&mut self, caller: &str, day: Day, times: usize) {
+        self.add_unknown((caller.to_owned(), day), i64::try_from(times).unwrap_or(i64::MAX));
+    }
+
     fn add_member(&mut self, who: (Counted, Subject), times: i64) {
         *self.members.entry(who).or_default() += times;
     }

@@ -157,8 +157,13 @@ impl App {
     /// [`ServiceError::Scope`] for an action that it, or its token, is not for; [`ServiceError::TooMuch`] beyond its numbers.
     pub(super) fn may_ask(&self, caller: &ClientCaller, action: Action, people: usize) -> Result<(), ServiceError> {
         if !caller.terms.scopes.contains(&action) {
-            return Err(ServiceError::Scope(action));
+            return Err(self.refuse(caller, people, ServiceError::Scope(action)));
         }
+        self.within_terms(caller, people)
+    }
+
+    /// Counts one call about so many people, or refuses it.
+    pub(super) fn within_terms(&self, caller: &ClientCaller, people: usize) -> Result<(), ServiceError> {
         let (now, asked) = (self.now(), &self.asked);
         let people = u32::try_from(people).unwrap_or(u32::MAX);
         if !asked.calls.take_of(caller.id.clone(), 1, caller.terms.calls_per_minute, now) {
@@ -184,7 +189,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn recipients(&self) -> Result<Vec<RecipientView>, ServiceError> {
-        let rows = self.store.read_tx(&(), |tx, ()| Box::pin(tx.clients())).await?;
+        let rows = self.store.read_one(&(), |tx, ()| Box::pin(tx.clients())).await?;
         let mut views = Vec::new();
         for row in rows.iter().filter(|row| !row.disabled) {
             let ClientCaller { id, purposes, sources, class, terms, .. } = super::auth::client_caller(row)?;
@@ -201,7 +206,7 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn clients(&self) -> Result<Vec<ClientView>, ServiceError> {
-        let rows = self.store.read_tx(&(), |tx, ()| Box::pin(tx.clients())).await?;
+        let rows = self.store.read_one(&(), |tx, ()| Box::pin(tx.clients())).await?;
         Ok(rows.into_iter().map(|row| self.client_view(row)).collect())
     }
 

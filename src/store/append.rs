@@ -3,7 +3,7 @@
 //! SQLite gets all of it at once: sqlx hands each message to a thread of its own, which costs more than most statements do.
 
 use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Executor, Postgres};
 
 use super::grants::{DELETE_GRANT, UPSERT_GRANT};
 use super::people::{UPDATE_STANDING, adult_name};
@@ -141,7 +141,7 @@ impl Tx {
     }
 }
 
-async fn append_sqlite(t: &mut sqlx::Transaction<'static, Sqlite>, recorded: &Recorded<'_>) -> Result<(), StoreError> {
+async fn append_sqlite(c: &mut sqlx::SqliteConnection, recorded: &Recorded<'_>) -> Result<(), StoreError> {
     let subject = recorded.subject();
     let mut query = event!(sqlx::query(AssertSqlSafe(recorded.sqlite_text())), recorded);
     for node in recorded.nodes {
@@ -157,7 +157,7 @@ async fn append_sqlite(t: &mut sqlx::Transaction<'static, Sqlite>, recorded: &Re
         query = triple!(query, subject, triple);
         query = query.bind(grant.lineage.0).bind(grant.notice_version).bind(grant.valid_until.0);
     }
-    let done: Vec<u64> = t.execute_many(query).map_ok(|done| done.rows_affected()).try_collect().await?;
+    let done: Vec<u64> = c.execute_many(query).map_ok(|done| done.rows_affected()).try_collect().await?;
     // A grant of another lineage was there, or the rest did not happen.
     let granted = done.len().checked_sub(recorded.granted.len()).and_then(|first| done.get(first..));
     if granted.is_some_and(|granted| granted.iter().all(|rows| *rows == 1)) {

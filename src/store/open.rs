@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 use super::fenced::TRIGGERS;
 use super::group::Group;
 use super::schema::{migrate_postgres, migrate_sqlite};
+use super::tx::Opened;
 use super::{StoreError, Tx};
 use crate::datamap::DataMap;
 use crate::fence::Fence;
@@ -123,7 +124,8 @@ impl Store {
             })
         });
         let writer = writer.connect_with(options.clone()).await?;
-        let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT);
+        // A file does not go away between two requests: to ask first whether it is there would take as long as reading.
+        let reader = SqlitePoolOptions::new().max_connections(4).acquire_timeout(CONNECT).test_before_acquire(false);
         let options = options.pragma("query_only", "ON");
         let reader = reader.connect_with(options.clone()).await?;
         let fence = match access {
@@ -140,7 +142,7 @@ impl Store {
             // Whoever is read stands in no order in most tables: from a small cache each page would be read many times.
             let options = options.pragma("mmap_size", MAPPED_BYTES.to_string());
             let once = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            Tx::Sqlite(once.begin().await?).fill(fence).await?;
+            Tx::Sqlite(Opened::Transaction(once.begin().await?)).fill(fence).await?;
             once.close().await;
         }
         Ok(store)

@@ -1,9 +1,11 @@
 //! Transactions on either database.
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::error::gone;
 use super::open::CONNECTIONS;
@@ -16,9 +18,46 @@ pub(super) const TRIES: u32 = 12;
 /// A transaction on one of the two databases.
 pub enum Tx {
     /// SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Opened),
     /// PostgreSQL.
     Postgres(Transaction<'static, Postgres>),
+}
+
+/// What statements run on.
+pub enum Opened {
+    /// Several, as one.
+    Transaction(Transaction<'static, Sqlite>),
+    /// One, which is a snapshot by itself.
+    Alone(PoolConnection<Sqlite>),
+}
+
+impl Deref for Opened {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Alone(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Opened {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Alone(connection) => connection,
+        }
+    }
+}
+
+impl Opened {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Transaction(transaction) => transaction.commit().await,
+            Self::Alone(_) => Ok(()),
+        }
+    }
 }
 
 /// What a transaction's body returns.
@@ -106,16 +145,37 @@ impl Store {
         body(&mut tx, input).await
     }
 
+    /// What one statement reads, without the messages that begin and end a snapshot. **The body runs one statement**: two would not see the
+    /// same.
+    ///
+    /// # Errors
+    /// Those of the body.
+    pub async fn read_one<I, T, E>(
+        &self,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        E: From<StoreError>,
+    {
+        let alone = match self {
+            Self::Sqlite { reader, .. } => reader.acquire().await.map(|one| Tx::Sqlite(Opened::Alone(one))),
+            Self::Postgres { .. } => return self.read_tx(input, body).await,
+        };
+        body(&mut alone.map_err(StoreError::from)?, input).await
+    }
+
     pub(super) async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
-            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(begin_immediate(writer).await?)),
+            Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(Opened::Transaction(begin_immediate(writer).await?))),
             Self::Postgres { pool } => Ok(Tx::Postgres(begin_postgres(pool, "BEGIN").await?)),
         }
     }
 
     pub(super) async fn begin_read(&self) -> Result<Tx, StoreError> {
         match self {
-            Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(reader.begin().await?)),
+            Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(Opened::Transaction(reader.begin().await?))),
             Self::Postgres { pool } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 Ok(Tx::Postgres(begin_postgres(pool, begin).await?))

@@ -217,7 +217,7 @@ on_both!(a_score_is_shown_with_its_parts_and_what_it_is_not_for, |world| {
     assert!(page.len() < 45_000, "{}", page.len());
     let token = sayso::secret::SecretText::new(visitor.cookies[COOKIE].clone());
     let caller = api.world.app.person_of(&token).await.unwrap();
-    let values = api.world.app.values_back(&caller, 13).await.unwrap();
+    let values = api.world.app.own_score(&caller, 13).await.unwrap().values;
     assert!(values.len() == 13 && values.iter().any(|(_, value)| value.is_none()), "{values:?}");
     for (week, value) in values {
         let end = sayso::domain::Micros(sayso::domain::Week(week.0 + 1).monday().start().0 - 1);
