@@ -76,6 +76,11 @@ async fn caller(app: &Shared, headers: &HeaderMap) -> Result<Arc<ClientCaller>, 
     if client.role == Role::Recipient { Ok(client) } else { Err(ServiceError::Forbidden) }
 }
 
+/// Whether a proxy asks here, with or without an address behind it.
+pub(super) fn is_door(path: &str) -> bool {
+    path.strip_prefix("/gate/forward").is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
+}
+
 /// Any other status than those a proxy expects becomes 403. What it was is in the log.
 pub(super) fn only_three(response: Response) -> Response {
     match response.status() {

@@ -33,7 +33,7 @@ use tokio::sync::Semaphore;
 use super::Shared;
 use super::callers::Callers;
 use super::extract::{only, read};
-use super::forward::only_three;
+use super::forward::{is_door, only_three};
 use super::problem::Problem;
 use super::routes::ROUTES;
 use crate::clock::Mark;
@@ -74,10 +74,11 @@ async fn surrounded(State(around): State<Arc<Around>>, mut request: Request, nex
     let asked = Asked::of(&request);
     let (id, given) = (around.ids.next(), given_request_id(&mut request));
     let words = pages::words_for(&request);
+    let for_proxy = is_door(request.uri().path());
     let answered = AssertUnwindSafe(around.within(&asked, request, next)).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_panic| Err(panicked()));
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
-    if asked.path.is_some_and(|path| path.starts_with("/gate/forward")) {
+    if for_proxy {
         response = only_three(response);
     }
     if let Some(visit) = words {

@@ -67,6 +67,8 @@ on_both!(a_recipient_is_told_the_one_value_that_was_allowed_and_the_person_sees_
         (Some(told.value), told.window_from_day, told.window_to_day),
         (own.value, own.window_from_day, own.window_to_day)
     );
+    assert!(!told.population.is_empty() && told.not_suitable_for.len() == 6 && told.use_by_us > world.app.clock.now());
+    assert_eq!((told.version, told.contested), (own.version, false));
     assert_eq!(kinds_after(&world, before).await, ["disclosed"], "one act, one event, one leaf");
     let text = serde_json::to_string(&told).unwrap();
     assert!(!text.contains("topic") && !text.contains("micro") && !text.contains(&ann.caller.subject.to_string()));

@@ -40,6 +40,33 @@ fn asking(api: &Api, credentials: &str, more: &[(&str, &str)]) -> Call {
     call
 }
 
+on_both!(a_proxy_hears_three_answers_and_no_other, |world| {
+    let api = Api::over(world);
+    let desk = api.recipient(DESK).await;
+    let secret = basic(DESK, &desk.secret);
+    for (method, path) in [
+        ("post", ""),
+        ("head", ""),
+        ("delete", ""),
+        ("options", ""),
+        ("get", "/"),
+        ("head", "/people/x"),
+        ("trace", "/x"),
+    ] {
+        let call = api.call(method, &format!("/gate/forward{path}"));
+        call.header("authorization", &secret).send().await.expect_status(403);
+    }
+    let twice = |name: &str, value: &str| asking(&api, &secret, &[(name, value), (name, value)]);
+    for (name, value) in
+        [("content-type", "text/plain"), ("idempotency-key", "one"), ("authorization", secret.as_str())]
+    {
+        twice(name, value).send().await.expect_status(403);
+    }
+    let large = api.post("/gate/forward/x").header("authorization", &secret);
+    large.bytes("text/plain", vec![b'x'; sayso::limits::BODY_BYTES_MAX + 1]).send().await.expect_status(403);
+    api.get("/gate/forward").send().await.expect_status(401);
+});
+
 on_both!(a_proxy_hears_yes_for_whom_it_may_let_through_and_one_no_for_everything_else, |world| {
     let api = Api::over(world);
     let desk = api.recipient(DESK).await;

@@ -4,8 +4,9 @@ use sayso::domain::{Day, Seq, Triple, Whom};
 use sayso::gate::Denial;
 use sayso::ids::Pairwise;
 use sayso::service::{Action, Asked, ClientCaller, GateQuestion, NewScore, Scored, ServiceError};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::api::client::Api;
 use crate::on_both;
 use crate::people::{Member, allow, ask, join, recipient, tamper, triple};
 use crate::world::{Db, World};
@@ -204,4 +205,38 @@ on_both!(a_score_that_hangs_on_no_grant_is_found_by_verification, |world| {
     tamper(&world, "UPDATE engine_score SET lineage = lineage + 1000").await;
     let findings = world.app.verify_log(&[], |_| ()).await.unwrap().findings;
     assert!(findings.iter().any(|one| one.what.contains("scores of engines")), "{findings:?}");
+});
+
+on_both!(an_engine_hears_over_http_that_its_epoch_is_over, |world| {
+    let api = Api::over(world);
+    let body = json!({ "id": "engine", "role": "recipient", "class": "company", "purposes": ["public_profile"],
+        "sources": ["activitypub"] });
+    let engine = api.registered(&body).await;
+    let ann = api.person("ann@example.org").await;
+    let granted = api.grant(&ann, "engine").await;
+    let pairwise = granted["pairwise"].as_str().unwrap();
+    let question = json!({ "action": "score", "purpose": "public_profile", "source": "activitypub",
+        "ids": [{ "pairwise": pairwise }] });
+    let asked = async || {
+        let answer = api.post("/v1/gate/filter").bearer(&engine.token).json(&question).send().await.expect_status(200);
+        let answer = answer.json();
+        assert_eq!(answer["allowed"].as_array().unwrap().len(), 1);
+        answer["seq"].clone()
+    };
+    let write = async |epoch: &Value| {
+        let score = json!({ "purpose": "public_profile", "source": "activitypub", "epoch": epoch, "value": 42,
+            "version": "ours-1", "window_from_day": 20_000, "window_to_day": 20_181, "population": "readers" });
+        api.call("put", &format!("/v1/scores/{pairwise}")).bearer(&engine.token).json(&score).send().await
+    };
+    let before = asked().await;
+    assert!(write(&before).await.status < 300);
+    api.delete(&format!("/v1/me/consents/{}", granted["consent_id"]))
+        .bearer(&ann.access)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(write(&before).await.expect_status(403).problem(), "not-permitted");
+    api.grant(&ann, "engine").await;
+    assert_eq!(write(&before).await.expect_status(409).problem(), "stale-epoch");
+    assert!(write(&asked().await).await.status < 300);
 });

@@ -319,21 +319,36 @@ async fn until_it_listens(port: u16) {
     panic!("nothing listens on {port}");
 }
 
+/// The sample community: so many said yes, and the engine knows the others all the same, by ids of its own.
+const SAID_YES: usize = 7;
+const SAID_NOTHING: usize = 17;
+
+/// Who responded to whom: everybody to everybody else, each pair as often as their places say.
+fn sample_responses(people: &[String]) -> Vec<Value> {
+    let pairs = (0..people.len()).flat_map(|from| (0..people.len()).map(move |to| (from, to)));
+    let others = pairs.filter(|(from, to)| from != to);
+    others.flat_map(|(from, to)| vec![json!([people[from], people[to]]); (7 * from + 13 * to) % 5]).collect()
+}
+
 /// A scoring engine in another language that knows nothing of consent, behind nginx and behind the proxy as people start it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_in_python_behind_nginx_and_behind_the_proxy_scores_only_who_said_yes() {
     let stage = Stage::new().await;
-    let (ann, ann_id, consent) = stage.member("ann").await;
-    let (_, bea_id, _) = stage.member("bea").await;
-    let responses = stage.data.path().join("responses.json");
-    let of = |to: &str, times: usize| vec![json!([STRANGER, to]); times];
-    let all = [of(&ann_id, 3), of(&bea_id, 2), of(STRANGER, 5)].concat();
-    std::fs::write(&responses, Value::from(all).to_string()).unwrap();
+    let mut members = Vec::new();
+    for number in 0..SAID_YES {
+        members.push(stage.member(&format!("member{number}")).await);
+    }
+    let strangers = (0..SAID_NOTHING).map(|number| format!("{number:032x}"));
+    let people: Vec<String> = members.iter().map(|(_, id, _)| id.clone()).chain(strangers).collect();
+    let responses = sample_responses(&people);
+    let points = |who: &str| responses.iter().filter(|pair| pair[1] == who).count();
+    let file = stage.data.path().join("responses.json");
+    std::fs::write(&file, json!(responses).to_string()).unwrap();
     let python = crate::audit::outside::which_python();
     let (engine_port, proxy_port) = (free_port(), free_port());
     let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doors/engine.py");
     let mut command = Command::new(python);
-    command.arg(engine).arg(engine_port.to_string()).arg(&responses).stdin(Stdio::null());
+    command.arg(engine).arg(engine_port.to_string()).arg(&file).stdin(Stdio::null());
     let _engine = Process(command.spawn().unwrap());
     until_it_listens(engine_port).await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
@@ -349,26 +364,30 @@ async fn an_engine_in_python_behind_nginx_and_behind_the_proxy_scores_only_who_s
     let nginx = start("nginx", NGINX, (&stage.sayso.url, engine_port), &stage.secret).await;
 
     let proxy = format!("http://127.0.0.1:{proxy_port}");
-    for door in [&proxy, &nginx.url] {
-        let score = async |id: &str| ask(&format!("{door}/people/{id}/score")).await;
-        let (status, _, text) = score(&ann_id).await;
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((status, &answer["score"]), (200, &json!(3)), "{door}");
-        let (status, _, text) = score(STRANGER).await;
-        assert!(status == 403 && !text.contains("score"), "{door} {text}");
-    }
-    let ranking = async || ask(&format!("{proxy}/ranking")).await.2;
-    let both = json!([{ "person": ann_id, "score": 3 }, { "person": bea_id, "score": 2 }]);
-    let answer: Value = serde_json::from_str(&ranking().await).unwrap();
-    assert_eq!((&answer["results"], answer.get("total")), (&both, None));
+    let everybody_is_answered_about = async |allowed: &[String]| {
+        for door in [&proxy, &nginx.url] {
+            for who in &people {
+                let (status, _, text) = ask(&format!("{door}/people/{who}/score")).await;
+                if allowed.contains(who) {
+                    let answer: Value = serde_json::from_str(&text).unwrap();
+                    assert_eq!((status, &answer["score"]), (200, &json!(points(who))), "{door}");
+                } else {
+                    assert!(status == 403 && !text.contains("score"), "{door} {text}");
+                }
+            }
+        }
+        let ranking: Value = serde_json::from_str(&ask(&format!("{proxy}/ranking")).await.2).unwrap();
+        let listed = ranking["results"].as_array().unwrap();
+        let listed: std::collections::BTreeMap<_, _> =
+            listed.iter().map(|one| (one["person"].as_str().unwrap().to_owned(), one["score"].clone())).collect();
+        let expected = allowed.iter().map(|who| (who.clone(), json!(points(who)))).collect();
+        assert_eq!((listed, ranking.get("total")), (expected, None));
+    };
+    everybody_is_answered_about(&people[..SAID_YES]).await;
     assert_eq!(ask(&format!("{}/ranking", nginx.url)).await.0, 403, "its pattern names one person");
-    stage.withdraw(&ann, &consent).await;
-    for door in [&proxy, &nginx.url] {
-        assert_eq!(ask(&format!("{door}/people/{ann_id}/score")).await.0, 403, "{door}");
-        assert_eq!(ask(&format!("{door}/people/{bea_id}/score")).await.0, 200, "{door}");
-    }
-    let left = ranking().await;
-    assert!(left.contains(&bea_id) && !left.contains(&ann_id) && !left.contains(STRANGER), "{left}");
+    let (first, _, consent) = &members[0];
+    stage.withdraw(first, consent).await;
+    everybody_is_answered_about(&people[1..SAID_YES]).await;
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("/people/{pairwise}/score") && !log.contains(&ann_id) && !log.contains(STRANGER), "{log}");
+    assert!(log.contains("/people/{pairwise}/score") && !people.iter().any(|who| log.contains(who)), "{log}");
 }

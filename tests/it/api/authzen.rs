@@ -214,3 +214,40 @@ on_both!(a_client_finds_the_doors_and_gets_its_request_id_back, |world| {
     let elsewhere = api.get("/v1/notices").header("x-request-id", "mine").send().await;
     assert_ne!(elsewhere.header("x-request-id"), "mine");
 });
+
+on_both!(what_does_not_exist_is_counted_and_used_up_like_every_denial, |world| {
+    let api = Api::over(world);
+    let operator = api.operator().await.token;
+    let body = json!({ "id": DESK, "role": "recipient", "class": "company", "purposes": ["public_profile"],
+        "sources": ["activitypub"], "terms": { "people_per_day": 9 } });
+    let desk = api.post("/v1/admin/clients").bearer(&operator).json(&body).send().await.expect_status(201).json();
+    let token = api.token(DESK, desk["client_secret"].as_str().unwrap()).await.json();
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    let stranger = "00112233445566778899aabbccddeeff";
+    let with = |place: &str, value: &str| {
+        let mut question = about("pairwise", stranger);
+        *question.pointer_mut(place).unwrap() = json!(value);
+        question
+    };
+    for question in [
+        with("/action/name", "sell"),
+        with("/action/name", "link"),
+        with("/context/purpose", "hiring"),
+        with("/context/purpose", "attention_score"),
+        with("/context/source", "nowhere"),
+        with("/subject/id", "another"),
+        with("/resource/id", "no id"),
+    ] {
+        assert_eq!(one(&api, &token, &question).await, json!({ "decision": false }), "{question}");
+    }
+    let forward = api.get("/gate/forward").bearer(&token).header("sayso-action", "sell");
+    forward.send().await.expect_status(403);
+    let filter = json!({ "action": "disclose", "purpose": "hiring", "source": "activitypub", "ids": [{ "pairwise": stranger }] });
+    api.post("/v1/gate/filter").bearer(&token).json(&filter).send().await.expect_status(403);
+    ask(&api, &token, "/access/v1/evaluation", &with("/action/name", "sell")).await.expect_status(429);
+    api.post("/v1/gate/filter").bearer(&token).json(&filter).send().await.expect_status(429);
+    api.world.app.flush_decisions().await.unwrap();
+    let auditor = api.auditor("an-auditor").await.token;
+    let summary = api.get("/v1/audit/summary").bearer(&auditor).send().await.expect_status(200).json();
+    assert_eq!(summary["decisions"][0]["denied"], 9, "{summary}");
+});

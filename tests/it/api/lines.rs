@@ -107,8 +107,11 @@ on_both!(too_many_or_the_wrong_ones_are_refused_before_anything_is_said, |world|
         let status = asking(&api, &desk.token, query, "a").send().await.status;
         assert_eq!(status, 422, "{query}");
     }
-    let call = api.post(&format!("/v1/gate/filter/lines?{ABOUT}")).bearer(&desk.token);
-    call.json(&json!([])).send().await.expect_status(415);
+    let call = || api.post(&format!("/v1/gate/filter/lines?{ABOUT}")).bearer(&desk.token);
+    call().bytes("text/csv", Vec::new()).send().await.expect_status(415);
+    for wrong in [json!({}), json!([1]), json!("a"), json!([["a"]]), json!([null])] {
+        call().json(&wrong).send().await.expect_status(400);
+    }
     let body = json!({ "id": "small", "role": "recipient", "class": "company", "purposes": ["public_profile"],
         "sources": ["activitypub"], "terms": { "people_per_day": 2_000 } });
     let small = api.post("/v1/admin/clients").bearer(&operator).json(&body).send().await.expect_status(201).json();
@@ -117,4 +120,35 @@ on_both!(too_many_or_the_wrong_ones_are_refused_before_anything_is_said, |world|
     asking(&api, token, ABOUT, &"a\n".repeat(2_001)).send().await.expect_status(429);
     asking(&api, token, ABOUT, &"a\n".repeat(2_000)).send().await.expect_status(200);
     asking(&api, token, ABOUT, "a").send().await.expect_status(429);
+});
+
+on_both!(a_list_in_json_is_read_like_lines, |world| {
+    let api = Api::over(world);
+    let desk = api.recipient("desk").await;
+    let ann = api.person("ann@example.org").await;
+    let ann = api.grant(&ann, "desk").await["pairwise"].as_str().unwrap().to_owned();
+    let stranger = "00112233445566778899aabbccddeeff";
+    let asking = |ids: &Value| api.post(&format!("/v1/gate/filter/lines?{ABOUT}")).bearer(&desk.token).json(ids);
+    let ids = json!([stranger, ann, "", "no id", format!("{ann}\n{ann}"), ann.replace('a', "\u{61}"), ann]);
+    assert_eq!(allowed(&asking(&ids).send().await.expect_status(200)), [&ann, &ann, &ann].map(String::as_str));
+    assert_eq!(asking(&json!([])).send().await.expect_status(200).text(), "");
+    let many = vec![ann.as_str(); 2_100];
+    let sizes = objects(&asking(&json!(many)).send().await.expect_status(200));
+    let sizes: Vec<_> = sizes.iter().map(|one| one["allowed"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [1_000, 1_000, 100]);
+});
+
+on_both!(a_million_ids_are_answered_in_one_request, |world| {
+    let api = Api::over(world);
+    let desk = api.recipient("desk").await;
+    let ann = api.person("ann@example.org").await;
+    let ann = api.grant(&ann, "desk").await["pairwise"].as_str().unwrap().to_owned();
+    let stranger = "00112233445566778899aabbccddeeff";
+    let body = [format!("{stranger}\n").repeat(999_998), format!("{ann}\n{stranger}\n")].concat();
+    let answer = asking(&api, &desk.token, ABOUT, &body).send().await.expect_status(200);
+    assert_eq!(objects(&answer).len(), 1_000);
+    assert_eq!(allowed(&answer), [ann]);
+    api.world.app.flush_decisions().await.unwrap();
+    let counts = crate::people::ask(&api.world, "SELECT caller || ' ' || times FROM unknown_count").await;
+    assert_eq!(counts, ["desk 999999"]);
 });

@@ -209,7 +209,8 @@ on_both!(to_ask_for_the_headers_alone_does_nothing_that_is_recorded, |world| {
     let before = tables(&api.world).await;
     for route in sayso::http::ROUTES.iter().filter(|route| route.method == "get" && route.access != Access::Anyone) {
         let answer = api.call("HEAD", route.path).bearer(&anna.access).send().await;
-        assert_eq!(answer.status, 405, "{}", route.path);
+        let refused = if route.path.starts_with("/gate/forward") { 403 } else { 405 };
+        assert_eq!(answer.status, refused, "{}", route.path);
     }
     same(&before, &tables(&api.world).await, "HEAD");
     assert_eq!(api.call("HEAD", "/v1/log/checkpoint").send().await.status, 200);
