@@ -30,7 +30,8 @@ struct Check {
 impl DataMap {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let What::Check(check) = self.what;
-        let stored = check.place.open(Access::Inspect).await?.stored();
+        let app = check.place.open(Access::Inspect).await?;
+        let stored = app.stored();
         if check.json {
             return Ok(output::json(&stored)?);
         }

@@ -73,6 +73,17 @@ pub enum Erase {
     Keep,
 }
 
+impl Erase {
+    /// Its name in the data map.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Unlink => "unlink",
+            Self::Keep => "keep",
+        }
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +118,20 @@ pub enum Class {
     Key,
     /// Needed to run; says nothing about the person.
     Operational,
+}
+
+impl Class {
+    /// Its name in the data map.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Content => "content",
+            Self::Pseudonym => "pseudonym",
+            Self::Commitment => "commitment",
+            Self::Key => "key",
+            Self::Operational => "operational",
+        }
+    }
 }
 
 /// The type of a column.

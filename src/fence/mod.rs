@@ -13,7 +13,7 @@ mod entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::crypto::sha256;
 use crate::domain::{Recipient, Seq, Triple};
@@ -31,6 +31,25 @@ type Shard = HashMap<Cell, Entry, BuildHasherDefault<Folded>>;
 /// Where an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Cell(u64, u64);
+
+impl Cell {
+    fn shard(&self) -> usize {
+        usize::try_from(self.1 % SHARDS as u64).unwrap_or_default()
+    }
+}
+
+/// Everybody who is in it.
+#[derive(Debug)]
+pub struct Everybody<'a>(Vec<RwLockReadGuard<'a, Shard>>);
+
+impl Everybody<'_> {
+    /// What the gate looks at of somebody.
+    #[inline]
+    pub fn find(&self, column: &Column, name: &[u8]) -> Projection {
+        let found = column.cell(name).and_then(|cell| self.0.get(cell.shard())?.get(&cell).copied());
+        found.unwrap_or(Entry::NOBODY).projection()
+    }
+}
 
 /// How somebody is named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,8 +176,15 @@ impl Fence {
         found.unwrap_or(Entry::NOBODY).projection()
     }
 
+    /// Everybody, for as long as it is held: for questions about many, where a lock for each of them costs as much as finding them, and keeps
+    /// the processor from fetching the next while it waits for one. Changes wait meanwhile.
+    pub fn everybody(&self) -> Everybody<'_> {
+        // Whoever writes holds one of these locks and waits for none.
+        Everybody(self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner)).collect())
+    }
+
     fn shard(&self, cell: &Cell) -> Option<&RwLock<Shard>> {
-        self.shards.get(usize::try_from(cell.1 % SHARDS as u64).ok()?)
+        self.shards.get(cell.shard())
     }
 
     /// The last event that is in it.

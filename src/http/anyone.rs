@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Shared;
@@ -108,6 +108,6 @@ pub(super) async fn gpc() -> impl IntoResponse {
 }
 
 /// What is stored about people, and for how long.
-pub(super) async fn stored(State(app): State<Shared>) -> impl IntoResponse {
-    Json(app.stored())
+pub(super) async fn stored(State(app): State<Shared>) -> Response {
+    Json(app.stored()).into_response()
 }

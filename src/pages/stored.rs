@@ -29,26 +29,19 @@ pub(super) fn tables(lang: Lang, app: &App) -> Markup {
     html! {
         @for table in people { (about_people(lang, table)) }
         h2 { (lang.t("stored.others")) }
-        ul { @for table in others { li { (lang.named("table", &table.table)) ": " (kept(lang, table)) } } }
+        ul { @for table in others { li { (lang.named("table", table.table)) ": " (kept(lang, table)) } } }
     }
 }
 
-fn about_people(lang: Lang, table: &StoredView) -> Markup {
-    let classes: BTreeSet<_> = table
-        .columns
-        .values()
-        .filter_map(|class| serde_json::to_value(class).ok())
-        .filter_map(|c| c.as_str().map(str::to_owned))
-        .collect();
-    let erase =
-        serde_json::to_value(table.erase).ok().and_then(|erase| erase.as_str().map(str::to_owned)).unwrap_or_default();
+fn about_people(lang: Lang, table: &StoredView<'_>) -> Markup {
+    let classes: BTreeSet<&str> = table.columns.values().map(|class| class.as_str()).collect();
     html! {
         section class="stored" {
-            h2 { (lang.named("table", &table.table)) }
+            h2 { (lang.named("table", table.table)) }
             dl {
                 dt { (lang.t("stored.kept")) } dd { (kept(lang, table)) }
                 dt { (lang.t("stored.erasure")) }
-                dd { (lang.named("erase", &erase)) @if let Some(why) = &table.why { " " (lang.find(&format!("why.{}", table.table)).unwrap_or(why)) } }
+                dd { (lang.named("erase", table.erase.as_str())) @if let Some(why) = &table.why { " " (lang.find(&format!("why.{}", table.table)).unwrap_or(why)) } }
                 dt { (lang.t("stored.what")) }
                 dd { (classes.iter().map(|class| lang.named("class", class)).collect::<Vec<_>>().join(", ")) }
             }
@@ -57,6 +50,6 @@ fn about_people(lang: Lang, table: &StoredView) -> Markup {
 }
 
 /// For how long: in the words of the data map, or a translation of them.
-fn kept(lang: Lang, table: &StoredView) -> String {
-    lang.find(&format!("kept.{}", table.table)).map_or_else(|| table.kept.clone(), str::to_owned)
+fn kept<'a>(lang: Lang, table: &StoredView<'a>) -> &'a str {
+    lang.find(&format!("kept.{}", table.table)).unwrap_or(table.kept)
 }

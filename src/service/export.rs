@@ -222,32 +222,35 @@ impl Opening<'_> {
 
 /// One table, as people are told of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct StoredView {
+pub struct StoredView<'a> {
     /// Which.
-    pub table: String,
+    pub table: &'a str,
     /// Whether its rows are about somebody.
     pub about_people: bool,
     /// For how long.
-    pub kept: String,
+    pub kept: &'a str,
     /// What an erasure does with it.
     pub erase: datamap::Erase,
     /// Why, where it is kept.
-    pub why: Option<String>,
+    pub why: Option<&'a str>,
     /// What is in each column.
-    pub columns: BTreeMap<String, datamap::Class>,
+    pub columns: BTreeMap<&'a str, datamap::Class>,
 }
 
 impl App {
     /// What is stored, about whom and for how long: the data map, which the running database was compared with.
-    pub fn stored(&self) -> Vec<StoredView> {
-        let view = |table: &datamap::Table| StoredView {
-            table: table.name.clone(),
-            about_people: !table.owners.is_empty(),
-            kept: table.kept.clone(),
-            erase: table.erase,
-            why: table.why.clone(),
-            columns: table.columns.iter().map(|(name, column)| (name.clone(), column.class)).collect(),
-        };
-        self.datamap.table.iter().map(view).collect()
+    pub fn stored(&self) -> Vec<StoredView<'_>> {
+        self.datamap.table.iter().map(stored).collect()
+    }
+}
+
+fn stored(table: &datamap::Table) -> StoredView<'_> {
+    StoredView {
+        table: &table.name,
+        about_people: !table.owners.is_empty(),
+        kept: &table.kept,
+        erase: table.erase,
+        why: table.why.as_deref(),
+        columns: table.columns.iter().map(|(name, column)| (name.as_str(), column.class)).collect(),
     }
 }

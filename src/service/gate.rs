@@ -143,10 +143,10 @@ impl App {
         }
         let mut use_by = now.plus_seconds(limits::USE_BY_SECONDS);
         let mut allowed = Vec::new();
+        let found = ready.find(fence, sought);
         let mut people = Vec::with_capacity(sought.len());
-        for (place, sought) in sought.iter().enumerate() {
-            let person = ready.find(fence, sought);
-            let decision = ready.prepared.decide(&person, now);
+        for (place, (sought, person)) in sought.iter().zip(&found).enumerate() {
+            let decision = ready.prepared.decide(person, now);
             if let Ok(until) = decision {
                 allowed.push(place);
                 use_by = use_by.min(until);

@@ -13,6 +13,9 @@ use crate::fence::{Column, Fence};
 use crate::gate::{Action, Prepared, Projection, Question, Rules};
 use crate::store::{ClientRow, StoreError};
 
+/// From so many people on they are found under one lock rather than each under their own.
+const MANY: usize = 64;
+
 /// A registered caller, as it is stored and as it asks.
 type Registered = Arc<(ClientRow, Arc<ClientCaller>)>;
 /// What each recipient asks, at one count of changes. It has no more of it than purposes, sources and actions it is registered for.
@@ -37,13 +40,21 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// What the gate looks at of somebody.
+    /// What the gate looks at of these people, in their order.
+    pub(super) fn find(&self, fence: &Fence, sought: &[Sought]) -> Vec<Projection> {
+        if sought.len() < MANY {
+            return sought.iter().map(|one| self.named(one, |column, name| fence.find(column, name))).collect();
+        }
+        let everybody = fence.everybody();
+        sought.iter().map(|one| self.named(one, |column, name| everybody.find(column, name))).collect()
+    }
+
     #[inline]
-    pub(super) fn find(&self, fence: &Fence, sought: &Sought) -> Projection {
+    fn named(&self, sought: &Sought, find: impl Fn(&Column, &[u8]) -> Projection) -> Projection {
         match sought {
-            Sought::Pairwise(name) => fence.find(&self.pairwise, name),
+            Sought::Pairwise(name) => find(&self.pairwise, name),
             Sought::Blind(blinds) => {
-                let [current, earlier] = blinds.each_ref().map(|blind| fence.find(&self.blind, blind));
+                let [current, earlier] = blinds.each_ref().map(|blind| find(&self.blind, blind));
                 if current.grant.is_some() { current } else { earlier }
             }
         }

@@ -22,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
+use crate::acts::CEDAR;
 use crate::stage::{DESK, Stage, Start, adult_until, pairwise, question, resident_bytes, triple};
 use crate::table::{Table, Target, median, seconds};
 
@@ -67,7 +68,7 @@ pub async fn layer(stage: &Stage, table: &mut Table) {
 
 /// What one id costs with so many people in memory and more, in questions of a thousand and alone, against a bare look-up of the same keys
 /// among as many, and a bit test.
-pub async fn by_people(stage: &Stage, people_max: usize, table: &mut Table) {
+pub async fn by_people(stage: &Stage, people_max: usize, cedar_seconds: f64, table: &mut Table) {
     let mut bare = HashMap::new();
     for people in [10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|people| *people <= people_max) {
         let names = stage.remember(bare.len()..people);
@@ -93,6 +94,15 @@ pub async fn by_people(stage: &Stage, people_max: usize, table: &mut Table) {
         let [bare, of_many, alone] = times.map(|times| seconds(&times) * 1e9);
         println!("{people} people: bare {bare:.0} ns, of a thousand {of_many:.0} ns, alone {alone:.0} ns");
         table.by_people.push((people, of_many / 1e3));
+        if people == 1_000_000 {
+            table.row(
+                CEDAR,
+                "one decision in process, of a thousand, 1,000,000 people: found, decided, counted",
+                cedar_seconds * 1e9 / of_many,
+                &Target::AtLeast(100.0, "at least 100"),
+                format!("{of_many:.0} ns against {:.1} microseconds", cedar_seconds * 1e6),
+            );
+        }
         for (name, cost) in
             [("of a thousand", of_many), ("asked alone", alone)].into_iter().filter(|_| people >= 1_000_000)
         {

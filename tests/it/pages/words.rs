@@ -63,9 +63,9 @@ async fn everything_that_is_stored_has_words_and_they_say_what_the_data_map_says
     assert_eq!(tables, known);
     for table in &stored {
         let kept = Lang::English.find(&format!("kept.{}", table.table));
-        assert_eq!(kept, Some(table.kept.as_str()), "{}", table.table);
-        if let (true, Some(why)) = (table.about_people, &table.why) {
-            assert_eq!(Lang::English.find(&format!("why.{}", table.table)), Some(why.as_str()));
+        assert_eq!(kept, Some(table.kept), "{}", table.table);
+        if let (true, Some(why)) = (table.about_people, table.why) {
+            assert_eq!(Lang::English.find(&format!("why.{}", table.table)), Some(why));
         }
     }
 }
