@@ -1,67 +1,16 @@
-// Drives Debian's Chromium through the pages of a running service: `node run.mjs STORY`. Where things are is said by the environment:
-// BASE (the service), DATA (its data folder, for the mails), MODULES (a folder with node_modules), SHOTS (where screenshots go), CHROMIUM,
-// PUBLIC (the path of a public page).
-import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+// Drives Debian's Chromium through the pages of a running service: `node run.mjs STORY`. AUDITOR and OPERATOR are the secrets of two callers,
+// PUBLIC is the path of a public page; the rest of the environment is in page.mjs.
+import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
+import { DESK, PHONE, alike, barriers, close, code, enter, equal, heading, mirrored, open, press, shot, tabTo } from "./page.mjs";
 
-const { BASE, DATA, MODULES, SHOTS, CHROMIUM, AUDITOR, OPERATOR, PUBLIC } = process.env;
-const require = createRequire(join(MODULES, "package.json"));
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const PHONE = { width: 360, height: 740 };
-const DESK = { width: 1280, height: 900 };
+const { AUDITOR, OPERATOR, PUBLIC } = process.env;
 const PASSWORD = "a long sentence";
 const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/nothing-here", PUBLIC];
 const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/asked", "/me/data", "/me/data/delete", "/me/identifiers"];
 const OPERATE = ["/operate", "/operate/callers", "/operate/notices", "/operate/notices/public_profile", "/operate/rules", "/operate/rules/house.cedar", "/operate/contests", "/operate/deliveries"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 const REFUSE = "Do not allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
-
-mkdirSync(SHOTS, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
-/// A fresh browser, which must ask nobody but the service and hear no complaint.
-async function open(options) {
-  const context = await browser.newContext({ baseURL: BASE, locale: "en-GB", acceptDownloads: true, ...options });
-  const page = await context.newPage();
-  page.complaints = [];
-  page.on("console", (message) => { if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) page.complaints.push(message.text()); });
-  page.on("pageerror", (error) => page.complaints.push(String(error)));
-  page.on("request", (request) => {
-    const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && origin !== new URL(BASE).origin) page.complaints.push(`asked ${request.url()}`);
-  });
-  return page;
-}
-
-async function close(page) {
-  assert.deepEqual(page.complaints, []);
-  await page.context().close();
-}
-
-/// The code that was mailed to an address. The mail goes, so that the next one is the newest.
-async function code(address) {
-  for (let tries = 0; tries < 100; tries++) {
-    const folder = join(DATA, "outbox");
-    for (const name of readdirSync(folder).sort().reverse()) {
-      const mail = readFileSync(join(folder, name), "utf8");
-      const found = /The code is: (\d{8})/.exec(mail);
-      if (found && mail.includes(`To: ${address}\r\n`)) { rmSync(join(folder, name)); return found[1]; }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`no mail for ${address}`);
-}
-
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const shot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-const heading = async (page, text) => assert.equal(await page.locator("h1").textContent(), text);
 
 async function register(page, address) {
   await page.goto("/register");
@@ -85,6 +34,8 @@ async function logIn(page, address) {
 /// Somebody new does everything there is to do, and leaves.
 async function jobs(name, options) {
   const page = await open(options);
+  // What is looked at with scripts of our own needs them to run.
+  const look = (where) => options.javaScriptEnabled === false ? undefined : barriers(page, `${name} ${where}`);
   const address = `${name}@example.org`;
   await page.goto("/");
   await heading(page, "Nobody is scored without their own yes");
@@ -99,6 +50,7 @@ async function jobs(name, options) {
   await page.getByText("Your yes is recorded").waitFor();
   assert.match(await page.locator("main").textContent(), /Allowed since/);
   await shot(page, `${name}-allowed`);
+  await look("allowed");
   await page.goto("/me/score");
   await page.getByText("There is too little data for a number").waitFor();
   await page.goto("/me/consents/attention_score");
@@ -119,9 +71,11 @@ async function jobs(name, options) {
   await press(page, "Lift the pause");
   await page.goto("/me/history");
   await shot(page, `${name}-history`);
+  await look("history");
   await page.getByRole("link", { name: /^Receipt/ }).first().click();
   await heading(page, "Your receipt");
   await shot(page, `${name}-receipt`);
+  await look("receipt");
   await press(page, "Mail it to me");
   await page.getByText("The mail is on its way").waitFor();
 
@@ -137,9 +91,11 @@ async function jobs(name, options) {
   await press(page, "Delete everything now");
   await heading(page, "Your deletion has begun");
   await shot(page, `${name}-deletion`);
+  await look("deletion begun");
   await page.getByRole("link", { name: "See how it goes" }).click();
   await page.getByText("Done, checked and certified").waitFor({ timeout: 20_000 });
   await shot(page, `${name}-certificate`);
+  await look("certificate");
   await page.goto("/me/data");
   await heading(page, "Log in");
 
@@ -148,9 +104,15 @@ async function jobs(name, options) {
   await press(page, "Opt out for myself");
   await heading(page, "The opt-out is recorded");
   await shot(page, `${name}-opted-out`);
+  await look("opted out");
+  await page.goto("/opt-out");
+  await page.getByLabel("E-mail address or account").fill(`child-${address}`);
+  await press(page, "Opt out for a child");
+  await heading(page, "The opt-out is recorded");
   await page.goto("/requests");
   await page.getByLabel("Your e-mail address").fill(address);
   await press(page, "How did an earlier deletion go?");
+  await look("a code");
   await page.getByLabel("Code from the mail").fill(await code(address));
   await press(page, "Show the deletions");
   await page.getByText("Done, checked and certified").waitFor();
@@ -160,26 +122,71 @@ async function jobs(name, options) {
   await page.getByLabel("Code from the mail").fill(await code(`stranger-${address}`));
   await press(page, "Show what is held");
   await heading(page, "Nothing is held about you");
+  await look("nothing held");
+  await shot(page, `${name}-nothing-held`);
   await close(page);
 }
 
-/// Moves with Tab alone to what has this name, and sees on the way that the focus can be seen.
-async function tabTo(page, role, name) {
-  for (let steps = 0; steps < 80; steps++) {
-    await page.keyboard.press("Tab");
-    const here = await page.evaluate(() => {
-      const at = document.activeElement;
-      const style = getComputedStyle(at);
-      const label = at.labels?.[0]?.textContent ?? at.textContent;
-      return { tag: at.tagName.toLowerCase(), label: label.trim(), seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
-    });
-    if (here.tag !== "body") assert.ok(here.seen, `the focus cannot be seen on ${here.tag} ${here.label}`);
-    if (here.tag === role && here.label === name) return;
-  }
-  throw new Error(`Tab does not lead to ${role} ${name}`);
-}
+/// Somebody with a score decides about topics, contests it, hides it; forgets the password; and is logged out in the middle of a form.
+async function owner(name, options) {
+  const page = await open(options);
+  await logIn(page, "scored@example.org");
+  await page.goto("/me/score");
+  if (options.javaScriptEnabled !== false) await equal(page);
+  await page.getByRole("button", { name: /^Accept/ }).first().click();
+  await page.getByText("The topic may be told to those whom you allowed.").waitFor();
+  await page.getByRole("button", { name: /^Reject for good/ }).first().click();
+  await page.getByText("The topic is rejected for good.").waitFor();
+  await page.getByLabel("What is wrong").selectOption({ index: 0 });
+  await page.getByLabel("Why", { exact: true }).fill("It counts a quarrel as praise.");
+  await press(page, "Contest this");
+  await page.getByText("It is marked as contested for everyone").waitFor();
+  await page.getByText("You contest this.").first().waitFor();
+  await shot(page, `${name}-contested`);
+  assert.equal((await page.request.get(PUBLIC)).status(), 200);
+  await press(page, "Hide it from everybody");
+  await page.getByText("Everything by which others could see your score is taken back.").waitFor();
+  assert.equal((await page.request.get(PUBLIC)).status(), 404);
 
-const enter = (page) => Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  // The log-in ends while a form is filled in: what was typed waits, and nothing is done by itself.
+  await page.getByLabel("Why", { exact: true }).fill("And another thing.");
+  await page.context().clearCookies({ name: "__Host-sayso" });
+  await press(page, "Contest this");
+  await heading(page, "Your log-in has ended");
+  await shot(page, `${name}-log-in-ended`);
+  if (options.javaScriptEnabled !== false) await barriers(page, `${name} log-in ended`);
+  await page.getByLabel("Your e-mail address").fill("scored@example.org");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await press(page, "Log in");
+  await heading(page, "What you had chosen");
+  await page.getByText("And another thing.").waitFor();
+  await shot(page, `${name}-waiting`);
+  if (options.javaScriptEnabled !== false) await barriers(page, `${name} waiting`);
+  // Pressed twice it is done once.
+  await page.getByRole("button", { name: "Do it now" }).dblclick();
+  await page.getByText("It is marked as contested for everyone").waitFor();
+  await page.goto("/me/history");
+  const contests = await page.getByRole("listitem").filter({ hasText: "ontested" }).count();
+  assert.equal(contests, 2, "each contest is recorded once");
+
+  await page.goto("/me/consents");
+  await press(page, "Log out");
+  await page.goto("/log-in");
+  await page.getByRole("link", { name: "Log in with a code and choose a new one" }).click();
+  await page.getByLabel("Your e-mail address").fill("scored@example.org");
+  await press(page, "Mail me a code");
+  await page.getByLabel("Code from the mail").fill(await code("scored@example.org"));
+  await page.getByLabel("New password, if you want one").fill("quite another sentence");
+  await press(page, "Go on");
+  await heading(page, "My consents");
+  await press(page, "Log out");
+  await page.goto("/log-in");
+  await page.getByLabel("Your e-mail address").fill("scored@example.org");
+  await page.getByLabel("Password", { exact: true }).fill("quite another sentence");
+  await press(page, "Log in");
+  await heading(page, "My consents");
+  await close(page);
+}
 
 async function keyboard() {
   const page = await open({ viewport: DESK, javaScriptEnabled: false });
@@ -206,48 +213,44 @@ async function keyboard() {
   await tabTo(page, "button", ALLOW);
   await enter(page);
   await page.getByText("Your yes is recorded").waitFor();
+  await page.goto("/me/score");
+  await page.getByText("There is too little data for a number").waitFor();
+  await tabTo(page, "button", "Hide it from everybody");
+  await page.goto("/me/consents/attention_score");
   await tabTo(page, "button", REFUSE);
   await enter(page);
   await page.getByText("Your no is recorded").waitFor();
+  await page.goto("/me/data");
+  await tabTo(page, "button", "Download everything");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+  assert.equal(download.suggestedFilename(), "sayso.zip");
   await page.goto("/me/data");
   await tabTo(page, "a", "Delete everything");
   await enter(page);
   await tabTo(page, "button", "Delete everything now");
   await enter(page);
   await heading(page, "Your deletion has begun");
+  await page.goto("/opt-out");
+  await tabTo(page, "input", "E-mail address or account");
+  await page.keyboard.type("keys@example.org");
+  await tabTo(page, "button", "Opt out for myself");
+  await enter(page);
+  await heading(page, "The opt-out is recorded");
+  await page.goto("/staff");
+  await tabTo(page, "input", "Name");
+  await page.keyboard.type("an-auditor");
+  await tabTo(page, "input", "Secret");
+  await page.keyboard.type(AUDITOR);
+  await enter(page);
+  await heading(page, "The log");
+  await tabTo(page, "a", "Checkpoint");
+  await enter(page);
+  await tabTo(page, "textarea", "Older checkpoint");
+  await page.keyboard.insertText(await page.locator("pre").first().textContent());
+  await tabTo(page, "button", "Verify");
+  await enter(page);
+  await page.getByText("begins with exactly the").waitFor();
   await close(page);
-}
-
-/// What axe finds against WCAG 2.2 AA.
-async function barriers(page, where) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  const found = violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join("; ")}`);
-  assert.deepEqual(found, []);
-  const [inner, scroll] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
-  assert.ok(scroll <= inner, `${where} is ${scroll} wide in a window of ${inner}`);
-}
-
-/// The two buttons of every decision differ in nothing but what they say.
-async function equal(page) {
-  const pairs = await page.evaluate(() => [...document.querySelectorAll(".equal")].map((pair) => [...pair.querySelectorAll("button")].map((button) => {
-    const { width, height, top } = button.getBoundingClientRect();
-    const { color, backgroundColor, borderColor, fontSize, fontWeight } = getComputedStyle(button);
-    return { width: Math.round(width), height: Math.round(height), top: Math.round(top), color, backgroundColor, borderColor, fontSize, fontWeight };
-  })));
-  assert.ok(pairs.length > 0);
-  for (const [allow, refuse] of pairs) assert.deepEqual(allow, refuse);
-  assert.ok(pairs[0][0].height >= 44);
-}
-
-/// The ways to being seen and to hiding look alike.
-async function alike(page) {
-  const ways = await page.evaluate(() => [...document.querySelectorAll("#visibility + ul :is(button, a.button)")].map((way) => {
-    const { color, backgroundColor, borderColor, fontSize, fontWeight } = getComputedStyle(way);
-    return { height: Math.round(way.getBoundingClientRect().height), color, backgroundColor, borderColor, fontSize, fontWeight };
-  }));
-  assert.equal(ways.length, 4);
-  for (const way of ways) assert.deepEqual(way, ways[0]);
 }
 
 /// Every page in light and dark, narrow and wide, English and German: no barrier, no overflow, a screenshot of each.
@@ -272,23 +275,6 @@ async function everyPage() {
     await visit(page, [...OPEN, ...OWN], `${width}-german`);
     await close(page);
   }
-}
-
-/// Drawn for a language that is written from right to left, nothing sticks out, and what begins a line stands on its right.
-async function mirrored(page, where) {
-  await page.evaluate(() => { document.documentElement.dir = "rtl"; });
-  const found = await page.evaluate(() => {
-    const wide = document.documentElement.scrollWidth;
-    const fits = (box) => box.width === 0 || (box.left >= -1 && box.right <= innerWidth + 1);
-    const scrolls = (at) => at.closest(".scroll, pre, .hidden, .skip, svg");
-    const out = [...document.querySelectorAll("body *")].filter((at) => !scrolls(at) && !fits(at.getBoundingClientRect()));
-    const heading = document.querySelector("h1");
-    const begins = getComputedStyle(heading).direction;
-    return { wide, inner: innerWidth, begins, out: out.map((at) => at.outerHTML.slice(0, 120)) };
-  });
-  assert.deepEqual(found.out, [], where);
-  assert.ok(found.wide <= found.inner, `${where} is ${found.wide} wide from right to left`);
-  assert.equal(found.begins, "rtl");
 }
 
 async function everyPageMirrored() {
@@ -354,6 +340,55 @@ async function staff() {
   }
 }
 
+/// An operator registers a caller, publishes a notice, changes a rule and answers who contests something.
+async function work() {
+  const page = await open({ viewport: DESK });
+  await logIn(page, "scored@example.org");
+  await page.goto("/me/score");
+  await page.getByLabel("Why", { exact: true }).fill("The week of the fair is missing.");
+  await press(page, "Contest this");
+  await page.getByText("It is marked as contested for everyone").waitFor();
+  await staffIn(page, "operator", OPERATOR);
+  await page.goto("/operate/callers");
+  await page.getByLabel("Name", { exact: true }).fill("a-shop");
+  await page.getByLabel("Recipient", { exact: true }).check();
+  await page.getByLabel("Class of a recipient").fill("company");
+  await page.getByLabel("Purposes").fill("public_profile");
+  await page.getByLabel("Sources").fill("activitypub");
+  await press(page, "Register a caller");
+  await heading(page, "The caller is registered");
+  await barriers(page, "a new caller");
+  await shot(page, "desk-caller-registered");
+  await page.goto("/operate/callers");
+  await page.getByText("a-shop").first().waitFor();
+  await page.goto("/operate/contests");
+  await page.getByText("The week of the fair is missing.").waitFor();
+  await barriers(page, "contests");
+  await shot(page, "desk-contest-to-answer");
+  await page.getByLabel("Your answer; the person will read it").fill("It was counted; see the second bar.");
+  await press(page, "It stays as it is");
+  await page.getByText("The answer is recorded").waitFor();
+  await page.goto("/operate/notices/public_profile");
+  const text = await page.getByLabel("Text").first().inputValue();
+  await page.getByLabel("Text").first().fill(`${text}\n\nA word more.`);
+  await press(page, "Publish: nothing material changed");
+  await page.getByText("The notice is published.").waitFor();
+  await page.goto("/operate/rules/house.cedar");
+  const rules = await page.locator("textarea").inputValue();
+  const added = '\n@id("nothing-explained-to-companies")\nforbid (principal == RecipientClass::"company", action == Action::"explain", resource);\n';
+  await page.locator("textarea").fill(`${rules}${added}`);
+  await press(page, "Show what would change");
+  await heading(page, "What would change");
+  await page.getByText("company").first().waitFor();
+  await barriers(page, "what would change");
+  await shot(page, "desk-rules-change");
+  await press(page, "Adopt these rules");
+  await page.getByText("The rules are in force.").waitFor();
+  await page.goto("/me/history");
+  await page.getByText("It was counted; see the second bar.").waitFor();
+  await close(page);
+}
+
 async function visit(page, paths, name) {
   for (const path of paths) {
     await page.goto(path);
@@ -367,6 +402,11 @@ async function visit(page, paths, name) {
 const stories = {
   "jobs-without-script": () => jobs("phone", { viewport: PHONE, javaScriptEnabled: false }),
   "jobs-with-script": () => jobs("desk", { viewport: DESK }),
+  "jobs-on-a-phone-with-script": () => jobs("phone-script", { viewport: PHONE }),
+  "jobs-on-a-desk-without-script": () => jobs("desk-plain", { viewport: DESK, javaScriptEnabled: false }),
+  owner: () => owner("desk", { viewport: DESK }),
+  "owner-without-script": () => owner("phone", { viewport: PHONE, javaScriptEnabled: false }),
+  work,
   keyboard,
   "every-page": everyPage,
   mirrored: everyPageMirrored,

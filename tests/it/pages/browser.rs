@@ -93,6 +93,31 @@ async fn every_job_is_done_on_a_desk_with_script() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_job_is_done_on_a_phone_with_script() {
+    tell("jobs-on-a-phone-with-script").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_job_is_done_on_a_desk_without_script() {
+    tell("jobs-on-a-desk-without-script").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_of_a_score_decides_contests_hides_and_recovers() {
+    tell("owner").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_of_a_score_does_the_same_on_a_phone_without_script() {
+    tell("owner-without-script").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_registers_publishes_adopts_and_answers() {
+    tell("work").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_job_is_done_with_the_keyboard_alone() {
     tell("keyboard").await;
 }
