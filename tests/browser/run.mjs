@@ -389,6 +389,25 @@ async function work() {
   await close(page);
 }
 
+/// Another site shows our pages in a frame, and sends our forms.
+async function elsewhere() {
+  const page = await open({ viewport: DESK });
+  await logIn(page, "scored@example.org");
+  const { BASE } = process.env;
+  const body = `<iframe src="${BASE}/me/consents"></iframe><form method="post" action="${BASE}/me/pause"><input name="decision" value="hold"><button>Win</button></form>`;
+  await page.context().route("http://evil.example/**", (route) => route.fulfill({ contentType: "text/html", body }));
+  await page.goto("http://evil.example/");
+  await page.waitForTimeout(1_000);
+  const framed = await page.frames()[1].content().catch(() => "");
+  assert.ok(!framed.includes("My consents"), framed);
+  await page.getByRole("button", { name: "Win" }).click();
+  await page.getByText("was not sent from a page of this service").waitFor();
+  await page.goto("/me/consents");
+  await heading(page, "My consents");
+  assert.equal(await page.getByText("Everything about you is paused").count(), 0);
+  await page.context().close();
+}
+
 async function visit(page, paths, name) {
   for (const path of paths) {
     await page.goto(path);
@@ -407,6 +426,7 @@ const stories = {
   owner: () => owner("desk", { viewport: DESK }),
   "owner-without-script": () => owner("phone", { viewport: PHONE, javaScriptEnabled: false }),
   work,
+  elsewhere,
   keyboard,
   "every-page": everyPage,
   mirrored: everyPageMirrored,

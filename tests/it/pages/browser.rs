@@ -118,6 +118,11 @@ async fn an_operator_registers_publishes_adopts_and_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_site_shows_no_page_in_a_frame_and_sends_no_form() {
+    tell("elsewhere").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_job_is_done_with_the_keyboard_alone() {
     tell("keyboard").await;
 }

@@ -4,14 +4,14 @@ use sayso::pages::ROUTES;
 use sayso::web::{Access, Pace};
 
 use super::visitor::{COOKIE, Visitor, filled, plain};
-use super::{HERE, OPEN, OWN, log_size, member};
+use super::{HERE, OPEN, OWN, log_size, member, staff};
 use crate::api::Api;
 use crate::api::tables::{same, tables};
 use crate::on_both;
 use crate::world::{Db, World};
 
 /// What has broken out of other people's pages.
-const NAUGHTY: [&str; 8] = [
+const NAUGHTY: [&str; 30] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "' onmouseover='alert(1)",
@@ -20,7 +20,79 @@ const NAUGHTY: [&str; 8] = [
     "{{7*7}}${7*7}<%= 7*7 %>",
     "&lt;script&gt;&#60;script&#62;",
     "\u{202e}<b>\u{0}</b>\u{feff}",
+    "<script\n>alert(1)</script\t>",
+    "<<script>alert(1)//<</script>",
+    "--><script>alert(1)</script><!--",
+    "]]><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</option></select><svg onload=alert(1)>",
+    "`\"'><img src=x onerror=alert(1)>",
+    "\u{ff1c}script\u{ff1e}alert(1)\u{ff1c}/script\u{ff1e}",
+    "+ADw-script+AD4-alert(1)",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "\\u003cscript\\u003e",
+    "a\r\nset-cookie: planted=1\r\n\r\n<script>alert(1)</script>",
+    "'; DROP TABLE event; --",
+    "' OR ''='",
+    "../../../../etc/passwd",
+    "$(id) `id` |id ;id",
+    "%s%n%x%p",
+    "NaN",
+    "-9223372036854775809",
+    "1e309",
+    "e\u{301}\u{301}\u{301}\u{301}\u{20dd} \u{200d}\u{2028}\u{2029}",
+    "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{5d0}\u{5d1} \u{fdfa} \u{f8ff}",
 ];
+
+/// Every form, and its fields.
+const FORMS: [(&str, &str); 23] = [
+    ("/language", "lang back"),
+    ("/opt-out", "identifier for"),
+    ("/requests", "identifier what"),
+    ("/requests/confirm", "identifier what code"),
+    ("/register", "identifier adult back kept_path kept.words"),
+    ("/log-in", "identifier password back kept_path kept.words kept.key"),
+    ("/log-in/code", "identifier back kept_path kept.words"),
+    ("/log-in/confirm", "identifier code password adult back kept_path kept.words"),
+    ("/staff", "client secret back kept_path kept.text"),
+    ("/me/consents/attention_score", "decision notice_version notice_sha256 known_seq"),
+    ("/me/pause", "decision"),
+    ("/me/score/topics", "decision"),
+    ("/me/score/contests", "about words"),
+    ("/me/identifiers", "kind identifier"),
+    ("/me/identifiers/prove", "claim identifier"),
+    ("/me/data/delete", "known_seq"),
+    ("/audit/checkpoint", "checkpoint"),
+    ("/audit/look", "identifier reason as_of known_at"),
+    ("/operate/callers", "id role class purposes sources webhook"),
+    ("/operate/notices", "purpose locale text material"),
+    ("/operate/rules", "file text"),
+    ("/operate/rules/adopt", "file text before seal"),
+    ("/operate/contests/9", "upheld field reason"),
+];
+
+/// What stands in the other fields, so that the naughty one is read.
+fn usual(field: &str) -> &'static str {
+    match field {
+        "identifier" => "anna@example.org",
+        "for" => "self",
+        "what" => "access",
+        "adult" | "material" | "upheld" => "yes",
+        "lang" | "locale" => "en",
+        "decision" => "hold",
+        "about" => "score",
+        "id" => "a-caller",
+        "role" => "recipient",
+        "class" => "company",
+        "purpose" | "purposes" => "public_profile",
+        "sources" => "activitypub",
+        "file" => "house.cedar",
+        "reason" | "words" | "text" | "kept.words" | "kept.text" => "why",
+        "kept_path" => "/me/score/contests",
+        "field" => "reason",
+        _ => "",
+    }
+}
 
 on_both!(a_form_sent_from_another_site_changes_nothing, |world| {
     let api = Api::over(world);
@@ -166,9 +238,47 @@ async fn whatever_is_typed_is_shown_as_text() {
     assert!(plain(&history).contains(NAUGHTY[0]));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_breaks_out_of_any_field_of_any_form() {
+    let api = Api::over(World::new(Db::Sqlite).await);
+    let (mut person, mut auditor) = (member(&api, "anna@example.org").await, staff::auditor(&api).await);
+    let mut operator = staff::operator(&api).await;
+    for (path, fields) in FORMS {
+        let visitor = match path.split('/').nth(1) {
+            Some("audit") => &mut auditor,
+            Some("operate") => &mut operator,
+            _ => &mut person,
+        };
+        let names: Vec<&str> = fields.split(' ').collect();
+        for (field, naughty) in names.iter().flat_map(|field| NAUGHTY.map(|naughty| (*field, naughty))) {
+            let value = |name: &str| if name == field { naughty } else { usual(name) };
+            let typed = names.iter().map(|name| ((*name).to_owned(), value(name).to_owned()));
+            let key: String = format!("{field}{naughty:?}").chars().filter(char::is_ascii).take(60).collect();
+            let typed: Vec<_> = typed.chain([("key".to_owned(), key)]).collect();
+            let answer = visitor.post(path, &typed).await;
+            assert!(answer.status < 500, "{path} {field} {naughty:?}: {}", answer.text());
+            assert!(!format!("{:?}", answer.headers.get_all("set-cookie")).contains("planted"), "{path} {field}");
+            escaped(&answer.text(), naughty);
+        }
+    }
+    let mut person = member(&api, "bea@example.org").await;
+    for (place, naughty) in NAUGHTY.into_iter().enumerate() {
+        let fields = [("key", format!("k{place}")), ("about", "score".into()), ("words", naughty.into())];
+        person.post("/me/score/contests", &fields.map(|(name, value)| (name.to_owned(), value))).await;
+    }
+    for page in ["/me/history", "/me/data", "/me/identifiers", "/me/consents", "/me/score"] {
+        escaped(&person.page(page).await, page);
+    }
+    for page in ["/operate", "/operate/contests", "/operate/callers", "/operate/notices", "/operate/rules"] {
+        escaped(&operator.page(page).await, page);
+    }
+}
+
 #[track_caller]
 fn escaped(html: &str, naughty: &str) {
-    for broken in ["<script>alert", "<img src=x", "<svg onload", "<b>\u{0}"] {
+    for broken in
+        ["<script>alert", "<script\n", "<script>\n", "<img src=x", "<svg onload", "<b>\u{0}", "</title><script"]
+    {
         assert!(!html.contains(broken), "{naughty:?} broke out");
     }
     assert!(!html.contains("href=\"javascript"), "{naughty:?}");
