@@ -36,6 +36,7 @@ mod score;
 mod score_next;
 mod score_parts;
 mod staff;
+mod states;
 mod stored;
 mod trouble;
 mod visibility;

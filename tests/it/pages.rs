@@ -3,6 +3,7 @@
 mod browser;
 mod by_mail;
 mod forms;
+mod in_force;
 mod jobs;
 mod long;
 mod refused;

@@ -1,6 +1,6 @@
 //! Callers, notices, counts of decisions.
 
-use sayso::domain::{Day, Micros, Purpose, Seq, Standing};
+use sayso::domain::{Adult, Day, Micros, Purpose, Seq, Standing};
 use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
@@ -38,7 +38,12 @@ async fn callers(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
-    assert_eq!(tx.count_grants(&triple("acme").purpose).await?, 2);
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 0, "not known to be an adult");
+    stand(tx, &anna, &Standing { adult: Adult::Yes, held: true, ..Standing::default() }).await?;
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 2, "paused, they will count again");
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(100)).await?, 0, "their time is over");
+    stand(tx, &anna, &Standing { adult: Adult::Yes, latched: true, ..Standing::default() }).await?;
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 0, "after a latch everything begins anew");
     assert!(tx.grants_to_disabled(10).await?.is_empty());
     let acme = "acme".parse().unwrap();
     assert!(tx.disable_client(&acme).await?);
