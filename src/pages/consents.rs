@@ -10,10 +10,10 @@ use maud::{Markup, html};
 use super::cookies::{self, pass_on};
 use super::paged::{self, List};
 use super::parts::{self, Drawn, Wrong, form, hidden, summary};
-use super::states::{self, last_about, titled};
+use super::states::{self, as_shown, last_about, titled};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared};
+use super::{Answered, Shared, notice};
 use crate::domain::{ATTENTION_SCORE, Act, EVERYBODY, Purpose, Recipient, SAYSO, Seq, Source, Triple, for_everybody};
 use crate::service::{
     App, ConsentDecision, ConsentRequest, Consents, LiveConsent, NoticeView, PersonCaller, ServiceError,
@@ -111,6 +111,7 @@ fn said_yes(lang: Lang, consents: &Consents, live: &LiveConsent) -> Markup {
         li {
             h3 { (titled(lang, &live.triple)) }
             p { (states::of_live(lang, consents, live)) }
+            @if let Some(text) = as_shown(lang, consents, |triple| *triple == live.triple) { p { (text) } }
             p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t(if live.is_over() { "consents.anew" } else { "consents.change" })) span class="hidden" { ": " (titled(lang, &live.triple)) } } }
         }
     }
@@ -187,6 +188,7 @@ async fn draw(
     let (lang, path) = (visit.lang, format!("/me/consents/{name}"));
     let stretch = paged::asked(asked, "list", paged::names)?;
     let notice = notice_of(app, name).await?;
+    let text = notice.in_language(lang.tag());
     let (consents, offered) = (app.consents(caller).await?, offered(app, &notice.purpose).await?);
     let rows: Vec<_> = choices(&consents, &notice.purpose, &offered).into_iter().collect();
     let list =
@@ -197,7 +199,7 @@ async fn draw(
         list.fill(&stretch, found, place, |(recipient, source)| row(lang, &consents, &notice, (recipient, source)));
     let inner = html! {
         (hidden("notice_version", &notice.version.to_string()))
-        (hidden("notice_sha256", &notice.sha256))
+        (hidden("notice_sha256", text.sha256))
         (hidden("known_seq", &consents.known_seq.0.to_string()))
         @if !asked.get("list").is_empty() { (hidden("list", asked.get("list"))) }
         ul class="choices" { (shown.entries) }
@@ -208,8 +210,8 @@ async fn draw(
         (said)
         @if consents.latched { p class="note" { (lang.t("consents.latched")) } }
         @else if consents.held || consents.suppressed { p class="note" { (lang.t("consents.held")) " " a href="/me/consents" { (lang.t("consents.release")) } } }
-        (parts::notice(&notice.text, &notice.locale))
-        p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) }
+        (parts::notice(text.text, text.locale))
+        p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) " " a href=(notice::address(&notice.purpose, notice.version)) { (lang.t("notice.others")) } }
         @if rows.is_empty() { p { (lang.t("consents.no_recipient")) } }
         @else {
             h2 { (lang.t("consents.decide")) }
@@ -246,6 +248,7 @@ fn row(lang: Lang, consents: &Consents, notice: &NoticeView, (recipient, source)
         li {
             h3 { (shown) }
             p class="state" { (states::of(lang, consents, live, last)) }
+            @if let Some(text) = as_shown(lang, consents, fits) { p { (text) } }
             div class="equal" {
                 button name="decision" value=(format!("granted|{source}|{recipient}")) { (lang.t("consents.allow")) " " span class="hidden" { (shown) } }
                 button name="decision" value=(format!("refused|{source}|{recipient}")) { (lang.t("consents.refuse")) " " span class="hidden" { (shown) } }

@@ -9,7 +9,7 @@ use super::paged::{self, List};
 use super::parts::Drawn;
 use super::visit::{Form, Member, Visit};
 use super::words::Lang;
-use super::{Answered, Shared, code, consents, receipt_mail, states};
+use super::{Answered, Shared, code, consents, notice, receipt_mail, states};
 use crate::domain::{Act, Seq};
 use crate::service::{App, HistoryEntry, PersonCaller, RecordForm, ServiceError};
 use crate::web::path::Path;
@@ -52,6 +52,7 @@ fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {
             strong { (lang.named("act", entry.event.act.kind())) }
             (details(lang, &entry.event.act))
             @if with_link { " " a href=(format!("/me/receipts/{}", entry.seq.0)) { (lang.t("history.receipt")) span class="hidden" { " " (entry.seq.0) } } }
+            @if let Some(text) = notice::decided_on(lang, &entry.event.act) { p { (text) } }
         }
     }
 }

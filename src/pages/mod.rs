@@ -20,6 +20,7 @@ mod history;
 mod identifiers;
 mod layout;
 mod names;
+mod notice;
 mod notices;
 mod operate;
 mod opt_out;

@@ -1,5 +1,8 @@
 //! How a consent stands, in words: what the service says of it, and nothing that is worked out here.
 
+use maud::Markup;
+
+use super::notice;
 use super::words::Lang;
 use crate::domain::{Act, Event, Triple};
 use crate::service::{Consents, Denial, LiveConsent};
@@ -56,6 +59,13 @@ fn ended(lang: Lang, event: &Event) -> String {
         Act::Granted { .. } => lang.say("consents.no_longer", &[("time", &time)]),
         act => lang.say("consents.not_since", &[("what", &lang.named("act", act.kind())), ("time", &time)]),
     }
+}
+
+/// The way to the notice that was shown when something was decided about a triple, last.
+pub(super) fn as_shown(lang: Lang, consents: &Consents, fits: impl Fn(&Triple) -> bool) -> Option<Markup> {
+    let about = |act: &&Act| act.triples().into_iter().any(&fits);
+    let acts = consents.history.iter().rev().map(|entry| &entry.event.act);
+    acts.filter(about).find_map(|act| notice::decided_on(lang, act))
 }
 
 /// The last thing that was decided about a triple.

@@ -13,7 +13,7 @@ use crate::gate::Denial;
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::store::{NoticeRow, Tx};
+use crate::store::Tx;
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct ConsentRequest {
     pub triple: Triple,
     /// The notice that was shown.
     pub notice_version: i64,
-    /// The digest of its text.
+    /// The digest of its text, in the language that was shown.
     pub notice_sha256: String,
     /// The last event that the person had seen.
     pub known_seq: Seq,
@@ -115,9 +115,9 @@ impl App {
         now: Micros,
     ) -> Result<Act, ServiceError> {
         let triple = request.triple.clone();
-        let notice = shown_notice(tx, request).await?;
+        let (notice_version, notice_sha256) = shown_notice(tx, request).await?;
         if request.decision == ConsentDecision::Refused {
-            return Ok(Act::Refused { triple, notice_version: notice.version, notice_sha256: notice.sha256 });
+            return Ok(Act::Refused { triple, notice_version, notice_sha256 });
         }
         check_recipient(tx, &triple).await?;
         let standing = &person.history.standing;
@@ -134,7 +134,6 @@ impl App {
         if valid_until <= now || valid_until > now.plus_days(limits::GRANT_DAYS_MAX) {
             return Err(ServiceError::invalid("until_us", "a time in the future, at most 24 months ahead"));
         }
-        let (notice_version, notice_sha256) = (notice.version, notice.sha256);
         let known_seq = request.known_seq;
         Ok(Act::Granted { triple, notice_version, notice_sha256, valid_from: now, valid_until, known_seq })
     }
@@ -277,11 +276,14 @@ impl App {
     }
 }
 
-async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<NoticeRow, ServiceError> {
+/// The version and the digest that a decision names: of the newest notice, in whichever of its languages.
+async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<(i64, String), ServiceError> {
     let newest = tx.notices().await?.into_iter().find(|notice| notice.purpose == request.triple.purpose);
     let newest = newest.ok_or_else(|| ServiceError::invalid("purpose", "a purpose with a notice"))?;
-    let same = newest.version == request.notice_version && newest.sha256 == request.notice_sha256;
-    if same { Ok(newest) } else { Err(ServiceError::NoticeChanged) }
+    let is_shown = |sha256: &String| *sha256 == request.notice_sha256 || mutant::on("any_text_counts");
+    let mut digests = std::iter::once(newest.sha256).chain(newest.translations.into_iter().map(|one| one.sha256));
+    let shown = digests.find(|sha256| newest.version == request.notice_version && is_shown(sha256));
+    Ok((newest.version, shown.ok_or(ServiceError::NoticeChanged)?))
 }
 
 /// A recipient cannot be granted more than it registered for.

@@ -9,6 +9,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_site_may_post", "pages::refused::a_form_sent_from_another_site_changes_nothing::sqlite"),
+    (
+        "any_text_counts",
+        "pages::reading_notices::a_decision_names_a_text_of_the_newest_version_in_any_of_its_languages_and_no_other::sqlite",
+    ),
     ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
     (
         "certificate_ignores_stores",
