@@ -91,8 +91,7 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Act {
-    /// An address was proved, with the person's own word about their age. `no` latches; for somebody who has an account
-    /// `yes` changes nothing.
+    /// An address was proved, with the person's own word about their age. `no` latches; `yes` changes nothing for who has an account.
     Registered {
         /// What they said.
         adult: Adult,
@@ -198,8 +197,7 @@ pub enum Act {
         /// Which; the first is 1.
         epoch: i64,
     },
-    /// A record of consent from elsewhere, brought by an operator. It is *unknown* here: nothing is allowed by it until the person
-    /// says so themselves.
+    /// A record of consent from elsewhere, brought by an operator. It is *unknown* here: it allows nothing until the person says so.
     RecordImported {
         /// What it says that it is about.
         triple: Triple,
@@ -239,8 +237,7 @@ pub enum Act {
         /// Which.
         ended: Vec<Ended>,
     },
-    /// The person says that something about them is wrong, or objects to it. It is marked for everyone who gets it until a human has
-    /// answered.
+    /// The person says that something about them is wrong, or objects to it. It is marked for all who get it until a human answered.
     Contested {
         /// What.
         about: About,
@@ -277,6 +274,9 @@ pub enum Act {
         sha256: String,
         /// Whether older grants stop counting.
         material: bool,
+        /// The digests of its text in other languages, by language (BCP 47): each is as good as the first.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        translations: BTreeMap<String, String>,
     },
     /// An operator registered a caller.
     ClientRegistered {

@@ -25,14 +25,17 @@ pub struct Notice {
     pub sha256: String,
     /// Whether grants on older ones stopped counting.
     pub material: bool,
+    /// The digests of its text in other languages, by language.
+    pub translations: BTreeMap<String, String>,
 }
 
 impl Rulebook {
     /// One event of the service itself further.
     pub fn apply(&mut self, act: &Act) {
         match act {
-            Act::NoticePublished { purpose, version, sha256, material } => {
-                let notice = Notice { sha256: sha256.clone(), material: *material };
+            Act::NoticePublished { purpose, version, sha256, material, translations } => {
+                let (sha256, translations) = (sha256.clone(), translations.clone());
+                let notice = Notice { sha256, material: *material, translations };
                 self.notices.insert((purpose.clone(), *version), notice);
             }
             Act::PolicyAdopted { sha256, formula, .. } => {
@@ -108,11 +111,8 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, rulebook: &Rulebook) ->
 
 fn shown(rulebook: &Rulebook, triple: &Triple, version: i64, sha256: &str) -> Result<(), &'static str> {
     let notice = rulebook.notices.get(&(triple.purpose.clone(), version));
-    if notice.is_some_and(|notice| notice.sha256 == sha256) {
-        Ok(())
-    } else {
-        Err("a decision on a notice that was never published")
-    }
+    let is_text = |notice: &Notice| notice.sha256 == sha256 || notice.translations.values().any(|one| one == sha256);
+    if notice.is_some_and(is_text) { Ok(()) } else { Err("a decision on a notice that was never published") }
 }
 
 fn live(before: &History, ended: &[Ended], at: Option<Micros>) -> Result<(), &'static str> {

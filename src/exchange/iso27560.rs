@@ -59,7 +59,7 @@ fn date_time(text: &str) -> Value {
 fn notice(decision: &Decision<'_>, version: i64, sha256: &str) -> Value {
     let purpose = decision.matters.first().map(|matter| matter.triple.purpose.as_str()).unwrap_or_default();
     json!({
-        "@id": format!("{}/v1/notices/{purpose}", decision.public_url),
+        "@id": format!("{}/v1/notices/{purpose}/{version}", decision.public_url),
         "@type": "dpv:ConsentNotice",
         "dct:identifier": format!("sha256:{sha256}"),
         "dct:hasVersion": version.to_string(),

@@ -173,6 +173,7 @@ impl Prepared {
     }
 
     /// Projects a person onto the question: by the same work whether or not there is a grant.
+    #[expect(clippy::needless_bitwise_bool, reason = "what stops early takes less work")]
     pub fn facts(&self, person: &Projection, now: Micros) -> Facts {
         let margin = now.plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
         let (notice, valid_until) = person.grant.unwrap_or((i64::MIN, Micros(i64::MIN)));

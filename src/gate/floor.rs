@@ -125,6 +125,7 @@ pub enum Denial {
 ///
 /// # Errors
 /// The reason for the denial.
+#[expect(clippy::needless_bitwise_bool, clippy::manual_try_fold, reason = "what stops early takes less work")]
 pub fn floor(facts: &Facts, action: Action) -> Result<(), Denial> {
     let not_adult = (facts.adult != Adult::Yes) & !mutant::on("floor_ignores_age");
     let checks = [

@@ -14,7 +14,7 @@ use crate::domain::{Purpose, Recipient, RecipientClass, Seq, Source};
 use crate::ids::{DeliveryId, IdentifierId};
 use crate::service::IdentifierKind;
 use crate::service::Role;
-use crate::service::{Done, Jwk, NewClient, NewNotice, NewTerms, RecordTaken, RuleFiles, ServiceError};
+use crate::service::{Done, Jwk, NewClient, NewNotice, NewTerms, RecordTaken, RuleFiles, ServiceError, Translation};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +66,8 @@ pub(super) struct Notice {
     text: String,
     locale: String,
     material: bool,
+    #[serde(default)]
+    translations: Vec<Translation>,
 }
 
 pub(super) async fn publish(
@@ -73,8 +75,8 @@ pub(super) async fn publish(
     _caller: Operator,
     act: Act<Notice>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Notice { purpose, text, locale, material } = act.body;
-    let notice = NewNotice { purpose, text, locale, material };
+    let Notice { purpose, text, locale, material, translations } = act.body;
+    let notice = NewNotice { purpose, text, locale, material, translations };
     Ok((StatusCode::CREATED, Json(app.publish_notice(&notice, act.idempotency.as_ref()).await?)))
 }
 

@@ -98,6 +98,15 @@ pub(super) async fn notice(
     Ok(Json(found.ok_or(ServiceError::NotFound("purpose"))?))
 }
 
+/// A version, in each of its languages: what somebody decided on can be read for good.
+pub(super) async fn notice_version(
+    State(app): State<Shared>,
+    Path((purpose, version)): Path<(Purpose, i64)>,
+) -> Result<Json<NoticeView>, Problem> {
+    let found = app.notice_versions(&purpose).await?.into_iter().find(|notice| notice.version == version);
+    Ok(Json(found.ok_or(ServiceError::NotFound("version of this notice"))?))
+}
+
 pub(super) fn identifier(kind: IdentifierKind, text: &str) -> Result<Identifier, Problem> {
     Ok(Identifier::parse(kind, text).map_err(ServiceError::from)?)
 }

@@ -42,6 +42,7 @@ routes! {
     Anyone    Rechecked Path get  "/v1/public/{page}" => public::show;
     Anyone    Prompt Path  get    "/v1/notices" => anyone::notices;
     Anyone    Prompt Path  get    "/v1/notices/{purpose}" => anyone::notice;
+    Anyone    Prompt Path  get    "/v1/notices/{purpose}/{version}" => anyone::notice_version;
 
     Anyone    Steady Path  post   "/v1/subjects" => accounts::register;
     Anyone    Steady Path  post   "/v1/auth/verify" => accounts::verify;

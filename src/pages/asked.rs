@@ -8,7 +8,7 @@ use super::paged::{self, List};
 use super::parts::Drawn;
 use super::visit::{Form, Member};
 use super::words::Lang;
-use super::{Shared, consents, erasure};
+use super::{Shared, erasure, states};
 use crate::domain::Act;
 use crate::service::{App, DecisionPlace, DecisionTally, HistoryEntry, PersonCaller};
 use crate::web::problem::Problem;
@@ -107,7 +107,7 @@ async fn told(app: &App, lang: Lang, caller: &PersonCaller, (query, bytes): (&Fo
 fn telling(lang: Lang, one: &HistoryEntry) -> Markup {
     html! {
         @if let Act::Disclosed { triple, value, .. } = &one.event.act {
-            li { (lang.time(one.event.at)) ": " (consents::titled(lang, triple)) ". " (lang.say("score.told_value", &[("value", &value.to_string())])) }
+            li { (lang.time(one.event.at)) ": " (states::titled(lang, triple)) ". " (lang.say("score.told_value", &[("value", &value.to_string())])) }
         }
     }
 }

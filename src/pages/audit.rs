@@ -13,7 +13,7 @@ use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
 use super::staff::{Auditor, SentByAuditor, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, consents};
+use super::{Answered, Shared, states};
 use crate::domain::{Act, Day, Micros, Seq};
 use crate::service::{App, AsOfView, AuditPage, AuditQuery, InForce, Look, LookView, PointInTime, Proved};
 use crate::web::problem::Problem;
@@ -252,7 +252,7 @@ fn in_force(lang: Lang, form: &Form, found: &AsOfView) -> Result<Markup, Problem
     let list = List { path: "/audit/look", name: "list", title, bytes: SEEN_BYTES, newest_first: false };
     let mut grants: Vec<_> = found.in_force.iter().collect();
     grants.sort_by_key(|grant| grant.consent_id);
-    let draw = |grant: &&&InForce| html! { li { (consents::titled(lang, &grant.triple)) ", " (lang.say("audit.until", &[("day", &lang.day(grant.valid_until_us.day()))])) } };
+    let draw = |grant: &&&InForce| html! { li { (states::titled(lang, &grant.triple)) ", " (lang.say("audit.until", &[("day", &lang.day(grant.valid_until_us.day()))])) } };
     let place = |grant: &&&InForce| grant.consent_id.0.to_string();
     let shown = list.fill(&stretch, stretch.of(&grants, |grant| grant.consent_id), place, draw);
     Ok(html! {

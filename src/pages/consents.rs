@@ -10,12 +10,11 @@ use maud::{Markup, html};
 use super::cookies::{self, pass_on};
 use super::paged::{self, List};
 use super::parts::{self, Drawn, Wrong, form, hidden, summary};
+use super::states::{self, as_shown, last_about, titled};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared};
-use crate::domain::{
-    ATTENTION_SCORE, Act, EVERYBODY, Event, Purpose, Recipient, SAYSO, Seq, Source, Triple, for_everybody,
-};
+use super::{Answered, Shared, notice};
+use crate::domain::{ATTENTION_SCORE, Act, EVERYBODY, Purpose, Recipient, SAYSO, Seq, Source, Triple, for_everybody};
 use crate::service::{
     App, ConsentDecision, ConsentRequest, Consents, LiveConsent, NoticeView, PersonCaller, ServiceError,
 };
@@ -78,11 +77,11 @@ pub(super) async fn overview(
     let stretch = paged::asked(&Form::parse(query.as_deref().unwrap_or_default())?, "list", paged::seq)?;
     let (lang, mut consents) = (visit.lang, app.consents(&caller).await?);
     consents.live.sort_by_key(|live| live.consent_id);
-    let (path, title) = ("/me/consents", lang.t("consents.in_force"));
+    let (path, title) = ("/me/consents", lang.t("consents.said_yes"));
     let list = List { path, name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let found = stretch.of(&consents.live, |live| live.consent_id);
     let shown =
-        list.fill(&stretch, found, |live| live.consent_id.0.to_string(), |live| in_force(lang, &consents, live));
+        list.fill(&stretch, found, |live| live.consent_id.0.to_string(), |live| said_yes(lang, &consents, live));
     let body = html! {
         h1 { (lang.t("consents.title")) }
         (said)
@@ -106,13 +105,14 @@ pub(super) async fn overview(
     Ok(Drawn { title: lang.t("consents.title"), visit, body })
 }
 
-/// A yes that counts now.
-fn in_force(lang: Lang, consents: &Consents, live: &LiveConsent) -> Markup {
+/// Something that the person said yes to.
+fn said_yes(lang: Lang, consents: &Consents, live: &LiveConsent) -> Markup {
     html! {
         li {
             h3 { (titled(lang, &live.triple)) }
-            p { (since(lang, consents, live)) }
-            p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t("consents.change")) span class="hidden" { ": " (titled(lang, &live.triple)) } } }
+            p { (states::of_live(lang, consents, live)) }
+            @if let Some(text) = as_shown(lang, consents, |triple| *triple == live.triple) { p { (text) } }
+            p { a href=(format!("/me/consents/{}", live.triple.purpose)) { (lang.t(if live.is_over() { "consents.anew" } else { "consents.change" })) span class="hidden" { ": " (titled(lang, &live.triple)) } } }
         }
     }
 }
@@ -139,28 +139,6 @@ fn restrictions(app: &App, lang: Lang, consents: &Consents) -> Result<Markup, Pr
             @if !consents.latched { (form("/me/pause", &app.form_key()?, &button)) }
         }
     })
-}
-
-pub(super) fn titled(lang: Lang, triple: &Triple) -> String {
-    let purpose = lang.named("purpose", triple.purpose.as_str());
-    format!("{purpose}: {}", between(lang, triple))
-}
-
-/// From where to whom.
-fn between(lang: Lang, triple: &Triple) -> String {
-    let recipient = lang.named("recipient", triple.recipient.as_str());
-    lang.say(
-        "consents.between",
-        &[("source", &lang.named("source", triple.source.as_str())), ("recipient", &recipient)],
-    )
-}
-
-fn since(lang: Lang, consents: &Consents, live: &LiveConsent) -> String {
-    let begun = consents.history.iter().find(|entry| entry.seq == live.consent_id);
-    let begun = begun.map_or_else(String::new, |entry| lang.time(entry.event.at));
-    let version = live.notice_version.to_string();
-    let until = lang.day(live.valid_until_us.day());
-    lang.say("consents.since", &[("since", &begun), ("until", &until), ("version", &version)])
 }
 
 pub(super) async fn purpose(
@@ -210,6 +188,7 @@ async fn draw(
     let (lang, path) = (visit.lang, format!("/me/consents/{name}"));
     let stretch = paged::asked(asked, "list", paged::names)?;
     let notice = notice_of(app, name).await?;
+    let text = notice.in_language(lang.tag());
     let (consents, offered) = (app.consents(caller).await?, offered(app, &notice.purpose).await?);
     let rows: Vec<_> = choices(&consents, &notice.purpose, &offered).into_iter().collect();
     let list =
@@ -220,7 +199,7 @@ async fn draw(
         list.fill(&stretch, found, place, |(recipient, source)| row(lang, &consents, &notice, (recipient, source)));
     let inner = html! {
         (hidden("notice_version", &notice.version.to_string()))
-        (hidden("notice_sha256", &notice.sha256))
+        (hidden("notice_sha256", text.sha256))
         (hidden("known_seq", &consents.known_seq.0.to_string()))
         @if !asked.get("list").is_empty() { (hidden("list", asked.get("list"))) }
         ul class="choices" { (shown.entries) }
@@ -231,8 +210,8 @@ async fn draw(
         (said)
         @if consents.latched { p class="note" { (lang.t("consents.latched")) } }
         @else if consents.held || consents.suppressed { p class="note" { (lang.t("consents.held")) " " a href="/me/consents" { (lang.t("consents.release")) } } }
-        (parts::notice(&notice.text, &notice.locale))
-        p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) }
+        (parts::notice(text.text, text.locale))
+        p { (lang.say("consents.notice", &[("version", &notice.version.to_string())])) " " a href=(notice::address(&notice.purpose, notice.version)) { (lang.t("notice.others")) } }
         @if rows.is_empty() { p { (lang.t("consents.no_recipient")) } }
         @else {
             h2 { (lang.t("consents.decide")) }
@@ -264,34 +243,18 @@ fn row(lang: Lang, consents: &Consents, notice: &NoticeView, (recipient, source)
         "consents.between",
         &[("source", &lang.named("source", source)), ("recipient", &lang.named("recipient", recipient))],
     );
-    let outdated = live.is_some_and(|live| notice.material && live.notice_version < notice.version);
     let last = last_about(consents, fits);
     html! {
         li {
             h3 { (shown) }
-            p class="state" {
-                @match (live, last) {
-                    (Some(_), _) if outdated => (lang.t("consents.outdated")),
-                    (Some(live), _) => (since(lang, consents, live)),
-                    (None, Some(event)) => (lang.say("consents.not_since", &[("what", &lang.named("act", event.act.kind())), ("time", &lang.time(event.at))])),
-                    (None, None) => (lang.t("consents.undecided")),
-                }
-            }
+            p class="state" { (states::of(lang, consents, live, last)) }
+            @if let Some(text) = as_shown(lang, consents, fits) { p { (text) } }
             div class="equal" {
                 button name="decision" value=(format!("granted|{source}|{recipient}")) { (lang.t("consents.allow")) " " span class="hidden" { (shown) } }
                 button name="decision" value=(format!("refused|{source}|{recipient}")) { (lang.t("consents.refuse")) " " span class="hidden" { (shown) } }
             }
         }
     }
-}
-
-/// The last thing that was decided about a triple.
-fn last_about(consents: &Consents, fits: impl Fn(&Triple) -> bool) -> Option<&Event> {
-    let about = |event: &&Event| {
-        !matches!(event.act, Act::Disclosed { .. } | Act::RecordImported { .. })
-            && event.act.triples().into_iter().any(&fits)
-    };
-    consents.history.iter().rev().map(|entry| &entry.event).find(about)
 }
 
 pub(super) async fn decide(State(app): State<Shared>, Path(purpose): Path<String>, sent: SentBy) -> Answered {
@@ -360,8 +323,9 @@ async fn carry_out(
         decision,
     };
     app.decide_consent(&sent.caller, &request, sent.idempotency(app).as_ref()).await?;
-    // A form of before gets its answer of before, whatever was said since.
-    if granted && !app.consents(&sent.caller).await?.live.iter().any(|live| live.triple == *triple) {
+    // A form of before gets its answer of before, whatever was said or published since.
+    let stands = |live: &LiveConsent| live.triple == *triple && !live.is_over();
+    if granted && !app.consents(&sent.caller).await?.live.iter().any(stands) {
         return Err(ServiceError::StaleGrant.into());
     }
     Ok(if granted { "granted" } else { "refused" })

@@ -9,7 +9,7 @@ use super::paged::{self, List};
 use super::parts::Drawn;
 use super::visit::{Form, Member, Visit};
 use super::words::Lang;
-use super::{Answered, Shared, code, consents, receipt_mail};
+use super::{Answered, Shared, code, consents, notice, receipt_mail, states};
 use crate::domain::{Act, Seq};
 use crate::service::{App, HistoryEntry, PersonCaller, RecordForm, ServiceError};
 use crate::web::path::Path;
@@ -52,6 +52,7 @@ fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {
             strong { (lang.named("act", entry.event.act.kind())) }
             (details(lang, &entry.event.act))
             @if with_link { " " a href=(format!("/me/receipts/{}", entry.seq.0)) { (lang.t("history.receipt")) span class="hidden" { " " (entry.seq.0) } } }
+            @if let Some(text) = notice::decided_on(lang, &entry.event.act) { p { (text) } }
         }
     }
 }
@@ -59,7 +60,7 @@ fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {
 fn details(lang: Lang, act: &Act) -> Markup {
     html! {
         @let triples = act.triples();
-        @for triple in triples.iter().take(TRIPLES_MAX) { br; (consents::titled(lang, triple)) }
+        @for triple in triples.iter().take(TRIPLES_MAX) { br; (states::titled(lang, triple)) }
         @if triples.len() > TRIPLES_MAX {
             br; (lang.say("history.more", &[("number", &lang.number(i64::try_from(triples.len() - TRIPLES_MAX).unwrap_or(i64::MAX)))]))
         }

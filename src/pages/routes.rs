@@ -4,8 +4,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::{
-    Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, notices,
-    operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, visibility,
+    Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, notice,
+    notices, operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -40,6 +40,8 @@ routes! {
     Anyone    Prompt Query get  "/erasures/{reference}" => erasure::show;
     Anyone    Prompt Path  get  "/erasures/{reference}/certificate" => erasure::certificate;
     Anyone    Prompt Path  get  "/stored" => stored::show;
+    Anyone    Prompt Path  get  "/notices/{purpose}/{version}" => notice::version;
+    Anyone    Prompt Path  get  "/notices/{purpose}/{version}/{sha256}" => notice::text;
 
     Anyone    Rechecked Path get "/public/{page}" => public::show;
 

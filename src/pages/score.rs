@@ -11,7 +11,7 @@ use super::parts::{Drawn, Wrong, form, summary, text_area};
 use super::score_parts::{self, Change, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, asked, score_next, visibility};
+use super::{Answered, Shared, asked, score_next, states, visibility};
 use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Topic, Triple, Week};
 use crate::service::{
     App, Cell, Consents, EngineScoreView, OwnScore, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
@@ -62,15 +62,11 @@ async fn draw(
                 (sources(lang, &score.sources))
             }
         }
-        Err(ServiceError::Denied(denial)) => {
-            let reason =
-                serde_json::to_value(denial).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
-            html! {
-                p class="lead" { (lang.t("score.none")) }
-                p { (lang.named("denied", &reason)) }
-                p { a class="button" href="/me/consents/attention_score" { (lang.t("score.decide")) } }
-            }
-        }
+        Err(ServiceError::Denied(denial)) => html! {
+            p class="lead" { (lang.t("score.none")) }
+            p { (states::denied(lang, denial)) }
+            p { a class="button" href="/me/consents/attention_score" { (lang.t("score.decide")) } }
+        },
         Err(error) => return Err(error.into()),
     };
     let body = html! {

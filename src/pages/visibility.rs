@@ -4,9 +4,10 @@
 use axum::extract::State;
 use maud::{Markup, html};
 
-use super::consents::{said, titled};
+use super::consents::said;
 use super::paged::{self, List};
 use super::parts::form;
+use super::states::titled;
 use super::visit::{Form, SentBy};
 use super::words::Lang;
 use super::{Answered, Shared, score};
@@ -31,17 +32,18 @@ pub(super) async fn draw(
         List { path: score::PATH, name: "seen", title: lang.t("visibility.chosen"), bytes: BYTES, newest_first: false };
     let pages = app.public_pages(caller).await?;
     let paused = consents.held || consents.suppressed || consents.latched;
-    let chosen = consents.live.iter().filter(|_| !paused);
-    let is_told =
-        |live: &&LiveConsent| live.triple.recipient.as_str() != EVERYBODY && app.tells_score(&live.triple.purpose);
-    let mut chosen: Vec<&LiveConsent> = chosen.filter(is_told).collect();
+    let is_chosen = |live: &&LiveConsent| {
+        live.counts() && live.triple.recipient.as_str() != EVERYBODY && app.tells_score(&live.triple.purpose)
+    };
+    let mut chosen: Vec<&LiveConsent> = consents.live.iter().filter(is_chosen).collect();
+    let told = chosen.iter().any(|live| consents.works_out(&live.triple));
     chosen.sort_by_key(|live| live.consent_id);
     let found = stretch.of(&chosen, |live| live.consent_id);
     let draw = |live: &&&LiveConsent| html! { li { (titled(lang, &live.triple)) } };
     let shown = list.fill(&stretch, found, |live| live.consent_id.0.to_string(), draw);
     let anonymous = pages.iter().any(|page| page.shown && !page.named);
     let public = pages.iter().any(|page| page.named);
-    let hidden = chosen.is_empty() && !anonymous && !public;
+    let hidden = !told && !anonymous && !public;
     let decide = |purpose: &str, key: &'static str| {
         html! { a class="button" href=(format!("/me/consents/{purpose}")) { (lang.t(key)) } }
     };
@@ -52,7 +54,7 @@ pub(super) async fn draw(
         ul class="choices" {
             (choice(lang, ("visibility.hidden", "visibility.hidden_text"), hidden, &hide))
             (choice(lang, ("visibility.anonymous", "visibility.anonymous_text"), anonymous, &decide(PUBLIC_PAGE, "visibility.decide_anonymous")))
-            (choice(lang, ("visibility.chosen", "visibility.chosen_text"), !chosen.is_empty(), &html! {
+            (choice(lang, ("visibility.chosen", "visibility.chosen_text"), told, &html! {
                 @if !chosen.is_empty() { ul { (shown.entries) } (list.links(lang, &shown)) }
                 (decide(PROFILE, "visibility.decide_chosen"))
             }))

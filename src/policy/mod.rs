@@ -97,14 +97,28 @@ pub struct RegistryError(String);
 
 const BUILT_IN: &str = include_str!("../../policies/registry.toml");
 
-const NOTICES: [(&str, &str); 6] = [
-    ("attention_score.md", include_str!("../../policies/notices/attention_score.md")),
-    ("public_profile.md", include_str!("../../policies/notices/public_profile.md")),
-    ("public_page.md", include_str!("../../policies/notices/public_page.md")),
-    ("public_name.md", include_str!("../../policies/notices/public_name.md")),
-    ("research_statistics.md", include_str!("../../policies/notices/research_statistics.md")),
-    ("link.md", include_str!("../../policies/notices/link.md")),
-];
+/// The languages that the first notices are written in (BCP 47), the first one first.
+const NOTICE_LOCALES: [&str; 2] = ["en", "de"];
+
+/// A first notice in each of these languages.
+macro_rules! first_notices {
+    ($($name:literal)*) => {
+        [$((
+            concat!($name, ".md"),
+            [
+                include_str!(concat!("../../policies/notices/", $name, ".md")),
+                include_str!(concat!("../../policies/notices/", $name, ".de.md")),
+            ],
+        ),)*]
+    };
+}
+
+const NOTICES: [(&str, [&str; NOTICE_LOCALES.len()]); 6] = first_notices!(
+    "attention_score" "public_profile" "public_page" "public_name" "research_statistics" "link"
+);
+
+/// The first notice of a purpose: each language (BCP 47) with its text.
+pub type FirstNotice = Vec<(&'static str, &'static str)>;
 
 impl Registry {
     /// The registry that this program was built with.
@@ -164,14 +178,14 @@ impl Registry {
     ///
     /// # Errors
     /// When a purpose names a notice that does not exist.
-    pub fn first_notices(&self) -> Result<Vec<(Purpose, &'static str)>, RegistryError> {
+    pub fn first_notices(&self) -> Result<Vec<(Purpose, FirstNotice)>, RegistryError> {
         self.purpose
             .iter()
             .map(|entry| {
                 let found = NOTICES.iter().find(|(file, _)| *file == entry.notice);
-                let (_, text) =
+                let (_, texts) =
                     found.ok_or_else(|| RegistryError(format!("the notice `{}` does not exist", entry.notice)))?;
-                Ok((entry.name.clone(), *text))
+                Ok((entry.name.clone(), NOTICE_LOCALES.into_iter().zip(*texts).collect()))
             })
             .collect()
     }

@@ -226,9 +226,9 @@ impl App {
         // Before anybody asks: working out an operator's rules takes seconds.
         self.store.read_tx(self, |tx, app| Box::pin(app.rules(tx))).await?;
         let published = self.notices().await?;
-        for (purpose, text) in self.registry.first_notices()? {
+        for (purpose, texts) in self.registry.first_notices()? {
             if !published.iter().any(|notice| notice.purpose == purpose) {
-                notices::publish_first(self, purpose, text).await?;
+                notices::publish_first(self, purpose, &texts).await?;
             }
         }
         clients::first_operator(self).await

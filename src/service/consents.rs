@@ -1,4 +1,4 @@
-//! Consent: yes and no for one purpose, source and recipient; taking back; pausing everything; history.
+//! Consent: yes and no for one purpose, source and recipient; taking back; pausing everything.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,13 @@ use super::record::Person;
 use super::{App, Done, PersonCaller, Receipt, ServiceError};
 use crate::crypto::Role;
 use crate::domain::{
-    Act, Adult, EVERYBODY, Ended, Event, Micros, Purpose, SAYSO, Seq, Standing, Topic, Triple, for_everybody,
-    prohibited,
+    Act, Adult, EVERYBODY, Ended, Micros, Purpose, SAYSO, Seq, Standing, Topic, Triple, for_everybody, prohibited,
 };
 use crate::gate::Denial;
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::store::{NoticeRow, Tx};
+use crate::store::Tx;
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +32,7 @@ pub struct ConsentRequest {
     pub triple: Triple,
     /// The notice that was shown.
     pub notice_version: i64,
-    /// The digest of its text.
+    /// The digest of its text, in the language that was shown.
     pub notice_sha256: String,
     /// The last event that the person had seen.
     pub known_seq: Seq,
@@ -56,50 +55,6 @@ pub struct ConsentView {
     pub receipt: Receipt,
 }
 
-/// A live grant, to its owner.
-#[derive(Debug, Clone, Serialize)]
-pub struct LiveConsent {
-    /// For taking it back.
-    pub consent_id: Seq,
-    /// Why, from where, for whom.
-    #[serde(flatten)]
-    pub triple: Triple,
-    /// The notice it stands on.
-    pub notice_version: i64,
-    /// Until when, in microseconds since 1970.
-    pub valid_until_us: Micros,
-}
-
-/// One event, to its owner.
-#[derive(Debug, Clone, Serialize)]
-pub struct HistoryEntry {
-    /// Place in the log.
-    pub seq: Seq,
-    /// What and when.
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-/// Everything about a person's consents.
-#[derive(Debug, Clone, Serialize)]
-pub struct Consents {
-    /// What a decision must name as `known_seq`.
-    pub known_seq: Seq,
-    /// Paused by the person.
-    pub held: bool,
-    /// Opted out without an account; lifted like a pause.
-    pub suppressed: bool,
-    /// Said to be a child; lifted only by a verified age signal.
-    pub latched: bool,
-    /// When your browser last said that nothing may be shared (`Sec-GPC: 1`): what you had granted to recipients before ended then;
-    /// grant it again if you want it all the same.
-    pub signalled: Option<Seq>,
-    /// What is granted.
-    pub live: Vec<LiveConsent>,
-    /// Everything that was decided, oldest first.
-    pub history: Vec<HistoryEntry>,
-}
-
 /// Which grants to take back.
 #[derive(Debug)]
 enum Which<'a> {
@@ -108,22 +63,6 @@ enum Which<'a> {
 }
 
 impl App {
-    /// What a person decided, and when.
-    ///
-    /// # Errors
-    /// Only for the database.
-    pub async fn consents(&self, caller: &PersonCaller) -> Result<Consents, ServiceError> {
-        self.store
-            .read_tx(&(self, caller.subject), |tx, (app, subject)| {
-                Box::pin(async move {
-                    let (_, events) = app.events_of(tx, subject).await?;
-                    let standing = tx.standing(subject).await?.ok_or(ServiceError::Unauthenticated)?;
-                    Ok(view(standing, events))
-                })
-            })
-            .await
-    }
-
     /// Records a yes or a no.
     ///
     /// # Errors
@@ -176,9 +115,9 @@ impl App {
         now: Micros,
     ) -> Result<Act, ServiceError> {
         let triple = request.triple.clone();
-        let notice = shown_notice(tx, request).await?;
+        let (notice_version, notice_sha256) = shown_notice(tx, request).await?;
         if request.decision == ConsentDecision::Refused {
-            return Ok(Act::Refused { triple, notice_version: notice.version, notice_sha256: notice.sha256 });
+            return Ok(Act::Refused { triple, notice_version, notice_sha256 });
         }
         check_recipient(tx, &triple).await?;
         let standing = &person.history.standing;
@@ -195,7 +134,6 @@ impl App {
         if valid_until <= now || valid_until > now.plus_days(limits::GRANT_DAYS_MAX) {
             return Err(ServiceError::invalid("until_us", "a time in the future, at most 24 months ahead"));
         }
-        let (notice_version, notice_sha256) = (notice.version, notice.sha256);
         let known_seq = request.known_seq;
         Ok(Act::Granted { triple, notice_version, notice_sha256, valid_from: now, valid_until, known_seq })
     }
@@ -338,11 +276,14 @@ impl App {
     }
 }
 
-async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<NoticeRow, ServiceError> {
+/// The version and the digest that a decision names: of the newest notice, in whichever of its languages.
+async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<(i64, String), ServiceError> {
     let newest = tx.notices().await?.into_iter().find(|notice| notice.purpose == request.triple.purpose);
     let newest = newest.ok_or_else(|| ServiceError::invalid("purpose", "a purpose with a notice"))?;
-    let same = newest.version == request.notice_version && newest.sha256 == request.notice_sha256;
-    if same { Ok(newest) } else { Err(ServiceError::NoticeChanged) }
+    let is_shown = |sha256: &String| *sha256 == request.notice_sha256 || mutant::on("any_text_counts");
+    let mut digests = std::iter::once(newest.sha256).chain(newest.translations.into_iter().map(|one| one.sha256));
+    let shown = digests.find(|sha256| newest.version == request.notice_version && is_shown(sha256));
+    Ok((newest.version, shown.ok_or(ServiceError::NoticeChanged)?))
 }
 
 /// A recipient cannot be granted more than it registered for.
@@ -375,22 +316,4 @@ fn chosen(standing: &Standing, which: &Which<'_>) -> Vec<Ended> {
         Which::Purpose(purpose) => triple.purpose == **purpose,
     });
     grants.map(|(triple, grant)| Ended { triple: triple.clone(), lineage: grant.lineage }).collect()
-}
-
-fn view(standing: Standing, events: Vec<(Seq, Event)>) -> Consents {
-    let live = |(triple, grant): (Triple, crate::domain::Grant)| LiveConsent {
-        consent_id: grant.lineage,
-        triple,
-        notice_version: grant.notice_version,
-        valid_until_us: grant.valid_until,
-    };
-    Consents {
-        known_seq: events.last().map_or(Seq(0), |(seq, _)| *seq),
-        held: standing.held,
-        suppressed: standing.suppressed,
-        latched: standing.latched,
-        signalled: events.iter().rev().find(|(_, e)| matches!(e.act, Act::Signalled { .. })).map(|(seq, _)| *seq),
-        live: standing.grants.into_iter().map(live).collect(),
-        history: events.into_iter().map(|(seq, event)| HistoryEntry { seq, event }).collect(),
-    }
 }

@@ -1,18 +1,27 @@
 //! Notices: what people are shown before they decide, by version, with the digest that a decision names.
+//!
+//! What is consented to is a version. It can be written in several languages, which are published together, in one event, or not at all: so
+//! nobody decides on a text that others could not read, and a change of one language is a version of its own. Each text has its own digest,
+//! all of them in that event, and a decision names the digest of the text that was shown; so the log itself says in which language somebody
+//! decided, without a word more about them. No two texts of a version are the same. Who reads no other language than the first finds it
+//! where it always was.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::act::Idempotency;
 use super::{App, Done, ServiceError};
 use crate::crypto::sha256;
 use crate::domain::{Act, Purpose, Source};
-use crate::store::{NoticeRow, Tx};
+use crate::store::{NoticeRow, NoticeText, Tx};
 
 const TEXT_BYTES_MAX: usize = 20_000;
+const TRANSLATIONS_MAX: usize = 20;
 
-/// A notice, to anybody.
+/// A version of a notice, to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoticeView {
+    /// The same in other languages, each with the digest that a decision on it names.
+    pub translations: Vec<NoticeText>,
     /// Its purpose.
     pub purpose: Purpose,
     /// Its version.
@@ -27,6 +36,53 @@ pub struct NoticeView {
     pub text: String,
 }
 
+/// A notice in one of its languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// The language (BCP 47).
+    pub locale: &'a str,
+    /// Digest of the text, in hexadecimal.
+    pub sha256: &'a str,
+    /// The text (Markdown).
+    pub text: &'a str,
+}
+
+impl NoticeView {
+    /// In each of its languages, the first one first.
+    pub fn texts(&self) -> impl Iterator<Item = Shown<'_>> {
+        let first = Shown { locale: &self.locale, sha256: &self.sha256, text: &self.text };
+        let others = self.translations.iter();
+        let others = others.map(|one| Shown { locale: &one.locale, sha256: &one.sha256, text: &one.text });
+        std::iter::once(first).chain(others)
+    }
+
+    /// For somebody who reads this language; in the first one, where it is not in theirs.
+    pub fn in_language(&self, tag: &str) -> Shown<'_> {
+        let first = Shown { locale: &self.locale, sha256: &self.sha256, text: &self.text };
+        self.texts().find(|text| main_tag(text.locale) == main_tag(tag)).unwrap_or(first)
+    }
+
+    /// The text with this digest.
+    pub fn with_digest(&self, sha256: &str) -> Option<Shown<'_>> {
+        self.texts().find(|text| text.sha256 == sha256)
+    }
+}
+
+/// The language itself, without where it is spoken.
+fn main_tag(tag: &str) -> String {
+    tag.split('-').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// A notice in another language, to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Translation {
+    /// The language (BCP 47).
+    pub locale: String,
+    /// The text.
+    pub text: String,
+}
+
 /// A notice to publish.
 #[derive(Debug, Clone)]
 pub struct NewNotice {
@@ -38,6 +94,8 @@ pub struct NewNotice {
     pub locale: String,
     /// Whether people must decide anew.
     pub material: bool,
+    /// The same in other languages.
+    pub translations: Vec<Translation>,
 }
 
 impl App {
@@ -60,11 +118,20 @@ impl App {
         Ok(rows.into_iter().map(view).collect())
     }
 
+    /// Every version of the notice of a purpose, the oldest first.
+    ///
+    /// # Errors
+    /// For a purpose that has none.
+    pub async fn notice_versions(&self, purpose: &Purpose) -> Result<Vec<NoticeView>, ServiceError> {
+        let rows = self.store.read_one(purpose, |tx, purpose| Box::pin(tx.notices_of(purpose))).await?;
+        if rows.is_empty() { Err(ServiceError::NotFound("purpose")) } else { Ok(rows.into_iter().map(view).collect()) }
+    }
+
     /// Publishes the next version. A material one ends the effect of every older grant at this moment, until people decide
     /// anew.
     ///
     /// # Errors
-    /// For a purpose that is not registered, and an empty or overlong text.
+    /// For a purpose that is not registered, an empty or overlong text, and what is no language or stands twice.
     pub async fn publish_notice(
         &self,
         notice: &NewNotice,
@@ -73,14 +140,13 @@ impl App {
         if !self.registry.purpose.iter().any(|entry| entry.name == notice.purpose) {
             return Err(ServiceError::invalid("purpose", "a registered purpose"));
         }
-        let text = &notice.text;
-        if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX || text.contains('\0') {
+        if !is_text(&notice.text) {
             return Err(ServiceError::invalid("text", "1 to 20,000 bytes without a null character"));
         }
-        let locale = &notice.locale;
-        if locale.is_empty() || locale.len() > 35 || !locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        if !is_locale(&notice.locale) {
             return Err(ServiceError::invalid("locale", "a language tag such as `en` or `de-CH`"));
         }
+        check_translations(notice)?;
         self.act(idempotency, &(self, notice), |tx, (app, notice)| {
             Box::pin(async move { Ok((publish(app, tx, notice).await?, None)) })
         })
@@ -88,31 +154,74 @@ impl App {
     }
 }
 
+fn is_text(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.contains('\0')
+}
+
+fn is_locale(locale: &str) -> bool {
+    !locale.is_empty() && locale.len() <= 35 && locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// A digest must say which text was shown, and a language which one to show.
+fn check_translations(notice: &NewNotice) -> Result<(), ServiceError> {
+    let expected =
+        "at most 20 of `{\"locale\", \"text\"}`: each language once, each text another, of 1 to 20,000 bytes";
+    let others = &notice.translations;
+    let fits =
+        others.len() <= TRANSLATIONS_MAX && others.iter().all(|one| is_locale(&one.locale) && is_text(&one.text));
+    let first = (notice.locale.to_ascii_lowercase(), notice.text.as_str());
+    let mut seen = vec![first];
+    for one in others {
+        let (locale, text) = (one.locale.to_ascii_lowercase(), one.text.as_str());
+        if seen.iter().any(|(language, written)| *language == locale || *written == text) {
+            return Err(ServiceError::invalid("translations", expected));
+        }
+        seen.push((locale, text));
+    }
+    if fits { Ok(()) } else { Err(ServiceError::invalid("translations", expected)) }
+}
+
 async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, ServiceError> {
     let head = app.head(tx).await?;
     let newest = tx.notices().await?.into_iter().find(|row| row.purpose == notice.purpose);
+    let digest = |text: &str| hex::encode(sha256(text.as_bytes()));
+    let others = notice.translations.iter().map(|one| NoticeText {
+        locale: one.locale.clone(),
+        sha256: digest(&one.text),
+        text: one.text.clone(),
+    });
     let row = NoticeRow {
         purpose: notice.purpose.clone(),
         version: newest.map_or(1, |row| row.version + 1),
         locale: notice.locale.clone(),
-        sha256: hex::encode(sha256(notice.text.as_bytes())),
+        sha256: digest(&notice.text),
         material: notice.material,
         text: notice.text.clone(),
+        translations: others.collect(),
     };
     tx.insert_notice(&row).await?;
-    let act =
-        Act::NoticePublished { purpose: row.purpose, version: row.version, sha256: row.sha256, material: row.material };
+    let act = Act::NoticePublished {
+        purpose: row.purpose,
+        version: row.version,
+        sha256: row.sha256,
+        material: row.material,
+        translations: row.translations.into_iter().map(|one| (one.locale, one.sha256)).collect(),
+    };
     app.record_own(tx, head, act).await
 }
 
-/// The notice that the program comes with, on the very first start.
-pub(super) async fn publish_first(app: &App, purpose: Purpose, text: &str) -> Result<(), ServiceError> {
-    let notice = NewNotice { purpose, text: text.into(), locale: "en".into(), material: true };
+/// The notice that the program comes with, on the very first start: each language with its text.
+pub(super) async fn publish_first(app: &App, purpose: Purpose, texts: &[(&str, &str)]) -> Result<(), ServiceError> {
+    let Some(((locale, text), others)) = texts.split_first() else { return Ok(()) };
+    let translation = |(locale, text): &(&str, &str)| Translation { locale: (*locale).into(), text: (*text).into() };
+    let translations = others.iter().map(translation).collect();
+    let notice = NewNotice { purpose, text: (*text).into(), locale: (*locale).into(), material: true, translations };
     app.publish_notice(&notice, None).await.map(drop)
 }
 
 fn view(row: NoticeRow) -> NoticeView {
     NoticeView {
+        translations: row.translations,
         purpose: row.purpose,
         version: row.version,
         locale: row.locale,

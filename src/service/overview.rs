@@ -2,6 +2,7 @@
 
 use super::{App, ServiceError};
 use crate::domain::{Micros, Purpose, Seq};
+use crate::limits;
 
 /// Erasures that are not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +48,15 @@ impl App {
         read.await
     }
 
-    /// How many grants stand on notices of a purpose: so many decisions a material new one asks for anew.
+    /// How many grants for a purpose still count: so many decisions a material notice asks for anew.
     ///
     /// # Errors
     /// Only for the database.
     pub async fn grants_for(&self, purpose: &Purpose) -> Result<i64, ServiceError> {
-        self.store
-            .read_tx(purpose, |tx, purpose| {
-                Box::pin(async move { Ok::<_, ServiceError>(tx.count_grants(purpose).await?) })
-            })
-            .await
+        let valid_after = self.now().plus_seconds(limits::EXPIRY_MARGIN_SECONDS);
+        Ok(self
+            .store
+            .read_one(&(purpose, valid_after), |tx, (purpose, after)| Box::pin(tx.count_grants(purpose, *after)))
+            .await?)
     }
 }

@@ -13,7 +13,7 @@ use crate::exchange::{Controller, Decision, Matter, iso27560, kantara};
 use crate::log::{
     Hash, Leaf, Receipt, Tile, TileKind, consistency_proof, inclusion_proof, parse_vkey, verify, verify_consistency,
 };
-use crate::store::{NoticeRow, StoreError, Tx};
+use crate::store::{StoreError, Tx};
 
 /// In which form a decision is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,13 +190,15 @@ impl App {
     }
 
     async fn notice_language(&self, event: &Event) -> Result<String, ServiceError> {
-        let (Act::Granted { triple, notice_version, .. } | Act::Refused { triple, notice_version, .. }) = &event.act
+        let (Act::Granted { triple, notice_version, notice_sha256, .. }
+        | Act::Refused { triple, notice_version, notice_sha256 }) = &event.act
         else {
             return Ok(String::from("en"));
         };
-        let notices = self.store.read_one(&(), |tx, ()| Box::pin(tx.all_notices())).await?;
-        let shown = |notice: &&NoticeRow| notice.purpose == triple.purpose && notice.version == *notice_version;
-        Ok(notices.iter().find(shown).map_or_else(|| String::from("en"), |notice| notice.locale.clone()))
+        let versions = self.notice_versions(&triple.purpose).await?;
+        let version = versions.iter().find(|notice| notice.version == *notice_version);
+        let shown = version.and_then(|notice| notice.with_digest(notice_sha256));
+        Ok(shown.map_or_else(|| String::from("en"), |shown| shown.locale.to_owned()))
     }
 
     /// Rebuilds a receipt; `key` gives the key for an owner who may be shown.

@@ -1,9 +1,9 @@
-//! Callers that an operator registered, notices, and counts of decisions.
+//! Callers that an operator registered, and counts of decisions.
 
 use sqlx::QueryBuilder;
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Day, Micros, Purpose, Recipient, Stretch};
+use crate::domain::{Day, Micros, Recipient, Stretch};
 use crate::ids::{Subject, TokenId};
 
 /// A registered caller.
@@ -35,23 +35,6 @@ pub struct ClientRow {
     pub people_per_day: u32,
     /// The key under which it signs for its tokens.
     pub public_key: Option<[u8; 32]>,
-}
-
-/// A version of a notice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeRow {
-    /// Its purpose.
-    pub purpose: Purpose,
-    /// From 1.
-    pub version: i64,
-    /// Its language (BCP 47).
-    pub locale: String,
-    /// Digest of the text, in hexadecimal.
-    pub sha256: String,
-    /// Whether older grants stop counting.
-    pub material: bool,
-    /// What people were shown.
-    pub text: String,
 }
 
 /// What a caller asked about a member on one day, and how it was answered.
@@ -97,15 +80,11 @@ sql! {
     USE_ASSERTION(2) = "INSERT INTO client_assertion (digest, expires_us) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
     END_TOKEN(2) = "INSERT INTO ended_token (id, expires_us) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
     TOKEN_ENDED(1) = "SELECT count(*) FROM ended_token WHERE id = $1";
-    INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
-    READ_NOTICES(0) = "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose) ORDER BY n.purpose";
-    ALL_NOTICES(0) = "SELECT purpose, version, locale, sha256, material, text FROM notice ORDER BY purpose, version";
     COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
     ASKED_COUNTS(2) = "SELECT day, caller, allowed, CAST(sum(times) AS BIGINT) FROM decision_count WHERE day >= $1 AND day <= $2 GROUP BY day, caller, allowed UNION ALL SELECT day, caller, 0, times FROM unknown_count WHERE day >= $1 AND day <= $2";
     READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
 }
 
-type NoticeColumns = (String, i64, String, String, i64, String);
 type TallyColumns = (i64, String, String, String, String, i64, i64);
 
 /// More columns than a tuple takes.
@@ -131,11 +110,6 @@ macro_rules! client {
             public_key: r.try_get::<Option<Vec<u8>>, _>(12)?.map(bytes).transpose()?,
         }
     }};
-}
-
-fn notice((purpose, version, locale, sha256, material, text): NoticeColumns) -> Result<NoticeRow, StoreError> {
-    let purpose = purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?;
-    Ok(NoticeRow { purpose, version, locale, sha256, material: material != 0, text })
 }
 
 impl Tx {
@@ -215,26 +189,6 @@ impl Tx {
         let rows = on!(self, c => sqlx::query(DISABLE_CLIENT).bind(id.as_str()).execute(c).await
             .map(|done| done.rows_affected()))?;
         Ok(rows == 1)
-    }
-
-    /// Stores a version of a notice.
-    pub async fn insert_notice(&mut self, row: &NoticeRow) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(INSERT_NOTICE).bind(row.purpose.as_str()).bind(row.version)
-            .bind(row.locale.as_str()).bind(row.sha256.as_str()).bind(i64::from(row.material)).bind(row.text.as_str())
-            .execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// The newest notice of each purpose.
-    pub async fn notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
-        let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?;
-        rows.into_iter().map(notice).collect()
-    }
-
-    /// Every version of every notice.
-    pub async fn all_notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
-        let rows: Vec<NoticeColumns> = on!(self, c => sqlx::query_as(ALL_NOTICES).fetch_all(c).await)?;
-        rows.into_iter().map(notice).collect()
     }
 
     /// Adds to the counts of members who were asked about; nothing for somebody who is gone.

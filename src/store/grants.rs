@@ -21,7 +21,7 @@ sql! {
     READ_GRANTS(1) = "SELECT purpose, source, recipient, lineage, notice_version, valid_until_us FROM live_grant WHERE subject = $1";
     GRANTS_DUE(2) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 WHERE g.valid_until_us <= $1 ORDER BY g.valid_until_us LIMIT $2";
     GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled = 1 JOIN standing s ON s.subject = g.subject AND s.erased = 0 ORDER BY g.subject LIMIT $1";
-    COUNT_GRANTS(1) = "SELECT count(*) FROM live_grant WHERE purpose = $1";
+    COUNT_GRANTS(2) = "SELECT count(*) FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 AND s.latched = 0 AND s.adult = 'yes' WHERE g.purpose = $1 AND g.valid_until_us > $2 AND g.notice_version >= (SELECT max(n.version) FROM notice n WHERE n.purpose = $1 AND n.material = 1)";
     INSERT_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO NOTHING";
     READ_PAIRWISE(2) = "SELECT pairwise FROM pairwise WHERE subject = $1 AND recipient = $2";
     UPSERT_TOPIC(3) = "INSERT INTO topic_choice (subject, topic, accepted) VALUES ($1, $2, $3) ON CONFLICT (subject, topic) DO UPDATE SET accepted = excluded.accepted";
@@ -47,9 +47,10 @@ fn due((subject, purpose, source, recipient, lineage): DueColumns) -> Result<Due
 }
 
 impl Tx {
-    /// How many grants for a purpose are stored, whoever gave them.
-    pub async fn count_grants(&mut self, purpose: &Purpose) -> Result<i64, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(COUNT_GRANTS).bind(purpose.as_str()).fetch_one(c).await)?)
+    /// How many grants for a purpose count, whoever gave them, or will again when their owner lifts a pause.
+    pub async fn count_grants(&mut self, purpose: &Purpose, valid_after: Micros) -> Result<i64, StoreError> {
+        Ok(on!(self, c =>
+            sqlx::query_scalar(COUNT_GRANTS).bind(purpose.as_str()).bind(valid_after.0).fetch_one(c).await)?)
     }
 
     /// A person's live grants.

@@ -21,6 +21,7 @@ mod jobs;
 mod known;
 mod listing;
 mod log;
+mod notices;
 mod open;
 pub mod outside;
 mod people;
@@ -33,7 +34,7 @@ pub mod tamper;
 mod tx;
 
 pub use append::Recorded;
-pub use clients::{ClientRow, Counted, DecisionTally, NoticeRow};
+pub use clients::{ClientRow, Counted, DecisionTally};
 pub use codes::{CodeRow, MailRow, StoredAnswer};
 pub use deliveries::{DeliveryKind, DeliveryRow, DeliveryState, Hearer};
 pub use engine_scores::EngineScoreRow;
@@ -48,6 +49,7 @@ pub use jobs::{JobPlace, JobRow, JobStep, OpenJobs};
 pub use known::{FoundBy, Known};
 pub use listing::{DecisionPlace, DeliveryPlace, IdentifierPlace};
 pub use log::{EventRow, Head, KeyAndEvents, LeafRow, NodeRow};
+pub use notices::{NoticeRow, NoticeText};
 pub use open::{Access, Store};
 pub use retention::{RETENTION, Retention};
 pub use rotation::{NameHolder, SealedName, SealedObject, WrappedKey};
@@ -95,6 +97,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, usize)> {
         jobs::STATEMENTS,
         listing::STATEMENTS,
         log::STATEMENTS,
+        notices::STATEMENTS,
         people::STATEMENTS,
         public_pages::STATEMENTS,
         retention::STATEMENTS,

@@ -94,6 +94,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0014_public_page.sql"),
         include_str!("../../migrations/postgres/0014_public_page.sql"),
     ),
+    (
+        15,
+        "notice_translation",
+        include_str!("../../migrations/sqlite/0015_notice_translation.sql"),
+        include_str!("../../migrations/postgres/0015_notice_translation.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

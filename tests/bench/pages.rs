@@ -16,6 +16,7 @@ use sayso::clock::Mark;
 use sayso::pages::ROUTES;
 use sayso::web::{Access, Pace, Route};
 use serde_json::Value;
+use sha2::Digest as _;
 
 const ROUNDS: usize = 81;
 const TARGET: f64 = 2.0;
@@ -184,7 +185,10 @@ impl Visitors {
             "/operate/rules/{file}" => String::from("/operate/rules/house.cedar"),
             other => other.to_owned(),
         };
+        let notice = include_str!("../../policies/notices/attention_score.md");
         page.replace("{purpose}", "attention_score")
+            .replace("{version}", "1")
+            .replace("{sha256}", &hex::encode(sha2::Sha256::digest(notice)))
             .replace("{seq}", &self.receipt)
             .replace("{form}", "tlog-proof")
             .replace("{reference}", &self.erasure)

@@ -9,7 +9,7 @@ use sayso::domain::{Micros, Seq};
 use sayso::gate::{Action, Denial};
 use sayso::limits::{GRANT_DAYS, GRANT_DAYS_MAX};
 use sayso::service::{
-    Asked, ClientCaller, ConsentDecision, ConsentRequest, GateQuestion, NewClient, NewNotice, ServiceError,
+    Asked, ClientCaller, ConsentDecision, ConsentRequest, GateQuestion, NewClient, NewNotice, ServiceError, Translation,
 };
 
 use crate::on_both;
@@ -32,7 +32,7 @@ async fn disclosed(world: &World, desk: &ClientCaller, purpose: &str, source: &s
 
 async fn publish(world: &World, purpose: &str, material: bool) {
     let (text, locale) = (format!("Another text for {purpose}."), "en".to_owned());
-    let notice = NewNotice { purpose: purpose.parse().unwrap(), text, locale, material };
+    let notice = NewNotice { purpose: purpose.parse().unwrap(), text, locale, material, translations: vec![] };
     world.app.publish_notice(&notice, None).await.unwrap();
 }
 
@@ -253,7 +253,8 @@ on_both!(no_one_opens_a_prohibited_purpose, |world| {
         let registered = world.app.register_client(&client, None).await;
         assert!(matches!(registered, Err(ServiceError::ProhibitedPurpose)), "{purpose}");
         let (text, locale) = ("A text.".to_owned(), "en".to_owned());
-        let notice = NewNotice { purpose: purpose.parse().unwrap(), text, locale, material: true };
+        let notice =
+            NewNotice { purpose: purpose.parse().unwrap(), text, locale, material: true, translations: vec![] };
         assert!(matches!(world.app.publish_notice(&notice, None).await, Err(ServiceError::Invalid(_))), "{purpose}");
         let registry = format!(
             "[[purpose]]\nname = \"{purpose}\"\ntitle = \"x\"\nnotice = \"link.md\"\n[[source]]\nname = \"blog\"\ntitle = \"x\"\n"

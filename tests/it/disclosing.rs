@@ -161,7 +161,13 @@ on_both!(time_and_a_new_notice_end_the_telling, |world| {
     refused(ask_for(&world, &acme, pairwise, "activitypub").await);
     shown(&world, &ann, "activitypub").await;
     ask_for(&world, &acme, pairwise, "activitypub").await.unwrap();
-    let notice = NewNotice { purpose: told.purpose, text: "other words".into(), locale: "en".into(), material: true };
+    let notice = NewNotice {
+        purpose: told.purpose,
+        text: "other words".into(),
+        locale: "en".into(),
+        material: true,
+        translations: vec![],
+    };
     world.app.publish_notice(&notice, None).await.unwrap();
     refused(ask_for(&world, &acme, pairwise, "activitypub").await);
 });

@@ -9,6 +9,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_site_may_post", "pages::refused::a_form_sent_from_another_site_changes_nothing::sqlite"),
+    (
+        "any_text_counts",
+        "pages::reading_notices::a_decision_names_a_text_of_the_newest_version_in_any_of_its_languages_and_no_other::sqlite",
+    ),
     ("any_code_fits", "people::codes::a_wrong_code_fits_nothing::sqlite"),
     (
         "certificate_ignores_stores",
@@ -20,6 +24,10 @@ const PAIRS: &[(&str, &str)] = &[
         "datamap::synthetic::the_export_holds_every_marker_and_the_erasure_leaves_none::sqlite",
     ),
     ("erased_though_lifted", "opting_out::whoever_lifts_it_while_the_sweep_is_at_work_is_not_erased::sqlite"),
+    (
+        "every_yes_is_said_to_count",
+        "pages::in_force::a_consent_on_an_outdated_notice_is_not_said_to_be_in_force::sqlite",
+    ),
     ("explanation_shows_small_groups", "score::explanation::a_single_reply_hides_behind_the_smallest_group"),
     ("fetch_follows_private", "egress::nothing_private_is_ever_connected_to"),
     ("fence_forgets_who_is_lost", "fencing::whoever_is_lost_to_a_commit_without_an_answer_is_read_anew"),

@@ -3,8 +3,10 @@
 mod browser;
 mod by_mail;
 mod forms;
+mod in_force;
 mod jobs;
 mod long;
+mod reading_notices;
 mod refused;
 mod rules;
 mod showing;
@@ -27,7 +29,17 @@ pub async fn member<'a>(api: &'a Api, address: &str) -> visitor::Visitor<'a> {
 }
 
 /// Every page that needs no log-in and can be asked for as it stands.
-pub const OPEN: [&str; 8] = ["/", "/staff", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code"];
+pub const OPEN: [&str; 9] = [
+    "/",
+    "/staff",
+    "/opt-out",
+    "/requests",
+    "/stored",
+    "/register",
+    "/log-in",
+    "/log-in/code",
+    "/notices/attention_score/1",
+];
 /// Every page of somebody who is logged in.
 pub const OWN: [&str; 9] = [
     "/me/consents",

@@ -111,7 +111,13 @@ on_both!(whatever_stands_in_its_way_a_page_is_gone, |world| {
 
     let page = page_of(&world, &ann).await;
     world.app.public_page(&page).await.unwrap();
-    let notice = NewNotice { purpose: shown.purpose.clone(), text: "more".into(), locale: "en".into(), material: true };
+    let notice = NewNotice {
+        purpose: shown.purpose.clone(),
+        text: "more".into(),
+        locale: "en".into(),
+        material: true,
+        translations: vec![],
+    };
     world.app.publish_notice(&notice, None).await.unwrap();
     is_gone(&world, &page, "the notice is another").await;
     let page = page_of(&world, &ann).await;

@@ -160,14 +160,20 @@ async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError>
     let rows = tx.all_notices().await?;
     for row in &rows {
         let (key, name) = ((row.purpose.clone(), row.version), format!("{} {}", row.purpose, row.version));
-        let text = hex::encode(sha256(row.text.as_bytes()));
-        let stored = Notice { sha256: row.sha256.clone(), material: row.material };
-        if walk.facts.rulebook.notices.get(&key) != Some(&stored) || text != row.sha256 {
+        let digest = |text: &str| hex::encode(sha256(text.as_bytes()));
+        let translations = row.translations.iter().map(|one| (one.locale.clone(), digest(&one.text))).collect();
+        let stored = Notice { sha256: digest(&row.text), material: row.material, translations };
+        let named = row.sha256 == stored.sha256 && row.translations.iter().all(|one| one.sha256 == digest(&one.text));
+        if walk.facts.rulebook.notices.get(&key) != Some(&stored) || !named {
             walk.find(None, &format!("the notice `{name}` is not what was published"));
         }
     }
     if rows.len() != walk.facts.rulebook.notices.len() {
         walk.find(None, "a notice that was published is gone");
+    }
+    let translations: usize = rows.iter().map(|row| row.translations.len()).sum();
+    if i64::try_from(translations).ok() != Some(tx.count_translations().await?) {
+        walk.find(None, "there is a notice in another language whose version is not there");
     }
     Ok(())
 }

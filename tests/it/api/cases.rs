@@ -56,6 +56,7 @@ pub fn case(route: &Route, things: &Things) -> Case {
         .replace("{page}", REFERENCE)
         .replace("{purpose}", "public_profile")
         .replace("{contest}", "1")
+        .replace("{version}", "1")
         .replace("{topic}", "music")
         .replace("{seq}", &things.consent)
         .replace("{*tile}", "0/000.p/1")

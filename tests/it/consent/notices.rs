@@ -68,7 +68,15 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         text: text.into(),
         locale: locale.into(),
         material: false,
+        translations: vec![],
     };
+    let translation = |locale: &str, text: &str| Translation { locale: locale.into(), text: text.into() };
+    let in_two = |locale: &str, text: &str| NewNotice {
+        translations: vec![translation(locale, text)],
+        ..good("link", "text", "en")
+    };
+    let languages = (0..21).map(|number| translation(&format!("x{number}"), &format!("text {number}")));
+    let many = NewNotice { translations: languages.collect(), ..good("link", "text", "en") };
     let before = dump(&world).await;
     for bad in [
         good("nothing", "text", "en"),
@@ -77,6 +85,13 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         good("link", "text", ""),
         good("link", "text", "e n"),
         good("link", "text", &"e".repeat(36)),
+        in_two("de", "text"),
+        in_two("en", "Text"),
+        in_two("EN", "Text"),
+        in_two("d e", "Text"),
+        in_two("de", " "),
+        in_two("de", &"x".repeat(20_001)),
+        many,
     ] {
         assert!(matches!(world.app.publish_notice(&bad, None).await, Err(ServiceError::Invalid(_))));
     }

@@ -84,9 +84,12 @@ fn granted() -> impl Strategy<Value = Act> {
 fn of_the_service() -> impl Strategy<Value = Act> {
     let client = || prop_oneof![Just("acme"), Just("sayso")].prop_map(|name| name.parse().unwrap());
     prop_oneof![
-        (triple(), any::<i64>(), "[0-9a-f]{64}", any::<bool>()).prop_map(|(triple, version, sha256, material)| {
-            Act::NoticePublished { purpose: triple.purpose, version, sha256, material }
-        }),
+        (triple(), any::<i64>(), "[0-9a-f]{64}", any::<bool>(), proptest::option::of("[0-9a-f]{64}")).prop_map(
+            |(triple, version, sha256, material, german)| {
+                let translations = german.into_iter().map(|sha256| ("de".into(), sha256)).collect();
+                Act::NoticePublished { purpose: triple.purpose, version, sha256, material, translations }
+            },
+        ),
         (client(), "[a-z]{1,10}", proptest::option::of("[0-9a-f]{64}"))
             .prop_map(|(client, role, terms_sha256)| { Act::ClientRegistered { client, role, terms_sha256 } }),
         client().prop_map(|client| Act::ClientDisabled { client }),

@@ -216,6 +216,7 @@ async fn no_page_is_large_whoever_has_much_of_everything() {
             text: text.clone(),
             locale: "en".into(),
             material: false,
+            translations: vec![],
         };
         api.world.app.publish_notice(&notice, None).await.unwrap();
     }

@@ -1,10 +1,11 @@
 //! The page of the score offers to hide it, to show it without a name, to somebody, and by name, and says which of them hold.
 
+use super::in_force::publish;
 use super::visitor::Visitor;
 use crate::api::Api;
 use crate::disclosing::ann;
 use crate::on_both;
-use crate::people::secret;
+use crate::people::{recipient, secret};
 use crate::world::World;
 
 const PAGE: &str = "/me/consents/public_page";
@@ -88,6 +89,30 @@ on_both!(each_way_of_being_seen_is_a_decision_and_takes_as_many_steps_as_the_way
     for gone in [&page, &other] {
         assert_eq!(stranger.get(gone).await.status, 404);
     }
+});
+
+on_both!(what_hangs_on_an_outdated_notice_is_said_to_be_seen_by_nobody, |world| {
+    let api = with_score(world).await;
+    let mut visitor = Visitor::new(&api);
+    visitor.log_in("ann@example.org").await;
+    recipient(&api.world, "acme", &["public_profile"], &["activitypub"]).await;
+    let chosen = "/me/consents/public_profile";
+    let page = visitor.page(chosen).await;
+    visitor.submit(&page, chosen, &[("decision", "granted|activitypub|acme")]).await;
+    decide(&mut visitor, PAGE, "granted").await;
+    assert_eq!(holding(&mut visitor).await, ["Without your name", "To those whom you choose"]);
+    for purpose in ["public_profile", "public_page"] {
+        publish(&api.world, purpose, true).await;
+        publish(&api.world, purpose, false).await;
+    }
+    assert_eq!(holding(&mut visitor).await, ["Hidden"]);
+    for (purpose, recipient) in [(chosen, "acme"), (PAGE, "everybody")] {
+        let page = visitor.page(purpose).await;
+        visitor.submit(&page, purpose, &[("decision", &format!("granted|activitypub|{recipient}"))]).await;
+    }
+    assert_eq!(holding(&mut visitor).await, ["Without your name", "To those whom you choose"]);
+    publish(&api.world, "attention_score", true).await;
+    assert_eq!(holding(&mut visitor).await, ["Hidden"], "nothing is worked out that could be told");
 });
 
 on_both!(what_is_paused_is_said_to_be_seen_by_nobody, |world| {

@@ -147,6 +147,8 @@ on_both!(an_operator_registers_publishes_compares_and_answers, |world| {
     assert_eq!(answer.header("location"), "/operate/notices?done=published", "{}", answer.text());
     let page = anna.page("/me/consents/attention_score").await;
     assert!(page.contains("<h2>New</h2>") && page.contains("the notice has changed since"), "{page}");
+    let page = visitor.page("/operate/notices/attention_score").await;
+    assert!(page.contains("would have to be given anew: 0."), "what is outdated already does not count: {page}");
 
     assert!(visitor.page("/operate/rules").await.contains("href=\"/operate/rules/house.cedar\""));
     let page = visitor.page("/operate/rules/house.cedar").await;

@@ -1,7 +1,7 @@
 //! Callers, notices, counts of decisions.
 
-use sayso::domain::{Day, Micros, Purpose, Seq, Standing};
-use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, Tx};
+use sayso::domain::{Adult, Day, Micros, Purpose, Seq, Standing};
+use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, NoticeText, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
 
@@ -38,7 +38,12 @@ async fn callers(tx: &mut Tx) -> Told {
     let anna = person(tx, ANNA).await?;
     tx.upsert_grant(&anna, &triple("acme"), &grant(10, 100)).await?;
     tx.upsert_grant(&anna, &triple("sayso"), &grant(11, 100)).await?;
-    assert_eq!(tx.count_grants(&triple("acme").purpose).await?, 2);
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 0, "not known to be an adult");
+    stand(tx, &anna, &Standing { adult: Adult::Yes, held: true, ..Standing::default() }).await?;
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 2, "paused, they will count again");
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(100)).await?, 0, "their time is over");
+    stand(tx, &anna, &Standing { adult: Adult::Yes, latched: true, ..Standing::default() }).await?;
+    assert_eq!(tx.count_grants(&triple("acme").purpose, Micros(99)).await?, 0, "after a latch everything begins anew");
     assert!(tx.grants_to_disabled(10).await?.is_empty());
     let acme = "acme".parse().unwrap();
     assert!(tx.disable_client(&acme).await?);
@@ -58,12 +63,21 @@ async fn notices(tx: &mut Tx) -> Told {
     for (version, material) in [(2, true), (3, false)] {
         let sha256 = format!("{version}").repeat(64);
         let (locale, text) = (String::from("en"), format!("notice {version}"));
-        tx.insert_notice(&NoticeRow { purpose: purpose.clone(), version, locale, sha256, material, text }).await?;
+        let german = NoticeText { locale: "de".into(), sha256: "de".repeat(32), text: format!("Fassung {version}") };
+        let translations = if material { vec![german] } else { vec![] };
+        let row = NoticeRow { purpose: purpose.clone(), version, locale, sha256, material, text, translations };
+        tx.insert_notice(&row).await?;
     }
     let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(newest.len(), 1);
     let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(all.iter().map(|notice| notice.version).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(tx.notices_of(&purpose).await?, all);
+    let translations: usize = tx.all_notices().await?.iter().map(|notice| notice.translations.len()).sum();
+    assert_eq!(tx.count_translations().await?, i64::try_from(translations).unwrap());
+    let languages = |row: &NoticeRow| row.translations.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+    assert_eq!((languages(&all[1]), languages(&all[2])), (vec!["Fassung 2".into()], vec![]));
+    assert!(tx.notices_of(&"nothing".parse().unwrap()).await?.is_empty());
     assert_eq!((newest[0].version, newest[0].material, newest[0].text.as_str()), (3, false, "notice 3"));
     assert_eq!(tx.rules_in_force().await?.oldest_notices[&purpose], 2);
     Ok(())

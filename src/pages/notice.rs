@@ -1,0 +1,98 @@
+//! A notice as it was shown: every version, in every language, for whoever wants to read what they or others decided on.
+
+use axum::extract::State;
+use maud::{Markup, html};
+
+use super::Shared;
+use super::parts::{self, Drawn};
+use super::visit::Visit;
+use super::words::Lang;
+use crate::domain::{Act, Purpose};
+use crate::service::{NoticeView, ServiceError, ShownNotice};
+use crate::web::path::Path;
+use crate::web::problem::Problem;
+
+/// Where a version is.
+pub(super) fn address(purpose: &Purpose, version: i64) -> String {
+    format!("/notices/{purpose}/{version}")
+}
+
+/// The way to the very text that somebody decided on.
+pub(super) fn decided_on(lang: Lang, act: &Act) -> Option<Markup> {
+    let (Act::Granted { triple, notice_version, notice_sha256, .. }
+    | Act::Refused { triple, notice_version, notice_sha256 }) = act
+    else {
+        return None;
+    };
+    let text = lang.say("notice.as_shown", &[("version", &notice_version.to_string())]);
+    let path = format!("{}/{notice_sha256}", address(&triple.purpose, *notice_version));
+    Some(html! { a href=(path) { (text) } })
+}
+
+/// The name of a language in the words of another one, where there is one.
+pub(super) fn language(lang: Lang, locale: &str) -> String {
+    let main = locale.split('-').next().unwrap_or_default();
+    let name = lang.find(&format!("language.{main}"));
+    name.filter(|_| main == locale).map_or_else(|| locale.to_owned(), str::to_owned)
+}
+
+/// A version, in the visitor's language if it is written in that.
+pub(super) async fn version(
+    State(app): State<Shared>,
+    visit: Visit,
+    Path((purpose, version)): Path<(Purpose, i64)>,
+) -> Result<Drawn, Problem> {
+    let versions = app.notice_versions(&purpose).await?;
+    let notice = find(&versions, version)?;
+    let shown = notice.in_language(visit.lang.tag());
+    Ok(draw(visit, (&versions, notice), shown))
+}
+
+/// The text with one digest: as it was shown.
+pub(super) async fn text(
+    State(app): State<Shared>,
+    visit: Visit,
+    Path((purpose, version, sha256)): Path<(Purpose, i64, String)>,
+) -> Result<Drawn, Problem> {
+    let versions = app.notice_versions(&purpose).await?;
+    let notice = find(&versions, version)?;
+    let shown = notice.with_digest(&sha256).ok_or(ServiceError::NotFound("text of this notice"))?;
+    Ok(draw(visit, (&versions, notice), shown))
+}
+
+fn find(versions: &[NoticeView], version: i64) -> Result<&NoticeView, Problem> {
+    let found = versions.iter().find(|notice| notice.version == version);
+    Ok(found.ok_or(ServiceError::NotFound("version of this notice"))?)
+}
+
+fn draw(visit: Visit, (versions, notice): (&[NoticeView], &NoticeView), shown: ShownNotice<'_>) -> Drawn {
+    let lang = visit.lang;
+    let own = address(&notice.purpose, notice.version);
+    let newest = versions.last().filter(|newest| newest.version > notice.version);
+    let (number, written) = (notice.version.to_string(), language(lang, shown.locale));
+    let body = html! {
+        h1 { (lang.named("purpose", notice.purpose.as_str())) }
+        p { (lang.say("notice.version", &[("version", &number), ("language", &written)])) }
+        @if let Some(newest) = newest {
+            p class="note" { (lang.t("notice.newer")) " " a href=(address(&newest.purpose, newest.version)) { (lang.t("notice.newest")) } }
+        }
+        (parts::notice(shown.text, shown.locale))
+        p { (lang.t("notice.digest")) " " code { (shown.sha256) } }
+        @if !notice.translations.is_empty() {
+            h2 { (lang.t("notice.languages")) }
+            ul { @for one in notice.texts() { li { a href=(format!("{own}/{}", one.sha256)) hreflang=(one.locale) aria-current=[(one == shown).then_some("page")] { (language(lang, one.locale)) } } } }
+        }
+        h2 { (lang.t("notice.versions")) }
+        ul { @for one in versions.iter().rev() { li { (line(lang, one, one.version == notice.version)) } } }
+    };
+    Drawn { title: lang.t("notice.title"), visit, body }
+}
+
+fn line(lang: Lang, one: &NoticeView, here: bool) -> Markup {
+    let text = lang.say("notice.one", &[("version", &one.version.to_string())]);
+    let path = address(&one.purpose, one.version);
+    html! {
+        a href=(path) aria-current=[here.then_some("page")] { (text) }
+        @if one.material && one.version > 1 { ": " (lang.t("notice.material")) }
+    }
+}

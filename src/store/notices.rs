@@ -1,0 +1,111 @@
+//! Notices, by version, each with its text in other languages. One statement reads both, so that no version is seen without them.
+
+use super::{StoreError, Tx, on, sql};
+use crate::domain::Purpose;
+
+/// A version of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Its purpose.
+    pub purpose: Purpose,
+    /// From 1.
+    pub version: i64,
+    /// The language of its first text (BCP 47).
+    pub locale: String,
+    /// Digest of that text, in hexadecimal.
+    pub sha256: String,
+    /// Whether older grants stop counting.
+    pub material: bool,
+    /// What people were shown.
+    pub text: String,
+    /// The same in other languages.
+    pub translations: Vec<NoticeText>,
+}
+
+/// A version of a notice in another language.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NoticeText {
+    /// The language (BCP 47).
+    pub locale: String,
+    /// Digest of the text, in hexadecimal.
+    pub sha256: String,
+    /// What people were shown.
+    pub text: String,
+}
+
+/// Which versions: the newest of each purpose, or all of one or of every purpose. A translation stands behind the version that it is of.
+macro_rules! notices {
+    ($which:literal) => {
+        concat!(
+            "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE ",
+            $which,
+            " UNION ALL SELECT n.purpose, n.version, n.locale, n.sha256, -1, n.text FROM notice_translation n WHERE ",
+            $which,
+            " ORDER BY 1, 2, 5 DESC, 3"
+        )
+    };
+}
+
+sql! {
+    INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT_TRANSLATION(5) = "INSERT INTO notice_translation (purpose, version, locale, sha256, text) VALUES ($1, $2, $3, $4, $5)";
+    READ_NOTICES(0) = notices!("n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose)");
+    NOTICES_OF(1) = notices!("n.purpose = $1");
+    ALL_NOTICES(0) = notices!("1 = 1");
+    COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
+}
+
+type NoticeColumns = (String, i64, String, String, i64, String);
+
+/// A translation of a version that is not there is shown to nobody.
+fn notices(rows: Vec<NoticeColumns>) -> Result<Vec<NoticeRow>, StoreError> {
+    let mut notices: Vec<NoticeRow> = Vec::new();
+    for (purpose, version, locale, sha256, material, text) in rows {
+        let purpose: Purpose = purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?;
+        if material >= 0 {
+            let (material, translations) = (material != 0, Vec::new());
+            notices.push(NoticeRow { purpose, version, locale, sha256, material, text, translations });
+            continue;
+        }
+        let of = notices.last_mut().filter(|notice| notice.purpose == purpose && notice.version == version);
+        if let Some(of) = of {
+            of.translations.push(NoticeText { locale, sha256, text });
+        }
+    }
+    Ok(notices)
+}
+
+impl Tx {
+    /// Stores a version of a notice.
+    pub async fn insert_notice(&mut self, row: &NoticeRow) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(INSERT_NOTICE).bind(row.purpose.as_str()).bind(row.version)
+            .bind(row.locale.as_str()).bind(row.sha256.as_str()).bind(i64::from(row.material)).bind(row.text.as_str())
+            .execute(c).await.map(drop))?;
+        for one in &row.translations {
+            on!(self, c => sqlx::query(INSERT_TRANSLATION).bind(row.purpose.as_str()).bind(row.version)
+                .bind(one.locale.as_str()).bind(one.sha256.as_str()).bind(one.text.as_str())
+                .execute(c).await.map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// The newest notice of each purpose.
+    pub async fn notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
+        notices(on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?)
+    }
+
+    /// Every version of the notice of a purpose, the oldest first.
+    pub async fn notices_of(&mut self, purpose: &Purpose) -> Result<Vec<NoticeRow>, StoreError> {
+        notices(on!(self, c => sqlx::query_as(NOTICES_OF).bind(purpose.as_str()).fetch_all(c).await)?)
+    }
+
+    /// Every version of every notice.
+    pub async fn all_notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
+        notices(on!(self, c => sqlx::query_as(ALL_NOTICES).fetch_all(c).await)?)
+    }
+
+    /// How many translations there are, of whatever version.
+    pub async fn count_translations(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT_TRANSLATIONS).fetch_one(c).await)?)
+    }
+}
