@@ -19,6 +19,7 @@ mod front;
 mod history;
 mod identifiers;
 mod layout;
+mod look;
 mod names;
 mod notices;
 mod operate;

@@ -6,12 +6,12 @@ use maud::{Markup, html};
 
 use super::consents::{done, said};
 use super::paged::{self, List};
-use super::parts::{self, Drawn, again, form, hidden, summary, text_area};
+use super::parts::{self, Drawn, Wrong, again, form, summary, words_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
-use crate::domain::{About, Seq};
+use crate::domain::{About, Seq, Stretch};
 use crate::ids::DeliveryId;
 use crate::service::{App, DeliveryView, OpenContest};
 use crate::web::path::Path;
@@ -64,7 +64,8 @@ async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> 
     let (open, key) = (app.open_contests_in(stretch, paged::READ).await?, app.form_key()?);
     let title = lang.t("operate.contests");
     let list = List { path: "/operate/contests", name: "list", title, bytes: LIST_BYTES, newest_first: false };
-    let shown = list.fill(&stretch, &open, |one| one.contest.0.to_string(), |one| contest(lang, one, &key));
+    let draw = |one: &&OpenContest| contest(lang, one, &key, ("", None));
+    let shown = list.fill(&stretch, &open, |one| one.contest.0.to_string(), draw);
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (title) }
@@ -76,23 +77,47 @@ async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> 
     Ok(Drawn { visit, title, body })
 }
 
-fn contest(lang: Lang, contest: &OpenContest, key: &str) -> Markup {
-    let id = format!("reason-{}", contest.contest.0);
+/// One of them with its form: what was typed there, and what was wrong with it.
+fn contest(lang: Lang, contest: &OpenContest, key: &str, (typed, wrong): (&str, Option<&Wrong>)) -> Markup {
+    let [reason, upheld] = places(contest.contest);
     html! {
         li {
             h2 { (lang.time(contest.at_us)) }
             p { (about(lang, &contest.about)) }
             blockquote { p dir="auto" { (contest.words) } }
             (form(&format!("/operate/contests/{}", contest.contest.0), key, &html! {
-                (hidden("field", &id))
-                (text_area(lang, (&id, lang.t("operate.reason")), "", None))
-                div class="pair" {
+                (words_area(lang, ((&reason, lang.t("operate.reason")), ""), typed, wrong))
+                div class="pair" id=(upheld) tabindex="-1" {
                     button name="upheld" value="yes" { (lang.t("operate.upheld")) }
                     button name="upheld" value="no" { (lang.t("operate.not_upheld")) }
                 }
             }))
         }
     }
+}
+
+/// What the parts of its form are called on the page: there are many forms on one.
+fn places(contest: Seq) -> [String; 2] {
+    ["reason", "upheld"].map(|name| format!("{name}-{}", contest.0))
+}
+
+/// The contest that could not be answered, by itself, with what was typed; all of them, where nobody waits for that answer any more.
+async fn answer_again(app: &App, sent: &SentByOperator, contest_seq: Seq, wrong: &Wrong) -> Result<Drawn, Problem> {
+    let (visit, lang) = (sent.visit.clone(), sent.visit.lang);
+    let open = app.open_contests_in(Stretch::After(Seq(contest_seq.0.saturating_sub(1))), 1).await?;
+    let Some(one) = open.first().filter(|one| one.contest == contest_seq) else {
+        return draw_contests(app, visit, &Form::default(), &summary(lang, Some(wrong))).await;
+    };
+    let [reason, _] = places(contest_seq);
+    let (title, typed) = (lang.t("operate.contests"), sent.form.get(&reason));
+    let body = html! {
+        (summary(lang, Some(wrong)))
+        (navigation(&visit, &PAGES))
+        h1 { (title) }
+        ul class="choices" { (contest(lang, one, &app.form_key()?, (typed, Some(wrong)))) }
+        p { a href="/operate/contests" { (lang.t("operate.all_contests")) } }
+    };
+    Ok(Drawn { visit, title, body })
 }
 
 fn about(lang: Lang, about: &About) -> String {
@@ -107,22 +132,22 @@ fn about(lang: Lang, about: &About) -> String {
 }
 
 pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, sent: SentByOperator) -> Answered {
+    let [reason, upheld] = places(Seq(contest));
     let answered = async {
-        let upheld = match sent.form.get("upheld") {
+        let is_right = match sent.form.get("upheld") {
             "yes" => true,
             "no" => false,
             _ => return Err(wrong("upheld")),
         };
-        let reason = sent.form.get(sent.form.get("field"));
-        Ok(app.answer_contest(Seq(contest), upheld, reason, sent.idempotency(&app).as_ref()).await?)
+        let words = sent.form.get(&reason);
+        Ok(app.answer_contest(Seq(contest), is_right, words, sent.idempotency(&app).as_ref()).await?)
     };
     match answered.await {
         Ok(_) => Ok(said("/operate/contests", "answered")),
         Err(problem) => {
-            let drawn = draw_contests(&app, sent.visit.clone(), &Form::default(), &html! {}).await?;
-            again(problem, |wrong| {
-                Ok(Drawn { body: html! { (summary(sent.visit.lang, Some(wrong))) (drawn.body) }, ..drawn })
-            })
+            let wrong =
+                Wrong::of(problem)?.of_field("reason", ("answer", &reason)).of_field("upheld", ("upheld", &upheld));
+            Ok(wrong.answer(&answer_again(&app, &sent, Seq(contest), &wrong).await?))
         }
     }
 }

@@ -7,12 +7,13 @@ use maud::{Markup, html};
 use super::consents::{done, said};
 use super::operate::PAGES;
 use super::paged::List;
-use super::parts::{Drawn, Wrong, form, hidden, summary, text_area};
+use super::parts::{Drawn, Wrong, fits, form, hidden, summary, text_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit};
 use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Stretch;
+use crate::limits;
 use crate::service::{App, Compared, FormulasView, Group, RuleFiles, ServiceError, Shown};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
@@ -102,14 +103,21 @@ pub(super) async fn compare(State(app): State<Shared>, sent: SentByOperator) -> 
 
 async fn show_change(app: &App, sent: &SentByOperator, wrong: Option<&Wrong>) -> Answered {
     let files = with_file(app, &sent.form).await?;
-    match app.compare_rules(&files).await.map_err(Problem::from) {
+    let compared = async {
+        let text = sent.form.get("text");
+        if text.len() > limits::RULE_FILE_BYTES_MAX || !fits(text) {
+            return Err(super::visit::wrong("text"));
+        }
+        Ok(app.compare_rules(&files).await?)
+    };
+    match compared.await {
         Ok(compared) => {
             let drawn = change(app, sent, &compared, wrong)?;
             Ok(wrong.map_or_else(|| drawn_plainly(&drawn), |wrong| wrong.answer(&drawn)))
         }
         Err(problem) => {
             let detail = problem.detail().to_owned();
-            let wrong = Wrong::of(problem)?;
+            let wrong = Wrong::of(problem)?.of_field("files", ("files", "text")).of_field("text", ("rules", "text"));
             Ok(wrong.answer(&draw(app, sent.visit.clone(), &sent.form, (Some(&wrong), &detail))?))
         }
     }

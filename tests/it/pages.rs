@@ -1,10 +1,12 @@
 //! The pages, asked as a browser asks: cookies, forms with what is hidden in them, where a request comes from.
 
+mod auditing;
 mod browser;
 mod by_mail;
 mod forms;
 mod jobs;
 mod long;
+mod operating;
 mod refused;
 mod rules;
 mod showing;
