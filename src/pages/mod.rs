@@ -16,6 +16,7 @@ mod cookies;
 mod data;
 mod erasure;
 mod front;
+mod health;
 mod history;
 mod identifiers;
 mod layout;

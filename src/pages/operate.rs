@@ -1,7 +1,6 @@
 //! For operators: what goes on, what could not be told, what waits for a human. Nobody can be found on these pages.
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
 use super::consents::{done, said};
@@ -10,7 +9,7 @@ use super::parts::{self, Drawn, Wrong, again, form, summary, words_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared};
+use super::{Answered, Shared, health};
 use crate::domain::{About, Seq, Stretch};
 use crate::ids::DeliveryId;
 use crate::service::{App, DeliveryView, OpenContest};
@@ -31,7 +30,7 @@ const LIST_BYTES: usize = 24_000;
 
 pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
     let visit = operator.visit;
-    let (lang, overview) = (visit.lang, app.overview().await?);
+    let (lang, overview, health) = (visit.lang, app.overview().await?, app.health().await?);
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (lang.t("operate.title")) }
@@ -40,11 +39,7 @@ pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Resul
             dt { a href="/operate/contests" { (lang.t("operate.contests")) } } dd { (lang.number(overview.contests)) }
             dt { a href="/operate/deliveries" { (lang.t("operate.deliveries")) } } dd { (lang.number(overview.undelivered)) }
         }
-        h2 { (lang.t("operate.erasures")) }
-        @if overview.erasures.is_empty() { p { (lang.t("operate.no_erasures")) } }
-        ul { @for one in &overview.erasures { li { (lang.named("step", &one.step)) ": " (lang.number(one.count)) ", " (lang.say("operate.since", &[("time", &lang.time(one.since))])) } } }
-        h2 { (lang.t("operate.health")) }
-        p { (lang.t("operate.health_text")) " " a href="/readyz" { "/readyz" } }
+        (health::draw(lang, &health))
     };
     Ok(Drawn { title: lang.t("operate.title"), visit, body })
 }
@@ -157,7 +152,8 @@ pub(super) async fn deliveries(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let (visit, query) = (operator.visit, Form::parse(query.as_deref().unwrap_or_default())?);
+    let (visit, said) = (operator.visit.clone(), done(&operator.visit, query.as_deref()));
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
     let (lang, stretch) = (visit.lang, paged::asked(&query, "list", paged::delivery)?);
     let (open, key) = (app.undelivered_in(stretch, paged::READ).await?, app.form_key()?);
     let title = lang.t("operate.deliveries");
@@ -167,6 +163,7 @@ pub(super) async fn deliveries(
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (title) }
+        (said)
         @if let Some(nothing) = shown.nothing(lang, "operate.no_deliveries") { p { (nothing) } }
         ul class="choices" { (shown.entries) }
         (list.links(lang, &shown))
@@ -186,7 +183,7 @@ fn delivery(lang: Lang, one: &DeliveryView, key: &str) -> Markup {
 
 pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, _sent: SentByOperator) -> Answered {
     app.retry_delivery(&id).await?;
-    Ok(Redirect::to("/operate/deliveries").into_response())
+    Ok(said("/operate/deliveries", "retried"))
 }
 
 /// Goes to a page of an operator after a form, or shows it again with what was wrong.

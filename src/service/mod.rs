@@ -77,7 +77,7 @@ pub use ingest::Ingested;
 pub use kept::RolledBack;
 pub use notices::{NewNotice, NoticeView};
 pub use opt_out::OptedOut;
-pub use overview::{OpenErasures, Overview};
+pub use overview::{Failing, Health, OpenErasures, Overview};
 pub use proofs::{ConsistencyProof, InclusionProof, RecordForm};
 pub use proving::{StoreCheck, StoreFailure, StoresError};
 pub use public_page::{OwnPage, PublicPageView, StillPublic};

@@ -236,7 +236,7 @@ async fn forms_sent_back_are_small(api: &Api, anna: &Member) {
         for path in ["/log-in", "/log-in/code", "/log-in/confirm"] {
             let names =
                 ["identifier", "kept_path", "kept.words", "code", "back"].map(|name| (name.to_owned(), text.clone()));
-            small_and_wrong(&mut nobody, (path, 422, "-wrong"), &names).await;
+            small_and_wrong(&mut nobody, (path, 422, "wrong-summary"), &names).await;
         }
         small_and_wrong(&mut nobody, ("/me/score/contests", 401, "go back to it with your browser"), &words).await;
     }
