@@ -32,6 +32,11 @@ impl Clock {
         self.not_before(wall())
     }
 
+    /// How far the machine's clock is behind the latest time seen, in microseconds: so long this clock stands still.
+    pub fn stands_still_for(&self) -> i64 {
+        if self.running { self.latest.load(Ordering::SeqCst).saturating_sub(wall().0).max(0) } else { 0 }
+    }
+
     /// Tells the clock of a time that has passed, such as the last one in the store.
     pub fn not_before(&self, seen: Micros) -> Micros {
         let before = self.latest.fetch_max(seen.0, Ordering::SeqCst);

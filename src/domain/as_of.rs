@@ -26,7 +26,7 @@ pub fn as_of(
     at: Micros,
     known: Micros,
 ) -> (Standing, BTreeMap<Triple, Grant>) {
-    let counted = |event: &Event| event.at <= known && said(event) <= at;
+    let counted = |event: &Event| event.at <= known && event.said() <= at;
     let history = History::fold(events.iter().filter(|(_, event)| counted(event)).map(|(seq, event)| (*seq, event)));
     let standing = history.standing;
     let stopped =
@@ -41,9 +41,12 @@ pub fn as_of(
     (standing, in_force)
 }
 
-fn said(event: &Event) -> Micros {
-    match &event.act {
-        Act::Granted { valid_from, .. } => *valid_from,
-        _ => event.at,
+impl Event {
+    /// From when on it holds what it says: of a grant, when the person gave it.
+    pub fn said(&self) -> Micros {
+        match &self.act {
+            Act::Granted { valid_from, .. } => *valid_from,
+            _ => self.at,
+        }
     }
 }

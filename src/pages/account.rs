@@ -12,7 +12,7 @@ use super::cookies::{PERSON, cookie, remove, set};
 use super::names::address;
 use super::parts::{Drawn, Field, Wrong, again, choice, form, hidden, summary};
 use super::requests::code_typed;
-use super::visit::{Form, Sent, Visit, own_path, wrong};
+use super::visit::{Form, Sent, Visit, own_path, person, wrong};
 use super::{Answered, Shared, waiting};
 use crate::domain::Adult;
 use crate::mutant;
@@ -39,7 +39,7 @@ fn draw_log_in(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> 
         p { (lang.t("account.no_account")) " " a href="/register" { (lang.t("account.register")) } }
         p { (lang.t("account.forgotten")) " " a href="/log-in/code" { (lang.t("account.recover")) } }
     };
-    Ok(Drawn { title: lang.t("account.log_in"), visit, body })
+    Ok(Drawn { title: lang.t("account.log_in"), visit: waiting::with(visit, typed), body })
 }
 
 fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Markup, Problem> {
@@ -54,7 +54,15 @@ fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) ->
             button class="quiet" formaction="/log-in/code" { (lang.t("account.mail_code")) }
         }
     };
-    Ok(form("/log-in", &app.form_key()?, &inner))
+    Ok(waiting::form("/log-in", &app.form_key()?, &inner))
+}
+
+/// A form that waits, in another language: before the log-in in the page that asks for one, after it to be done.
+pub(super) async fn waiting(app: &App, visit: Visit, (headers, form): (&HeaderMap, &Form)) -> Answered {
+    if person(app, headers, &visit).await?.is_some() {
+        return Ok(waiting::show(&visit, form));
+    }
+    Ok(draw_log_in(app, visit, form, None)?.into_response())
 }
 
 /// The log-in ended while a form was filled in: the form waits in the page that asks to log in.
@@ -121,9 +129,9 @@ fn draw_ask_for_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong
         (summary(lang, wrong))
         h1 { (lang.t("account.by_code")) }
         p { (lang.t("account.by_code_text")) }
-        (form("/log-in/code", &app.form_key()?, &inner))
+        (waiting::form("/log-in/code", &app.form_key()?, &inner))
     };
-    Ok(Drawn { title: lang.t("account.by_code"), visit, body })
+    Ok(Drawn { title: lang.t("account.by_code"), visit: waiting::with(visit, typed), body })
 }
 
 pub(super) async fn send_code(State(app): State<Shared>, sent: Sent) -> Answered {
@@ -137,27 +145,32 @@ pub(super) async fn send_code(State(app): State<Shared>, sent: Sent) -> Answered
     }
 }
 
-/// Asks for the code that was mailed, and for a new password whoever wants one.
+/// Asks for the code that was mailed, and for a new password whoever wants one. Another code is asked for as this one was.
 fn draw_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let code =
         Field::text("code", lang.t("form.code")).with("text", "one-time-code").with_hint(lang.t("form.code_hint"));
+    let registers = !typed.get("adult").is_empty();
+    let again = if registers { "/register" } else { "/log-in/code" };
     let password = Field::text("password", lang.t("account.new_password"));
     let password = password.with("password", "new-password").with_hint(lang.t("account.new_password_hint"));
     let inner = html! {
         (waiting::carried(typed)) (hidden("identifier", typed.get("identifier")))
+        @if registers { (hidden("adult", typed.get("adult"))) }
         (code.draw(lang, &Form::default(), wrong))
         (password.draw(lang, typed, wrong))
-        button { (lang.t("account.go_on")) }
+        div class="pair" {
+            button { (lang.t("account.go_on")) }
+            button class="quiet" formaction=(again) { (lang.t("form.no_code")) }
+        }
     };
     let body = html! {
         (summary(lang, wrong))
         h1 { (lang.t("account.code_title")) }
         p { (lang.t("account.code_text")) }
-        (form("/log-in/confirm", &app.form_key()?, &inner))
-        p { a href="/log-in/code" { (lang.t("form.no_code")) } }
+        (waiting::form("/log-in/confirm", &app.form_key()?, &inner))
     };
-    Ok(Drawn { title: lang.t("account.code_title"), visit, body })
+    Ok(Drawn { title: lang.t("account.code_title"), visit: waiting::with(visit, typed), body })
 }
 
 pub(super) async fn confirm(State(app): State<Shared>, sent: Sent) -> Answered {

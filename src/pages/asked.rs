@@ -120,9 +120,9 @@ async fn announced(
 ) -> Result<Markup, Problem> {
     let stretch = paged::asked(query, "announced", paged::delivery)?;
     let found = app.deliveries_in(caller, stretch, paged::READ).await?;
-    let title = lang.t("erasure.told");
+    let title = lang.t("asked.announced");
     let list = List { path: PATH, name: "announced", title, bytes, newest_first: true };
     let place = |one: &crate::service::DeliveryView| format!("{}.{}", one.made_us.0, one.id);
     let shown = list.fill(&stretch, found, place, |one| erasure::told(lang, one));
-    Ok(erasure::all_told(lang, &shown, &list))
+    Ok(erasure::all_told(lang, (&shown, "asked.announced_nobody"), &list))
 }

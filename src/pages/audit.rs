@@ -1,52 +1,68 @@
-//! For auditors: the log, searched and filtered, its checkpoint and whether it goes on from an older one, and the look at one person
-//! that says why, and that this person sees.
+//! For auditors: the log, searched and filtered and handed out as a file, its checkpoint and whether it goes on from an older one.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use futures_util::stream::try_unfold;
 use maud::{Markup, html};
 
-use super::layout::page;
-use super::names::identifier;
-use super::paged::{self, List, Shown};
-use super::parts::{Drawn, Field, Wrong, again, form, hidden, summary};
+use super::layout::page_with;
+use super::parts::{Drawn, Field, Wrong, again, alarm, done, form, summary, text_area};
 use super::staff::{Auditor, SentByAuditor, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, states};
-use crate::domain::{Act, Day, Micros, Seq};
-use crate::service::{App, AsOfView, AuditPage, AuditQuery, InForce, Look, LookView, PointInTime, Proved};
+use super::{Answered, Shared};
+use crate::domain::{Act, Day, Seq};
+use crate::limits::AUDIT_ROWS_MAX;
+use crate::service::{App, AuditPage, AuditQuery, ServiceError};
 use crate::web::problem::Problem;
 
 /// Leaves of one page.
 const SHOWN: i64 = 100;
-const PAGES: [(&str, &str); 3] =
+pub(super) const PAGES: [(&str, &str); 3] =
     [("/audit", "audit.title"), ("/audit/checkpoint", "audit.checkpoint"), ("/audit/look", "audit.look")];
 
-pub(super) async fn search(
-    State(app): State<Shared>,
-    auditor: Auditor,
-    RawQuery(query): RawQuery,
-) -> Result<Drawn, Problem> {
-    let (visit, query) = (auditor.visit, query.unwrap_or_default());
-    let (lang, typed) = (visit.lang, Form::parse(&query)?);
-    let found = app.audit_events(&read(&typed, SHOWN)?).await?;
+pub(super) async fn search(State(app): State<Shared>, auditor: Auditor, RawQuery(query): RawQuery) -> Answered {
+    let (visit, typed) = (auditor.visit, Form::parse(&query.unwrap_or_default())?);
+    let after = after(&typed)?;
+    let found = async { Ok::<_, Problem>(app.audit_events(&read(&typed, (after, SHOWN))?).await?) };
+    match found.await {
+        Ok(found) => Ok(draw_search(visit, &typed, Some(&found), None).into_response()),
+        Err(problem) => again(problem, |wrong| Ok(draw_search(visit, &typed, None, Some(wrong)))),
+    }
+}
+
+fn draw_search(visit: Visit, typed: &Form, found: Option<&AuditPage>, wrong: Option<&Wrong>) -> Drawn {
+    let lang = visit.lang;
     let body = html! {
+        (summary(lang, wrong))
         (navigation(&visit, &PAGES))
         h1 { (lang.t("audit.title")) }
         p { (lang.t("audit.text")) }
-        (filter(lang, &typed))
-        (leaves(lang, &found))
-        @if let Some(next) = found.next { p { a href=(format!("/audit?{}", with(&typed, "after", &next.0.to_string()))) { (lang.t("audit.more")) } } }
-        p {
-            a href=(format!("/audit/export?{}", with(&typed, "form", "csv"))) { (lang.t("audit.csv")) } " "
-            a href=(format!("/audit/export?{}", with(&typed, "form", "ndjson"))) { (lang.t("audit.ndjson")) }
+        (filter(lang, typed, wrong))
+        @if let Some(found) = found {
+            (leaves(lang, found))
+            @if let Some(next) = found.next { p { a href=(format!("/audit?{}", with(typed, "after", &next.0.to_string()))) { (lang.t("audit.more")) } } }
+            p { (lang.t("audit.export_text")) }
+            p {
+                a href=(format!("/audit/export?{}", with(typed, "form", "csv"))) { (lang.t("audit.csv")) } " "
+                a href=(format!("/audit/export?{}", with(typed, "form", "ndjson"))) { (lang.t("audit.ndjson")) }
+            }
         }
     };
-    Ok(Drawn { title: lang.t("audit.title"), visit, body })
+    Drawn { title: lang.t("audit.title"), visit, body }
 }
 
-fn read(typed: &Form, limit: i64) -> Result<AuditQuery, Problem> {
+/// Where to go on; no field of the form says it.
+fn after(typed: &Form) -> Result<Option<Seq>, Problem> {
+    let text = Some(typed.get("after")).filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map(Seq).map_err(|_| wrong("query"))).transpose()
+}
+
+fn read(typed: &Form, (after, limit): (Option<Seq>, i64)) -> Result<AuditQuery, Problem> {
     let day = |name: &str| match typed.get(name) {
         "" => Ok(None),
         text => Day::parse(text).map(Some).ok_or_else(|| wrong(name)),
@@ -58,37 +74,46 @@ fn read(typed: &Form, limit: i64) -> Result<AuditQuery, Problem> {
         to: day("to")?,
         purpose: some("purpose").map(|_| typed.read("purpose")).transpose()?,
         recipient: some("recipient").map(|_| typed.read("recipient")).transpose()?,
-        after: some("after").map(|_| typed.read("after")).transpose()?.map(Seq),
+        after,
         limit: Some(limit),
     })
 }
 
-/// The filter as the query of an address, with one more parameter.
+/// The filter as the query of an address, with one more parameter, and from its beginning unless that one says otherwise.
 fn with(typed: &Form, name: &str, value: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (other, value) in typed.fields().filter(|(other, value)| *other != name && !value.is_empty()) {
+    let filter = typed.fields().filter(|(other, value)| ![name, "after"].contains(other) && !value.is_empty());
+    for (other, value) in filter {
         query.append_pair(other, value);
     }
     query.append_pair(name, value).finish()
 }
 
-fn filter(lang: Lang, typed: &Form) -> Markup {
+fn filter(lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Markup {
+    let line = |name, label| Field::text(name, lang.t(label));
+    let kind_wrong = wrong.filter(|wrong| wrong.is_about("kind"));
     html! {
         form method="get" action="/audit" class="filter" {
-            div class="field" {
+            div class=(if kind_wrong.is_some() { "field wrong" } else { "field" }) {
                 label for="kind" { (lang.t("audit.kind")) }
-                select id="kind" name="kind" {
+                @if let Some(wrong) = kind_wrong { p class="wrong-text" id="kind-wrong" { (wrong.text(lang)) } }
+                select id="kind" name="kind" aria-describedby=[kind_wrong.map(|_| "kind-wrong")] {
                     option value="" { (lang.t("audit.any")) }
-                    @for kind in Act::KINDS { option value=(kind) selected[typed.get("kind") == kind] { (lang.named("act", kind)) } }
+                    @for kind in Act::KINDS { option value=(kind) selected[typed.get("kind") == kind] { (done_by(lang, kind)) } }
                 }
             }
-            (Field::text("from", lang.t("audit.from")).with("date", "off").draw(lang, typed, None))
-            (Field::text("to", lang.t("audit.to")).with("date", "off").draw(lang, typed, None))
-            (Field::text("purpose", lang.t("audit.purpose")).draw(lang, typed, None))
-            (Field::text("recipient", lang.t("consents.recipient")).draw(lang, typed, None))
+            (line("from", "audit.from").with("date", "off").draw(lang, typed, wrong))
+            (line("to", "audit.to").with("date", "off").draw(lang, typed, wrong))
+            (line("purpose", "audit.purpose").draw(lang, typed, wrong))
+            (line("recipient", "consents.recipient").draw(lang, typed, wrong))
             button { (lang.t("audit.search")) }
         }
     }
+}
+
+/// What was done, in words about somebody else.
+pub(super) fn done_by(lang: Lang, kind: &str) -> String {
+    lang.find(&format!("act_of_another.{kind}")).map_or_else(|| lang.named("act", kind), str::to_owned)
 }
 
 fn leaves(lang: Lang, found: &AuditPage) -> Markup {
@@ -103,7 +128,7 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
                     } }
                     tbody {
                         @for leaf in &found.leaves {
-                            tr { td class="number" { (leaf.seq.0) } td class="day" { (leaf.day.text()) } td { (lang.named("act", &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
+                            tr { td class="number" { (leaf.seq.0) } td class="day" { (lang.day(leaf.day)) } td { (done_by(lang, &leaf.kind)) } td { code { (leaf.leaf_hash) } } }
                         }
                     }
                 }
@@ -112,43 +137,91 @@ fn leaves(lang: Lang, found: &AuditPage) -> Markup {
     }
 }
 
-/// A thousand leaves as a file; the filter's `after` goes on.
+/// How the file is written.
+#[derive(Clone, Copy)]
+enum Written {
+    Csv,
+    Ndjson,
+}
+
+impl Written {
+    fn of(form: &str) -> Option<Self> {
+        match form {
+            "csv" => Some(Self::Csv),
+            "ndjson" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "attachment; filename=\"sayso-log.csv\"",
+            Self::Ndjson => "attachment; filename=\"sayso-log.ndjson\"",
+        }
+    }
+
+    /// A stretch of it; only the first has a head.
+    fn stretch(self, found: &AuditPage, first: bool) -> String {
+        let text = match self {
+            Self::Csv => found.csv(),
+            Self::Ndjson => return found.ndjson(),
+        };
+        if first { text } else { text.split_once("\r\n").map(|(_, rows)| rows.to_owned()).unwrap_or_default() }
+    }
+}
+
+/// Everything that the filter finds, as a file that is read from the log stretch by stretch while it is sent.
 pub(super) async fn export(State(app): State<Shared>, _auditor: Auditor, RawQuery(query): RawQuery) -> Answered {
     let typed = Form::parse(&query.unwrap_or_default())?;
-    let found = app.audit_events(&read(&typed, crate::limits::AUDIT_ROWS_MAX)?).await?;
-    let (media_type, ending, text) = match typed.get("form") {
-        "csv" => ("text/csv; charset=utf-8", "csv", found.csv()),
-        "ndjson" => ("application/x-ndjson", "ndjson", found.ndjson()),
-        _ => return Err(wrong("form")),
-    };
-    let name = format!("attachment; filename=\"sayso-log.{ending}\"");
-    let next = found.next.map_or_else(String::new, |next| next.0.to_string());
-    let headers =
-        [(header::CONTENT_TYPE.as_str(), media_type.to_owned()), ("content-disposition", name), ("next-after", next)];
-    Ok((headers, text).into_response())
+    let written = Written::of(typed.get("form")).ok_or_else(|| wrong("form"))?;
+    let query = read(&typed, (after(&typed)?, AUDIT_ROWS_MAX))?;
+    let found = app.audit_events(&query).await?;
+    let headers = [(header::CONTENT_TYPE, written.media_type()), (header::CONTENT_DISPOSITION, written.name())];
+    Ok((headers, stretches(app, query, found, written)).into_response())
+}
+
+/// The file from its first stretch on. One that cannot be read breaks the answer off, so that nobody takes a part for the whole.
+fn stretches(app: Arc<App>, query: AuditQuery, first: AuditPage, written: Written) -> Body {
+    let begin = (app, query, Some((first, true)));
+    Body::from_stream(try_unfold(begin, move |(app, query, now)| async move {
+        let Some((found, is_first)) = now else { return Ok::<_, ServiceError>(None) };
+        let text = written.stretch(&found, is_first);
+        let next = match found.next {
+            None => None,
+            after => Some((app.audit_events(&AuditQuery { after, ..query.clone() }).await?, false)),
+        };
+        Ok(Some((text, (app, query, next))))
+    }))
 }
 
 pub(super) async fn checkpoint(State(app): State<Shared>, auditor: Auditor) -> Result<Drawn, Problem> {
-    draw_checkpoint(&app, auditor.visit, &Form::default(), (None, None)).await
+    draw_checkpoint(&app, auditor.visit, &Form::default(), (None, &html! {})).await
 }
 
 async fn draw_checkpoint(
     app: &App,
     visit: Visit,
     typed: &Form,
-    (wrong, said): (Option<&Wrong>, Option<String>),
+    (wrong, said): (Option<&Wrong>, &Markup),
 ) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let now = app.checkpoint().await?;
     let inner = html! {
-        (super::parts::text_area(lang, ("checkpoint", lang.t("audit.older")), typed.get("checkpoint"), wrong))
+        (text_area(lang, ("checkpoint", lang.t("audit.older")), typed.get("checkpoint"), wrong))
         button { (lang.t("audit.verify")) }
     };
     let body = html! {
         (summary(lang, wrong))
+        (said)
         (navigation(&visit, &PAGES))
         h1 { (lang.t("audit.checkpoint")) }
-        @if let Some(said) = said { (super::parts::done(&said)) }
         p { (lang.t("audit.checkpoint_text")) }
         pre tabindex="0" { (now) }
         p { (lang.t("audit.key")) " " code { (app.log_vkey()) } }
@@ -165,127 +238,19 @@ pub(super) async fn verify(State(app): State<Shared>, sent: SentByAuditor) -> An
     let older = sent.form.get("checkpoint").replace("\r\n", "\n");
     match app.goes_on_from(&format!("{}\n", older.trim_end())).await.map_err(Problem::from) {
         Ok((holds, from, to)) => {
-            let sizes = [("from", from.to_string()), ("to", to.to_string())];
-            let places = [("from", sizes[0].1.as_str()), ("to", sizes[1].1.as_str())];
-            let said = if holds { lang.say("audit.holds", &places) } else { lang.say("audit.broken", &places) };
-            Ok(draw_checkpoint(&app, sent.visit.clone(), &sent.form, (None, Some(said))).await?.into_response())
+            let (from, to) = (from.to_string(), to.to_string());
+            let places = [("from", from.as_str()), ("to", to.as_str())];
+            let (status, said) = if holds {
+                (StatusCode::OK, done(&lang.say("audit.holds", &places)))
+            } else {
+                (StatusCode::CONFLICT, alarm(lang, &lang.say("audit.broken", &places)))
+            };
+            let drawn = draw_checkpoint(&app, sent.visit.clone(), &sent.form, (None, &said)).await?;
+            Ok(page_with(status, &drawn.visit, drawn.title, &drawn.body))
         }
         Err(problem) => {
             let wrong = Wrong::of(problem)?;
-            Ok(wrong.answer(&draw_checkpoint(&app, sent.visit.clone(), &sent.form, (Some(&wrong), None)).await?))
-        }
-    }
-}
-
-pub(super) async fn ask_to_look(State(app): State<Shared>, auditor: Auditor) -> Result<Drawn, Problem> {
-    draw_look(&app, auditor.visit, &Form::default(), None)
-}
-
-fn draw_look(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
-    let lang = visit.lang;
-    let inner = html! {
-        (Field::text("identifier", lang.t("opt_out.whom")).with_hint(lang.t("opt_out.whom_hint")).draw(lang, typed, wrong))
-        (Field::text("reason", lang.t("audit.reason")).with_hint(lang.t("audit.reason_hint")).draw(lang, typed, wrong))
-        (Field::text("as_of", lang.t("audit.as_of")).with("date", "off").draw(lang, typed, wrong))
-        (Field::text("known_at", lang.t("audit.known_at")).with("date", "off").draw(lang, typed, wrong))
-        button { (lang.t("audit.look")) }
-    };
-    let body = html! {
-        (summary(lang, wrong))
-        (navigation(&visit, &PAGES))
-        h1 { (lang.t("audit.look")) }
-        p { (lang.t("audit.look_text")) }
-        (form("/audit/look", &app.form_key()?, &inner))
-    };
-    Ok(Drawn { title: lang.t("audit.look"), visit, body })
-}
-
-pub(super) async fn look(State(app): State<Shared>, sent: SentByAuditor) -> Answered {
-    let looked = async {
-        let time = |name: &str| match sent.form.get(name) {
-            "" => Ok(None),
-            text => Micros::parse(text).map(Some).ok_or_else(|| wrong(name)),
-        };
-        let time = PointInTime { as_of: time("as_of")?, known_at: time("known_at")? };
-        let look = Look {
-            identifier: identifier(sent.form.get("identifier"))?,
-            reason: sent.form.get("reason").to_owned(),
-            time,
-        };
-        Ok::<_, Problem>(app.look(&sent.caller, &look, sent.idempotency(&app).as_ref()).await?)
-    };
-    match looked.await {
-        Ok(view) => Ok(page(&sent.visit, sent.visit.lang.t("audit.look"), &seen(&sent, &view)?)),
-        Err(problem) => again(problem, |wrong| draw_look(&app, sent.visit.clone(), &sent.form, Some(wrong))),
-    }
-}
-
-/// Room for each of the two lists of a look, in bytes.
-const SEEN_BYTES: usize = 10_000;
-
-fn seen(sent: &SentByAuditor, view: &LookView) -> Result<Markup, Problem> {
-    let (visit, lang) = (&sent.visit, sent.visit.lang);
-    let found = match &view.found {
-        None => html! { p class="lead" { (lang.t("audit.unknown")) } },
-        Some(found) => html! {
-            p { (lang.say("audit.then", &[("as_of", &lang.time(found.as_of_us)), ("known_at", &lang.time(found.known_at_us))])) }
-            ul {
-                @for (stands, key) in [(!found.adult, "denied.not_adult"), (found.held, "act.held"), (found.suppressed, "act.opted_out"), (found.latched, "denied.latched"), (found.erased, "denied.erased")] {
-                    @if stands { li { (lang.t(key)) } }
-                }
-            }
-            (in_force(lang, &sent.form, found)?)
-            (stood_on(lang, &sent.form, found)?)
-        },
-    };
-    Ok(html! {
-        (navigation(visit, &PAGES))
-        h1 { (lang.t("audit.look")) }
-        p { (lang.t("audit.looked")) }
-        (found)
-        (super::receipt::kept(lang, &String::from(view.receipt.clone()), "look"))
-    })
-}
-
-fn in_force(lang: Lang, form: &Form, found: &AsOfView) -> Result<Markup, Problem> {
-    let (stretch, title) = (paged::asked(form, "list", paged::seq)?, lang.t("audit.in_force"));
-    let list = List { path: "/audit/look", name: "list", title, bytes: SEEN_BYTES, newest_first: false };
-    let mut grants: Vec<_> = found.in_force.iter().collect();
-    grants.sort_by_key(|grant| grant.consent_id);
-    let draw = |grant: &&&InForce| html! { li { (states::titled(lang, &grant.triple)) ", " (lang.say("audit.until", &[("day", &lang.day(grant.valid_until_us.day()))])) } };
-    let place = |grant: &&&InForce| grant.consent_id.0.to_string();
-    let shown = list.fill(&stretch, stretch.of(&grants, |grant| grant.consent_id), place, draw);
-    Ok(html! {
-        h2 { (title) }
-        @if let Some(nothing) = shown.nothing(lang, "audit.none_in_force") { p { (nothing) } }
-        ul { (shown.entries) }
-        (look_on(lang, form, (&list, &shown)))
-    })
-}
-
-fn stood_on(lang: Lang, form: &Form, found: &AsOfView) -> Result<Markup, Problem> {
-    let (stretch, title) = (paged::asked(form, "stood", paged::seq)?, lang.t("audit.stood_on"));
-    let list = List { path: "/audit/look", name: "stood", title, bytes: SEEN_BYTES, newest_first: false };
-    let draw = |event: &&Proved| html! { li { (event.seq.0) ": " (lang.named("act", event.event.act.kind())) ", " (lang.time(event.event.at)) } };
-    let found_here = stretch.of(&found.stood_on, |event| event.seq);
-    let shown = list.fill(&stretch, found_here, |event| event.seq.0.to_string(), draw);
-    let older = lang.number(i64::try_from(found.older_events).unwrap_or(i64::MAX));
-    Ok(html! {
-        h2 { (title) }
-        @if found.older_events > 0 { p { (lang.say("audit.older_events", &[("number", &older)])) } }
-        ul { (shown.entries) }
-        (look_on(lang, form, (&list, &shown)))
-    })
-}
-
-/// More of the same look: the same form with the same key, which leaves no second leaf.
-fn look_on<T>(lang: Lang, form: &Form, (list, shown): (&List<'_>, &Shown<T>)) -> Markup {
-    html! {
-        @if shown.before.is_some() || shown.after.is_some() {
-            form method="post" action="/audit/look" class="pair" {
-                @for (name, value) in form.fields().filter(|(name, _)| !["list", "stood"].contains(name)) { (hidden(name, value)) }
-                (list.buttons(lang, shown))
-            }
+            Ok(wrong.answer(&draw_checkpoint(&app, sent.visit.clone(), &sent.form, (Some(&wrong), &html! {})).await?))
         }
     }
 }

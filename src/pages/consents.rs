@@ -22,7 +22,7 @@ use crate::web::path::Path;
 use crate::web::problem::Problem;
 
 /// What a page says was done; anything else in the address is not repeated.
-const DONE: [&str; 14] = [
+const DONE: [&str; 15] = [
     "granted",
     "refused",
     "hidden",
@@ -37,6 +37,7 @@ const DONE: [&str; 14] = [
     "off",
     "published",
     "adopted",
+    "retried",
 ];
 
 /// What was done, as the address of the page says, and the browser knows: a link alone says nothing.

@@ -28,15 +28,30 @@ pub(super) async fn show(
     Path(reference): Path<Reference>,
     RawQuery(query): RawQuery,
 ) -> Answered {
-    let stretch = paged::asked(&Form::parse(query.as_deref().unwrap_or_default())?, "list", paged::name)?;
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
+    let stretch = paged::asked(&query, "list", paged::name)?;
     let erasure = app.erasure_in(&reference, stretch.clone(), paged::READ).await?;
     let (lang, path) = (visit.lang, format!("/erasures/{reference}"));
     let title = lang.t("erasure.told");
     let list = List { path: &path, name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let shown = list.fill(&stretch, &erasure.told, |one| one.recipient.clone(), |one| told(lang, one));
-    let body = draw(lang, &erasure, &all_told(lang, &shown, &list));
+    let goes_on = erasure.step != "done";
+    // Whoever leafs through the list is left in peace, too.
+    let still = !query.get("still").is_empty() || !matches!(stretch, Stretch::First);
+    let body = html! {
+        (draw(lang, &erasure, &all_told(lang, (&shown, "erasure.told_nobody"), &list)))
+        @if goes_on { (whether_it_moves(lang, &path, still)) }
+    };
     let title = lang.t("erasure.title");
-    Ok(if erasure.step == "done" { page(&visit, title, &body) } else { page_live(&visit, title, &body) })
+    Ok(if goes_on && !still { page_live(&visit, title, &body) } else { page(&visit, title, &body) })
+}
+
+/// A page that is read again by itself can be stopped, and set going again.
+fn whether_it_moves(lang: Lang, path: &str, still: bool) -> Markup {
+    html! {
+        @if still { p { (lang.t("erasure.still")) " " a href=(path) { (lang.t("erasure.go_on")) } } }
+        @else { p { (lang.t("erasure.moves")) " " a href=(format!("{path}?still=1")) { (lang.t("erasure.stop")) } } }
+    }
 }
 
 /// The certificate as a file.
@@ -104,11 +119,11 @@ fn removed(lang: Lang, erasure: &ErasureView) -> Markup {
     }
 }
 
-/// Who was told that something no longer holds.
-pub(super) fn all_told<T>(lang: Lang, shown: &Shown<T>, list: &List<'_>) -> Markup {
+/// Who was told that something no longer holds; the words for nobody.
+pub(super) fn all_told<T>(lang: Lang, (shown, nobody): (&Shown<T>, &'static str), list: &List<'_>) -> Markup {
     html! {
         h2 { (list.title) }
-        @if let Some(nothing) = shown.nothing(lang, "erasure.told_nobody") { p { (nothing) } }
+        @if let Some(nothing) = shown.nothing(lang, nobody) { p { (nothing) } }
         @else {
             div class="scroll" tabindex="0" role="region" aria-label=(list.title) {
                 table {

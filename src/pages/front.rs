@@ -8,7 +8,7 @@ use super::cookies::{LANGUAGE, keep};
 use super::layout::page;
 use super::visit::{Sent, Visit};
 use super::words::Lang;
-use super::{Answered, ROUTES, Shared};
+use super::{Answered, ROUTES, Shared, account, staff, waiting};
 
 pub(super) async fn show(State(app): State<Shared>, visit: Visit) -> Answered {
     let lang = visit.lang;
@@ -52,10 +52,19 @@ fn guarantees(lang: Lang) -> Markup {
     }
 }
 
-/// Keeps the language and goes back to the page that it was chosen on.
-pub(super) async fn language(sent: Sent) -> Answered {
-    let mut response = Redirect::to(&shown_page(sent.form.get("back"))).into_response();
-    if let Some(lang) = Lang::from_tag(sent.form.get("lang")) {
+/// Keeps the language and goes back to the page that it was chosen on; where a form waits, it goes on waiting.
+pub(super) async fn language(State(app): State<Shared>, sent: Sent) -> Answered {
+    let chosen = Lang::from_tag(sent.form.get("lang"));
+    let visit = Visit { lang: chosen.unwrap_or(sent.visit.lang), ..sent.visit.clone() };
+    let waiting = waiting::taken_along(&sent.form);
+    let mut response = if !waiting::waits(&waiting) {
+        Redirect::to(&shown_page(sent.form.get("back"))).into_response()
+    } else if waiting::is_staffs(&waiting) {
+        staff::waiting(&app, visit, (&sent.headers, &waiting)).await?
+    } else {
+        account::waiting(&app, visit, (&sent.headers, &waiting)).await?
+    };
+    if let Some(lang) = chosen {
         keep(&mut response, LANGUAGE, lang.tag());
     }
     Ok(response)

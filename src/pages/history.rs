@@ -57,7 +57,7 @@ fn event(lang: Lang, entry: &HistoryEntry, with_link: bool) -> Markup {
     }
 }
 
-fn details(lang: Lang, act: &Act) -> Markup {
+pub(super) fn details(lang: Lang, act: &Act) -> Markup {
     html! {
         @let triples = act.triples();
         @for triple in triples.iter().take(TRIPLES_MAX) { br; (states::titled(lang, triple)) }

@@ -4,9 +4,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
-use super::assets;
 use super::visit::Visit;
 use super::words::Lang;
+use super::{assets, waiting};
 
 /// What a browser may do with a page: read our style and script, send forms to us, be in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -117,6 +117,7 @@ fn footer(visit: &Visit) -> Markup {
                     input type="hidden" name="back" value=(visit.path);
                     @for other in Lang::ALL {
                         button class="link" name="lang" value=(other.tag()) lang=(other.tag())
+                            form=[visit.form_waits.then_some(waiting::FORM)] formaction=[visit.form_waits.then_some("/language")]
                             aria-current=[(other == lang).then_some("true")] { (other.own_name()) }
                     }
                 }

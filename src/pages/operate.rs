@@ -1,17 +1,16 @@
 //! For operators: what goes on, what could not be told, what waits for a human. Nobody can be found on these pages.
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect};
 use maud::{Markup, html};
 
 use super::consents::{done, said};
 use super::paged::{self, List};
-use super::parts::{self, Drawn, again, form, hidden, summary, text_area};
+use super::parts::{self, Drawn, Wrong, again, form, summary, words_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared};
-use crate::domain::{About, Seq};
+use super::{Answered, Shared, health};
+use crate::domain::{About, Seq, Stretch};
 use crate::ids::DeliveryId;
 use crate::service::{App, DeliveryView, OpenContest};
 use crate::web::path::Path;
@@ -31,7 +30,7 @@ const LIST_BYTES: usize = 24_000;
 
 pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
     let visit = operator.visit;
-    let (lang, overview) = (visit.lang, app.overview().await?);
+    let (lang, overview, health) = (visit.lang, app.overview().await?, app.health().await?);
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (lang.t("operate.title")) }
@@ -40,11 +39,7 @@ pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Resul
             dt { a href="/operate/contests" { (lang.t("operate.contests")) } } dd { (lang.number(overview.contests)) }
             dt { a href="/operate/deliveries" { (lang.t("operate.deliveries")) } } dd { (lang.number(overview.undelivered)) }
         }
-        h2 { (lang.t("operate.erasures")) }
-        @if overview.erasures.is_empty() { p { (lang.t("operate.no_erasures")) } }
-        ul { @for one in &overview.erasures { li { (lang.named("step", &one.step)) ": " (lang.number(one.count)) ", " (lang.say("operate.since", &[("time", &lang.time(one.since))])) } } }
-        h2 { (lang.t("operate.health")) }
-        p { (lang.t("operate.health_text")) " " a href="/readyz" { "/readyz" } }
+        (health::draw(lang, &health))
     };
     Ok(Drawn { title: lang.t("operate.title"), visit, body })
 }
@@ -64,7 +59,8 @@ async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> 
     let (open, key) = (app.open_contests_in(stretch, paged::READ).await?, app.form_key()?);
     let title = lang.t("operate.contests");
     let list = List { path: "/operate/contests", name: "list", title, bytes: LIST_BYTES, newest_first: false };
-    let shown = list.fill(&stretch, &open, |one| one.contest.0.to_string(), |one| contest(lang, one, &key));
+    let draw = |one: &&OpenContest| contest(lang, one, &key, ("", None));
+    let shown = list.fill(&stretch, &open, |one| one.contest.0.to_string(), draw);
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (title) }
@@ -76,23 +72,47 @@ async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> 
     Ok(Drawn { visit, title, body })
 }
 
-fn contest(lang: Lang, contest: &OpenContest, key: &str) -> Markup {
-    let id = format!("reason-{}", contest.contest.0);
+/// One of them with its form: what was typed there, and what was wrong with it.
+fn contest(lang: Lang, contest: &OpenContest, key: &str, (typed, wrong): (&str, Option<&Wrong>)) -> Markup {
+    let [reason, upheld] = places(contest.contest);
     html! {
         li {
             h2 { (lang.time(contest.at_us)) }
             p { (about(lang, &contest.about)) }
             blockquote { p dir="auto" { (contest.words) } }
             (form(&format!("/operate/contests/{}", contest.contest.0), key, &html! {
-                (hidden("field", &id))
-                (text_area(lang, (&id, lang.t("operate.reason")), "", None))
-                div class="pair" {
+                (words_area(lang, ((&reason, lang.t("operate.reason")), ""), typed, wrong))
+                div class="pair" id=(upheld) tabindex="-1" {
                     button name="upheld" value="yes" { (lang.t("operate.upheld")) }
                     button name="upheld" value="no" { (lang.t("operate.not_upheld")) }
                 }
             }))
         }
     }
+}
+
+/// What the parts of its form are called on the page: there are many forms on one.
+fn places(contest: Seq) -> [String; 2] {
+    ["reason", "upheld"].map(|name| format!("{name}-{}", contest.0))
+}
+
+/// The contest that could not be answered, by itself, with what was typed; all of them, where nobody waits for that answer any more.
+async fn answer_again(app: &App, sent: &SentByOperator, contest_seq: Seq, wrong: &Wrong) -> Result<Drawn, Problem> {
+    let (visit, lang) = (sent.visit.clone(), sent.visit.lang);
+    let open = app.open_contests_in(Stretch::After(Seq(contest_seq.0.saturating_sub(1))), 1).await?;
+    let Some(one) = open.first().filter(|one| one.contest == contest_seq) else {
+        return draw_contests(app, visit, &Form::default(), &summary(lang, Some(wrong))).await;
+    };
+    let [reason, _] = places(contest_seq);
+    let (title, typed) = (lang.t("operate.contests"), sent.form.get(&reason));
+    let body = html! {
+        (summary(lang, Some(wrong)))
+        (navigation(&visit, &PAGES))
+        h1 { (title) }
+        ul class="choices" { (contest(lang, one, &app.form_key()?, (typed, Some(wrong)))) }
+        p { a href="/operate/contests" { (lang.t("operate.all_contests")) } }
+    };
+    Ok(Drawn { visit, title, body })
 }
 
 fn about(lang: Lang, about: &About) -> String {
@@ -107,22 +127,22 @@ fn about(lang: Lang, about: &About) -> String {
 }
 
 pub(super) async fn answer(State(app): State<Shared>, Path(contest): Path<i64>, sent: SentByOperator) -> Answered {
+    let [reason, upheld] = places(Seq(contest));
     let answered = async {
-        let upheld = match sent.form.get("upheld") {
+        let is_right = match sent.form.get("upheld") {
             "yes" => true,
             "no" => false,
             _ => return Err(wrong("upheld")),
         };
-        let reason = sent.form.get(sent.form.get("field"));
-        Ok(app.answer_contest(Seq(contest), upheld, reason, sent.idempotency(&app).as_ref()).await?)
+        let words = sent.form.get(&reason);
+        Ok(app.answer_contest(Seq(contest), is_right, words, sent.idempotency(&app).as_ref()).await?)
     };
     match answered.await {
         Ok(_) => Ok(said("/operate/contests", "answered")),
         Err(problem) => {
-            let drawn = draw_contests(&app, sent.visit.clone(), &Form::default(), &html! {}).await?;
-            again(problem, |wrong| {
-                Ok(Drawn { body: html! { (summary(sent.visit.lang, Some(wrong))) (drawn.body) }, ..drawn })
-            })
+            let wrong =
+                Wrong::of(problem)?.of_field("reason", ("answer", &reason)).of_field("upheld", ("upheld", &upheld));
+            Ok(wrong.answer(&answer_again(&app, &sent, Seq(contest), &wrong).await?))
         }
     }
 }
@@ -132,7 +152,8 @@ pub(super) async fn deliveries(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
-    let (visit, query) = (operator.visit, Form::parse(query.as_deref().unwrap_or_default())?);
+    let (visit, said) = (operator.visit.clone(), done(&operator.visit, query.as_deref()));
+    let query = Form::parse(query.as_deref().unwrap_or_default())?;
     let (lang, stretch) = (visit.lang, paged::asked(&query, "list", paged::delivery)?);
     let (open, key) = (app.undelivered_in(stretch, paged::READ).await?, app.form_key()?);
     let title = lang.t("operate.deliveries");
@@ -142,6 +163,7 @@ pub(super) async fn deliveries(
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (title) }
+        (said)
         @if let Some(nothing) = shown.nothing(lang, "operate.no_deliveries") { p { (nothing) } }
         ul class="choices" { (shown.entries) }
         (list.links(lang, &shown))
@@ -161,7 +183,7 @@ fn delivery(lang: Lang, one: &DeliveryView, key: &str) -> Markup {
 
 pub(super) async fn retry(State(app): State<Shared>, Path(id): Path<DeliveryId>, _sent: SentByOperator) -> Answered {
     app.retry_delivery(&id).await?;
-    Ok(Redirect::to("/operate/deliveries").into_response())
+    Ok(said("/operate/deliveries", "retried"))
 }
 
 /// Goes to a page of an operator after a form, or shows it again with what was wrong.

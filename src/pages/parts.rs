@@ -13,6 +13,8 @@ use crate::web::problem::{Problem, Told};
 pub(super) struct Wrong {
     status: StatusCode,
     told: Told,
+    /// Where on the page, where it is not the name of the field.
+    place: Option<String>,
 }
 
 impl Wrong {
@@ -23,7 +25,7 @@ impl Wrong {
     pub(super) fn of(problem: Problem) -> Result<Self, Problem> {
         let (status, told) = (problem.status(), problem.told());
         let elsewhere = ["rate-limited", "unauthenticated", "other-site"].contains(&told.name.as_str());
-        if status.is_client_error() && !elsewhere { Ok(Self { status, told }) } else { Err(problem) }
+        if status.is_client_error() && !elsewhere { Ok(Self { status, told, place: None }) } else { Err(problem) }
     }
 
     /// The form, with the status of what was wrong.
@@ -40,14 +42,27 @@ impl Wrong {
         of_field.or(denied).or_else(of_name).unwrap_or_else(|| lang.t("problem.other"))
     }
 
-    fn is_about(&self, field: &str) -> bool {
-        self.told.field.as_deref() == Some(field)
+    /// What is wrong with one field, said in other words and shown at another place.
+    pub(super) fn of_field(mut self, field: &str, (words, place): (&str, &str)) -> Self {
+        if self.told.field.as_deref() == Some(field) {
+            self.told.field = Some(words.to_owned());
+            self.place = Some(place.to_owned());
+        }
+        self
+    }
+
+    pub(super) fn is_about(&self, place: &str) -> bool {
+        self.at() == Some(place)
+    }
+
+    fn at(&self) -> Option<&str> {
+        self.place.as_deref().or(self.told.field.as_deref())
     }
 }
 
 /// The words for what went wrong.
 pub(super) fn in_words(status: StatusCode, told: Told, lang: Lang) -> &'static str {
-    Wrong { status, told }.text(lang)
+    Wrong { status, told, place: None }.text(lang)
 }
 
 /// Shows a form again with everything that was typed, when it can be put right there. Anything else stays a problem.
@@ -79,8 +94,8 @@ pub(super) fn summary(lang: Lang, wrong: Option<&Wrong>) -> Markup {
         @if let Some(wrong) = wrong {
             div class="wrong-summary" role="alert" tabindex="-1" {
                 h2 { (lang.t("layout.wrong_heading")) }
-                @match wrong.told.field.as_deref() {
-                    Some(field) => p { a href=(format!("#{field}")) { (wrong.text(lang)) } },
+                @match wrong.at() {
+                    Some(place) => p { a href=(format!("#{place}")) { (wrong.text(lang)) } },
                     None => p { (wrong.text(lang)) },
                 }
             }
@@ -88,8 +103,28 @@ pub(super) fn summary(lang: Lang, wrong: Option<&Wrong>) -> Markup {
     }
 }
 
-/// What is longer was not typed by a person, and is not sent back.
-const TYPED_BYTES_MAX: usize = 2_000;
+/// What is longer, as it stands in the page, was not typed by a person, and is not sent back.
+const LINE_BYTES_MAX: usize = 2_000;
+/// The same for the words of a person.
+const WORDS_BYTES_MAX: usize = 8_000;
+/// The same for a file or a notice. With it no page is longer than 60,000 bytes.
+const TEXT_BYTES_MAX: usize = 32_000;
+
+/// What was typed, unless it would make the page too long.
+fn sent_back(typed: &str, longest: usize) -> Option<&str> {
+    let escaped = html! { (typed) };
+    (escaped.0.len() <= longest).then_some(typed)
+}
+
+/// Whether a text can stand in a page.
+pub(super) fn fits(text: &str) -> bool {
+    sent_back(text, TEXT_BYTES_MAX).is_some()
+}
+
+/// Says that what was typed is not in the page.
+fn not_sent_back(lang: Lang, typed: Option<&str>) -> Markup {
+    html! { @if typed.is_none() { p class="wrong-text" { (lang.t("layout.not_sent_back")) } } }
+}
 
 /// How a text field is to be shown.
 #[derive(Clone, Copy)]
@@ -126,7 +161,7 @@ impl Field {
         let Self { name, label, hint, kind, autocomplete } = *self;
         let wrong = wrong.filter(|wrong| wrong.is_about(name));
         let typed = form.get(name);
-        let value = if kind == "password" || typed.len() > TYPED_BYTES_MAX { "" } else { typed };
+        let value = if kind == "password" { Some("") } else { sent_back(typed, LINE_BYTES_MAX) };
         let (hint_id, wrong_id) = (format!("{name}-hint"), format!("{name}-wrong"));
         let described: Vec<&str> =
             [(!hint.is_empty()).then_some(&*hint_id), wrong.map(|_| &*wrong_id)].into_iter().flatten().collect();
@@ -138,7 +173,8 @@ impl Field {
                 @if let Some(wrong) = wrong {
                     p class="wrong-text" id=(wrong_id) { span class="hidden" { (lang.t("layout.error_prefix")) } (wrong.text(lang)) }
                 }
-                input id=(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete) dir="auto"
+                (not_sent_back(lang, value))
+                input id=(name) name=(name) type=(kind) value=(value.unwrap_or_default()) autocomplete=(autocomplete) dir="auto"
                     spellcheck="false" autocapitalize="none"
                     inputmode=[(autocomplete == "one-time-code").then_some("numeric")]
                     aria-describedby=[(!described.is_empty()).then_some(&described)]
@@ -148,15 +184,34 @@ impl Field {
     }
 }
 
-/// A longer text of one's own. Browsers leave out one end of line at its beginning, so one stands there that is not the text's.
-pub(super) fn text_area(lang: Lang, (name, label): (&str, &str), value: &str, wrong: Option<&Wrong>) -> Markup {
+/// A longer text: a file, a notice, a checkpoint.
+pub(super) fn text_area(lang: Lang, named: (&str, &str), value: &str, wrong: Option<&Wrong>) -> Markup {
+    area(lang, (named, ""), sent_back(value, TEXT_BYTES_MAX), wrong)
+}
+
+/// A person's own words, after a hint.
+pub(super) fn words_area(
+    lang: Lang,
+    (named, hint): ((&str, &str), &str),
+    value: &str,
+    wrong: Option<&Wrong>,
+) -> Markup {
+    area(lang, (named, hint), sent_back(value, WORDS_BYTES_MAX), wrong)
+}
+
+/// Browsers leave out one end of line at the beginning of such a text, so one stands there that is not the text's.
+fn area(lang: Lang, ((name, label), hint): ((&str, &str), &str), value: Option<&str>, wrong: Option<&Wrong>) -> Markup {
     let wrong = wrong.filter(|wrong| wrong.is_about(name));
+    let ids = [(!hint.is_empty()).then(|| format!("{name}-hint")), wrong.map(|_| format!("{name}-wrong"))];
+    let described = ids.into_iter().flatten().collect::<Vec<_>>().join(" ");
     html! {
         div class=(if wrong.is_some() { "field wrong" } else { "field" }) {
             label for=(name) { (label) }
+            @if !hint.is_empty() { p class="hint" id=(format!("{name}-hint")) { (hint) } }
             @if let Some(wrong) = wrong { p class="wrong-text" id=(format!("{name}-wrong")) { (wrong.text(lang)) } }
+            (not_sent_back(lang, value))
             textarea id=(name) name=(name) rows="5" dir="auto" aria-invalid=[wrong.map(|_| "true")]
-                aria-describedby=[wrong.map(|_| format!("{name}-wrong"))] { "\n" (value) }
+                aria-describedby=[(!described.is_empty()).then_some(&described)] { "\n" (value.unwrap_or_default()) }
         }
     }
 }
@@ -186,7 +241,7 @@ pub(super) fn choice(
 
 /// A field that is not shown.
 pub(super) fn hidden(name: &str, value: &str) -> Markup {
-    html! { input type="hidden" name=(name) value=(value); }
+    html! { input type="hidden" name=(name) value=(sent_back(value, TEXT_BYTES_MAX).unwrap_or_default()); }
 }
 
 /// A form to one of our paths.
@@ -211,4 +266,9 @@ pub(super) fn notice(text: &str, locale: &str) -> Markup {
 /// What was just done, said once where it can be heard.
 pub(super) fn done(text: &str) -> Markup {
     html! { p class="done" role="status" { (text) } }
+}
+
+/// Something is amiss that whoever reads it must not overlook.
+pub(super) fn alarm(lang: Lang, text: &str) -> Markup {
+    html! { div class="wrong-summary" role="alert" tabindex="-1" { h2 { (lang.t("layout.wrong_heading")) } p { strong { (text) } } } }
 }

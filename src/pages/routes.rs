@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::{
-    Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, notice,
+    Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, look, notice,
     notices, operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
@@ -61,8 +61,8 @@ routes! {
     Auditor   Prompt Query get  "/audit/export" => audit::export;
     Auditor   Prompt Path  get  "/audit/checkpoint" => audit::checkpoint;
     Auditor   Prompt Path  post "/audit/checkpoint" => audit::verify;
-    Auditor   Prompt Path  get  "/audit/look" => audit::ask_to_look;
-    Auditor   Prompt Path  post "/audit/look" => audit::look;
+    Auditor   Prompt Path  get  "/audit/look" => look::ask;
+    Auditor   Prompt Path  post "/audit/look" => look::act;
     Operator  Prompt Path  get  "/operate" => operate::show;
     Operator  Prompt Query get  "/operate/callers" => callers::callers;
     Operator  Prompt Path  post "/operate/callers" => callers::register;

@@ -7,12 +7,13 @@ use maud::{Markup, html};
 use super::consents::{done, said};
 use super::operate::PAGES;
 use super::paged::List;
-use super::parts::{Drawn, Wrong, form, hidden, summary, text_area};
+use super::parts::{Drawn, Wrong, fits, form, hidden, summary, text_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit};
 use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Stretch;
+use crate::limits;
 use crate::service::{App, Compared, FormulasView, Group, RuleFiles, ServiceError, Shown};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
@@ -102,14 +103,21 @@ pub(super) async fn compare(State(app): State<Shared>, sent: SentByOperator) -> 
 
 async fn show_change(app: &App, sent: &SentByOperator, wrong: Option<&Wrong>) -> Answered {
     let files = with_file(app, &sent.form).await?;
-    match app.compare_rules(&files).await.map_err(Problem::from) {
+    let compared = async {
+        let text = files.get(sent.form.get("file")).map(String::as_str).unwrap_or_default();
+        if text.len() > limits::RULE_FILE_BYTES_MAX || !fits(text) {
+            return Err(super::visit::wrong("text"));
+        }
+        Ok(app.compare_rules(&files).await?)
+    };
+    match compared.await {
         Ok(compared) => {
             let drawn = change(app, sent, &compared, wrong)?;
             Ok(wrong.map_or_else(|| drawn_plainly(&drawn), |wrong| wrong.answer(&drawn)))
         }
         Err(problem) => {
             let detail = problem.detail().to_owned();
-            let wrong = Wrong::of(problem)?;
+            let wrong = Wrong::of(problem)?.of_field("files", ("files", "text")).of_field("text", ("rules", "text"));
             Ok(wrong.answer(&draw(app, sent.visit.clone(), &sent.form, (Some(&wrong), &detail))?))
         }
     }
@@ -141,19 +149,54 @@ fn change(app: &App, sent: &SentByOperator, compared: &Compared, wrong: Option<&
     Ok(Drawn { title: lang.t("operate.change"), visit, body })
 }
 
+/// What tells classes apart, in the order of a group's parts: its heading, and where the words for its names are.
+const PARTS: [(&str, &str); 6] = [
+    ("rules.recipient_class", "recipient_class"),
+    ("rules.action", "action"),
+    ("rules.purpose", "purpose"),
+    ("rules.source", "source"),
+    ("rules.regime", "regime"),
+    ("rules.assurance", "assurance"),
+];
+
 /// As many as there is room for; how many more there are is said.
 fn classes(lang: Lang, title: &'static str, groups: &[Group]) -> Markup {
     let list = List { path: PATH, name: "list", title: lang.t(title), bytes: LIST_BYTES, newest_first: false };
-    let draw = |group: &&Group| html! { li { (group.parts.each_ref().map(|part| part.join("|")).join(" / ")) " (" (group.classes) ")" } };
-    let shown = list.fill(&Stretch::<usize>::First, groups, |_| String::new(), draw);
+    let shown = list.fill(&Stretch::<usize>::First, groups, |_| String::new(), |group| group_row(lang, group));
     let more = groups.len() - shown.these.len();
     html! {
         @if !groups.is_empty() {
             h2 { (list.title) }
-            ul { (shown.entries) }
-            @if more > 0 { p { (lang.say("operate.more_changes", &[("number", &lang.number(i64::try_from(more).unwrap_or(i64::MAX)))])) } }
+            div class="scroll" tabindex="0" role="region" aria-label=(list.title) {
+                table {
+                    thead { tr {
+                        @for (heading, _) in PARTS { th scope="col" { (lang.t(heading)) } }
+                        th scope="col" class="number" { (lang.t("rules.classes")) }
+                    } }
+                    tbody { (shown.entries) }
+                }
+            }
+            p { (lang.t("rules.classes_text")) }
+            @if more > 0 { p { (lang.say("operate.more_changes", &[("number", &counted(lang, more))])) } }
         }
     }
+}
+
+fn group_row(lang: Lang, group: &Group) -> Markup {
+    let cell = |(names, (_, words)): (&Vec<String>, (&str, &str))| {
+        let word = |name: &String| if name == "any" { lang.t("rules.any").to_owned() } else { lang.named(words, name) };
+        names.iter().map(word).collect::<Vec<_>>().join("; ")
+    };
+    html! {
+        tr {
+            @for part in group.parts.iter().zip(PARTS) { td { (cell(part)) } }
+            td class="number" { (counted(lang, group.classes)) }
+        }
+    }
+}
+
+fn counted(lang: Lang, number: usize) -> String {
+    lang.number(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// Adopts what was shown; anything else is shown first.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::consents::{done, said};
 use super::paged::{self, List};
-use super::parts::{Drawn, Wrong, form, summary, text_area};
+use super::parts::{Drawn, Wrong, form, summary, words_area};
 use super::score_parts::{self, Change, Points};
 use super::visit::{Form, Member, SentBy, Visit, wrong};
 use super::words::Lang;
@@ -235,7 +235,7 @@ fn contest(
                 @for (value, text) in &options { option value=(value) selected[typed.get("about") == value] { (text) } }
             }
         }
-        (text_area(lang, ("words", lang.t("score.contest_why")), typed.get("words"), wrong))
+        (words_area(lang, (("words", lang.t("score.contest_why")), lang.t("score.contest_hint")), typed.get("words"), wrong))
         button { (lang.t("score.contest")) }
     };
     Ok(html! {
@@ -288,7 +288,7 @@ pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
 
 pub(super) async fn contests(State(app): State<Shared>, sent: SentBy) -> Answered {
     let contested = async {
-        let about = about(sent.form.get("about")).ok_or_else(|| wrong("topic"))?;
+        let about = about(sent.form.get("about")).ok_or_else(|| wrong("about"))?;
         let done = app.contest(&sent.caller, &about, sent.form.get("words"), sent.idempotency(&app).as_ref()).await?;
         if !app.waits_for_an_answer(&sent.caller, done.seq).await? {
             return Err(ServiceError::Conflict("contest was answered and").into());

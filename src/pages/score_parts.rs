@@ -65,6 +65,7 @@ pub(super) fn draw(lang: Lang, view: &ExplanationView, stretch: Stretch<usize>) 
         h2 { (title) }
         p { (lang.say("score.parts_text", &[("denominator", &view.explanation.denominator.to_string())])) }
         (chart(lang, view, cells))
+        @if let Some(rest) = rest { p { (lang.say("score.chart_rest", &[("rest", &lang.number(rest.micro)), ("sum", &lang.number(*numerator))])) } }
         div class="scroll" tabindex="0" role="region" aria-label=(title) {
             table {
                 thead { tr {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::cookies::{STAFF, cookie, remove, set};
-use super::parts::{Drawn, Field, Wrong, again, form, summary};
+use super::parts::{Drawn, Field, Wrong, again, summary};
 use super::visit::{Form, Sent, Visit, own_path};
 use super::words::Lang;
 use super::{Answered, Shared, waiting};
@@ -93,7 +93,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<
         p { (lang.t("staff.text")) }
         (log_in_form(app, lang, typed, wrong)?)
     };
-    Ok(Drawn { title: lang.t("staff.title"), visit, body })
+    Ok(Drawn { title: lang.t("staff.title"), visit: waiting::with(visit, typed), body })
 }
 
 fn log_in_form(app: &App, lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Result<Markup, Problem> {
@@ -104,7 +104,16 @@ fn log_in_form(app: &App, lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Re
         (secret.draw(lang, typed, wrong))
         button { (lang.t("account.log_in")) }
     };
-    Ok(form("/staff", &app.form_key()?, &inner))
+    Ok(waiting::form("/staff", &app.form_key()?, &inner))
+}
+
+/// A form that waits, in another language.
+pub(super) async fn waiting(app: &App, visit: Visit, (headers, form): (&HeaderMap, &Form)) -> Answered {
+    let role = if form.get("kept_path").starts_with("/audit") { Role::Auditor } else { Role::Operator };
+    if caller(app, headers, role).await?.is_some() {
+        return Ok(waiting::show(&visit, form));
+    }
+    Ok(draw(app, visit, form, None)?.into_response())
 }
 
 /// The same as for a person: the form waits in the page that asks to log in.

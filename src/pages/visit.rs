@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::cookies::{DONE, LANGUAGE, PERSON, cookie};
+use super::waiting::WAITED;
 use super::words::Lang;
 use super::{Shared, account};
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub(crate) struct Visit {
     pub(super) no_sharing: bool,
     /// What they did a moment ago.
     pub(super) done: Option<String>,
+    /// A form waits on the page.
+    pub(super) form_waits: bool,
 }
 
 impl Visit {
@@ -45,6 +48,7 @@ impl Visit {
             logged_in: cookie(headers, PERSON).is_some(),
             no_sharing: says_no_sharing(headers),
             done: cookie(headers, DONE).map(str::to_owned),
+            form_waits: false,
         }
     }
 }
@@ -95,8 +99,8 @@ pub(super) struct Form {
     fields: BTreeMap<String, String>,
 }
 
-/// Fields that say which part of the same answer is shown: with another one of them a form asks for nothing else.
-const PARTS: [&str; 2] = ["list", "stood"];
+/// Fields that say which part of the same answer is shown, or that a form waited: with another one of them it asks for nothing else.
+const PARTS: [&str; 3] = ["list", "stood", WAITED];
 
 impl Form {
     /// Reads one. A field that comes twice is undecided (N23).

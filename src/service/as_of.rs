@@ -10,8 +10,8 @@ use crate::domain::{Act, Adult, Event, Grant, Micros, PublishedNotice, Seq, Trip
 use crate::ident::Identifier;
 use crate::store::Tx;
 
-/// Longest reason of an auditor, in bytes.
-const REASON_BYTES_MAX: usize = 500;
+/// Longest reason of an auditor, in characters.
+const REASON_CHARS_MAX: usize = 500;
 /// Most events that one answer proves.
 pub(super) const PROOFS_MAX: usize = 100;
 
@@ -133,8 +133,8 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<LookView, ServiceError> {
         let reason = look.reason.trim();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
-            return Err(ServiceError::invalid("reason", "1 to 500 bytes on one line; the person will read it"));
+        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+            return Err(ServiceError::invalid("reason", "1 to 500 characters on one line; the person will read it"));
         }
         let act = Act::Audited { auditor: auditor.id.clone(), reason: reason.to_owned() };
         let input = (self, look, act);

@@ -13,8 +13,8 @@ use crate::ids::Subject;
 use crate::limits;
 use crate::store::{DeliveryKind, Tx};
 
-/// Longest words of a person, and of an answer, in bytes.
-const WORDS_BYTES_MAX: usize = 2_000;
+/// Longest words of a person, and of an answer, in characters.
+const WORDS_CHARS_MAX: usize = 2_000;
 /// What one person may have open at once.
 const OPEN_MAX: usize = 20;
 
@@ -167,10 +167,11 @@ impl App {
 }
 
 fn checked(field: &str, words: &str) -> Result<String, ServiceError> {
-    let words = words.trim();
+    // A form sends every end of line as two characters.
+    let words = words.trim().replace("\r\n", "\n");
     let strange = |c: char| c.is_control() && c != '\n';
-    if words.is_empty() || words.len() > WORDS_BYTES_MAX || words.contains(strange) {
-        return Err(ServiceError::invalid(field, "1 to 2,000 bytes of text"));
+    if words.is_empty() || words.chars().count() > WORDS_CHARS_MAX || words.contains(strange) {
+        return Err(ServiceError::invalid(field, "1 to 2,000 characters of text"));
     }
-    Ok(words.to_owned())
+    Ok(words)
 }

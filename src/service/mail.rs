@@ -148,6 +148,18 @@ impl App {
         Ok(mail.message()?.formatted())
     }
 
+    /// How many files wait to be fetched, and since when the oldest.
+    pub(super) fn mail_files(&self) -> Result<(usize, Option<Micros>), ServiceError> {
+        let Some(entries) = files(&self.config.data)? else { return Ok((0, None)) };
+        let (mut count, mut oldest) = (0, None);
+        for entry in entries {
+            let Some(modified) = modified(&entry?)? else { continue };
+            count += 1;
+            oldest = Some(oldest.map_or(modified, |oldest: Micros| oldest.min(modified)));
+        }
+        Ok((count, oldest))
+    }
+
     /// Removes files of these addresses.
     pub(super) fn remove_mail_files<'a>(
         &self,
@@ -195,16 +207,21 @@ fn files(data: &Path) -> Result<Option<fs::ReadDir>, ServiceError> {
     }
 }
 
+/// When a file was written; nothing when whoever forwards mails was faster.
+fn modified(entry: &fs::DirEntry) -> Result<Option<Micros>, ServiceError> {
+    let meta = match entry.metadata() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        meta => meta?,
+    };
+    let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Some(Micros(i64::try_from(modified.as_micros()).unwrap_or(i64::MAX))))
+}
+
 fn remove_files(data: &Path, goes: impl Fn(&str, Micros) -> bool) -> Result<(), ServiceError> {
     let Some(entries) = files(data)? else { return Ok(()) };
     for entry in entries {
         let entry = entry?;
-        let meta = match entry.metadata() {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue, // whoever forwards mails was faster
-            meta => meta?,
-        };
-        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let modified = Micros(i64::try_from(modified.as_micros()).unwrap_or(i64::MAX));
+        let Some(modified) = modified(&entry)? else { continue };
         if entry.file_name().to_str().is_some_and(|name| goes(name, modified)) {
             match fs::remove_file(entry.path()) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}

@@ -79,7 +79,7 @@ pub use kept::RolledBack;
 pub use live::{Consents, HistoryEntry, LiveConsent};
 pub use notices::{NewNotice, NoticeView, Shown as ShownNotice, Translation};
 pub use opt_out::OptedOut;
-pub use overview::{OpenErasures, Overview};
+pub use overview::{Failing, Health, OpenErasures, Overview};
 pub use proofs::{ConsistencyProof, InclusionProof, RecordForm};
 pub use proving::{StoreCheck, StoreFailure, StoresError};
 pub use public_page::{OwnPage, PublicPageView, StillPublic};

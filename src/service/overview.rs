@@ -28,7 +28,68 @@ pub struct Overview {
     pub contests: i64,
 }
 
+/// What could not be told so far: how much, and since when the oldest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// `waiting` for another try, or `failed` for good.
+    pub state: String,
+    /// How many.
+    pub count: i64,
+    /// Since when the oldest of them.
+    pub since: Micros,
+}
+
+/// How the service is, as far as it can tell itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Where the log ends.
+    pub size: Seq,
+    /// Where the checkpoint ends that is kept beside the database; nothing when there is none that can be read.
+    pub kept: Option<Seq>,
+    /// Mails that wait in the database.
+    pub mails: i64,
+    /// Mails that wait in the outbox folder to be fetched.
+    pub mail_files: usize,
+    /// Since when the oldest of these.
+    pub mail_files_since: Option<Micros>,
+    /// By state.
+    pub failing: Vec<Failing>,
+    /// By step.
+    pub erasures: Vec<OpenErasures>,
+    /// The time that the service goes by.
+    pub now: Micros,
+    /// How far the machine's clock is behind it, in microseconds.
+    pub clock_behind: i64,
+}
+
 impl App {
+    /// How the service is. That this is answered says that the database answers.
+    ///
+    /// # Errors
+    /// For the database, and for an outbox that cannot be read.
+    pub async fn health(&self) -> Result<Health, ServiceError> {
+        let (mail_files, mail_files_since) = self.mail_files()?;
+        let kept = self.kept_checkpoint().ok().flatten();
+        let read = self.store.read_tx(&(), |tx, ()| {
+            Box::pin(async move {
+                let (failing, open) = (tx.failing_deliveries().await?, tx.count_open_jobs().await?);
+                Ok::<_, ServiceError>((tx.head().await?.seq, tx.count_mails().await?, failing, open))
+            })
+        });
+        let (size, mails, failing, open) = read.await?;
+        Ok(Health {
+            size,
+            kept: kept.and_then(|kept| i64::try_from(kept.size).ok()).map(Seq),
+            mails,
+            mail_files,
+            mail_files_since,
+            failing: failing.into_iter().map(|(state, count, since)| Failing { state, count, since }).collect(),
+            erasures: open.into_iter().map(|(step, count, since)| OpenErasures { step, count, since }).collect(),
+            now: self.now(),
+            clock_behind: self.clock.stands_still_for(),
+        })
+    }
+
     /// What goes on in the whole service.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ sql! {
     DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
     INSERT_MAIL(3) = "INSERT INTO mail (id, blind, sealed) VALUES ($1, $2, $3)";
     READ_MAILS(1) = "SELECT id, blind, sealed FROM mail ORDER BY id LIMIT $1";
+    COUNT_MAILS(0) = "SELECT count(*) FROM mail";
     DELETE_MAIL(1) = "DELETE FROM mail WHERE id = $1";
     INSERT_SUPPRESSION(4) = "INSERT INTO suppression (digest, reason, month, due_us) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET reason = CASE WHEN suppression.reason = 'child' THEN 'child' ELSE excluded.reason END, due_us = CASE WHEN suppression.due_us IS NULL OR excluded.due_us < suppression.due_us THEN excluded.due_us ELSE suppression.due_us END";
     SUPPRESSIONS_DUE(2) = "SELECT digest FROM suppression WHERE due_us <= $1 ORDER BY due_us, digest LIMIT $2";
@@ -163,6 +164,11 @@ impl Tx {
             Ok(MailRow { id, blind, sealed })
         };
         rows.into_iter().map(mail).collect()
+    }
+
+    /// How many wait.
+    pub async fn count_mails(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT_MAILS).fetch_one(c).await)?)
     }
 
     /// Removes a mail that was handed over.

@@ -28,6 +28,7 @@ sql! {
     EARLIER_OF_JOB(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE job = $1 AND recipient < $2 ORDER BY recipient DESC LIMIT $3";
     NEXT_OPEN(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 AND (made_us, id) > ($1, $2) ORDER BY made_us, id LIMIT $3";
     EARLIER_OPEN(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 AND (made_us, id) < ($1, $2) ORDER BY made_us DESC, id DESC LIMIT $3";
+    FAILING_DELIVERIES(0) = "SELECT state, count(*), min(made_us) FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 GROUP BY state ORDER BY state";
     COUNT_OPEN_DELIVERIES(0) = "SELECT count(*) FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0";
     OLDER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day <= $2 AND day >= (SELECT min(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day <= $2 ORDER BY day DESC LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day < $2 OR d.place > $3 ORDER BY d.day DESC, d.place LIMIT $4";
     NEWER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day >= $2 AND day <= (SELECT max(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day >= $2 ORDER BY day LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day > $2 OR d.place < $3 ORDER BY d.day, d.place DESC LIMIT $4";
@@ -112,6 +113,12 @@ impl Tx {
         let rows: Vec<DeliveryColumns> =
             on!(self, c => sqlx::query_as(statement).bind(made).bind(id).bind(limit).fetch_all(c).await)?;
         all(rows)
+    }
+
+    /// What could not be told so far, by state: how much, and since when the oldest.
+    pub async fn failing_deliveries(&mut self) -> Result<Vec<(String, i64, Micros)>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = on!(self, c => sqlx::query_as(FAILING_DELIVERIES).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(state, count, since)| (state, count, Micros(since))).collect())
     }
 
     /// How much could not be told so far.

@@ -314,7 +314,7 @@ async function staff() {
     await page.getByLabel("What was done").selectOption("granted");
     await press(page, "Search");
     assert.ok((await page.locator("tbody tr").count()) >= 8);
-    const table = await page.getByRole("link", { name: "Save as a table (CSV)" }).getAttribute("href");
+    const table = await page.getByRole("link", { name: "Save all of it as a table (CSV)" }).getAttribute("href");
     assert.match(await page.evaluate((path) => fetch(path).then((answer) => answer.text()), table), /^seq,kind,day/);
     await page.goto("/audit/checkpoint");
     const checkpoint = await page.locator("pre").textContent();

@@ -1,11 +1,13 @@
 //! The pages, asked as a browser asks: cookies, forms with what is hidden in them, where a request comes from.
 
+mod auditing;
 mod browser;
 mod by_mail;
 mod forms;
 mod in_force;
 mod jobs;
 mod long;
+mod operating;
 mod reading_notices;
 mod refused;
 mod rules;

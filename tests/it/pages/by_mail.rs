@@ -245,9 +245,12 @@ on_both!(a_mail_that_nobody_asked_for_says_the_same_in_every_language, |world| {
     api.post("/v1/opt-out").header("accept-language", "de").json(&body).send().await.expect_status(202);
     let [mail] = &take(&api.world)[..] else { panic!("one mail") };
     let mail = words(mail);
-    for words in
-        ["Everything about you is paused", "erased after 30 days", "Alles über Sie ruht", "nach 30 Tagen gelöscht"]
-    {
+    for words in [
+        "Everything about you is paused",
+        "erased after 30 days",
+        "Alles über Sie ist ab jetzt pausiert",
+        "nach 30 Tagen gelöscht",
+    ] {
         assert!(mail.contains(words), "{words}: {mail}");
     }
 });

@@ -143,6 +143,51 @@ on_both!(a_log_in_that_ends_in_the_middle_of_a_form_loses_nothing_and_does_nothi
     assert!(visitor.page("/me/consents").await.contains("Allowed since"));
 });
 
+on_both!(a_form_that_waits_is_carried_over_another_code_and_another_language, |world| {
+    let api = Api::over(world);
+    let _anna = member(&api, "anna@example.org").await;
+    let page = member(&api, "ben@example.org").await.page(PURPOSE).await;
+    let mut visitor = Visitor::new(&api);
+    let asked = visitor.submit(&page, PURPOSE, &[GRANT]).await.expect_status(401).text();
+    // The buttons of the languages belong to the form that carries the other one.
+    let in_german = "lang=\"de\" form=\"waiting\" formaction=\"/language\"";
+    assert!(asked.contains(in_german) && asked.contains("<form id=\"waiting\""), "{asked}");
+    let chosen = filled(&asked, "/log-in", &[("lang", "de")]);
+    let german = visitor.post("/language", &chosen).await.expect_status(200).text();
+    assert!(german.contains("lang=\"de\"") && german.contains("action=\"/log-in\""), "{german}");
+    let anna = ("identifier", "anna@example.org");
+    let chosen = filled(&german, "/log-in", &[("lang", "en")]);
+    let english = visitor.post("/language", &chosen).await.expect_status(200).text();
+    let fields = filled(&english, "/log-in", &[anna]);
+    let code = visitor.post("/log-in/code", &fields).await.expect_status(200).text();
+    assert!(code.contains("formaction=\"/log-in/code\"") && !code.contains("href=\"/log-in/code\""), "{code}");
+    let other = visitor.post("/log-in/code", &filled(&code, "/log-in/confirm", &[])).await.expect_status(200).text();
+    let typed = visitor.code("anna@example.org");
+    let wrong = visitor.submit(&other, "/log-in/confirm", &[("code", "00000000")]).await.text();
+    let waiting = visitor.submit(&wrong, "/log-in/confirm", &[("code", &typed)]).await.expect_status(200).text();
+    assert!(waiting.contains("Nothing was done yet"), "{waiting}");
+    let chosen = filled(&waiting, PURPOSE, &[("lang", "de")]);
+    let german = visitor.post("/language", &chosen).await.expect_status(200).text();
+    assert!(german.contains("Bisher wurde nichts getan") && german.contains("Erlauben"), "{german}");
+    visitor.cookies.remove("__Host-sayso-language");
+    assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
+    assert_eq!(visitor.submit(&german, PURPOSE, &[]).await.status, 303);
+    assert!(visitor.page("/me/consents").await.contains("Allowed since"));
+});
+
+on_both!(another_code_for_a_registration_registers, |world| {
+    let api = Api::over(world);
+    let mut visitor = Visitor::new(&api);
+    let page = visitor.page("/register").await;
+    let typed = [("identifier", "new@example.org"), ("adult", "yes")];
+    let code = visitor.submit(&page, "/register", &typed).await.expect_status(200).text();
+    let wrong = visitor.submit(&code, "/log-in/confirm", &[("code", "00000000")]).await.text();
+    assert!(wrong.contains("formaction=\"/register\""), "{wrong}");
+    let other = visitor.post("/register", &filled(&wrong, "/log-in/confirm", &[])).await.expect_status(200).text();
+    let typed = visitor.code("new@example.org");
+    assert_eq!(visitor.submit(&other, "/log-in/confirm", &[("code", &typed)]).await.status, 303);
+});
+
 on_both!(whoever_leaves_a_form_that_waited_comes_to_a_page, |world| {
     let api = Api::over(world);
     let _anna = member(&api, "anna@example.org").await;

@@ -149,6 +149,51 @@ on_both!(an_export_is_an_archive_with_a_page_the_manifest_and_everything, |world
     assert!(page.contains("anna@example.org") && page.contains("Your log-ins") && !page.contains("<script"), "{page}");
 });
 
+on_both!(the_copy_to_read_is_in_words_of_the_reader, |world| {
+    let api = Api::over(world);
+    let mut visitor = member(&api, "anna@example.org").await;
+    let purpose = "/me/consents/attention_score";
+    let page = visitor.page(purpose).await;
+    visitor.submit(&page, purpose, &[("decision", "granted|activitypub|sayso")]).await;
+    for (language, expected) in [
+        (
+            "en",
+            [
+                "Registered",
+                "Allowed",
+                "23 November 2026",
+                "Work out how much attention",
+                "it would help to guess the password",
+                "For machines",
+            ],
+        ),
+        (
+            "de",
+            [
+                "Konto angelegt",
+                "Erlaubt",
+                "23. November 2026",
+                "Berechnen, wie viel",
+                "das Passwort zu erraten",
+                "Für Maschinen",
+            ],
+        ),
+    ] {
+        visitor.language = language;
+        let page = visitor.page("/me/data").await;
+        let answer = visitor.submit(&page, "/me/data/export", &[]).await.expect_status(200);
+        let copy = String::from_utf8(unzipped(&answer.body)[0].1.clone()).unwrap();
+        for words in expected {
+            assert!(copy.contains(words), "{words}: {copy}");
+        }
+        for machine in
+            ["<th scope=\"col\">commitment", "<th scope=\"col\">id<", "lineage</th>", "_us</th>", "nonce", "{&quot;"]
+        {
+            assert!(!copy.contains(machine), "{machine}: {copy}");
+        }
+    }
+});
+
 /// Somebody to whom seven others responded in each of fourteen weeks, with their log-in in the browser.
 async fn scored(api: &Api) -> Visitor<'_> {
     let anna = scored_member(&api.world, "anna").await;
@@ -277,4 +322,16 @@ on_both!(what_was_claimed_and_not_proved_is_found_again_with_what_to_do, |world|
     assert!(page.contains(&text) && page.contains("action=\"/me/identifiers/prove\""), "{page}");
     api.world.pass_seconds(sayso::limits::CLAIM_SECONDS + 1);
     assert!(!visitor.page("/me/identifiers").await.contains("Waiting for proof"), "it has ended");
+});
+
+on_both!(what_the_drawing_of_a_score_leaves_out_is_said_under_it, |world| {
+    let api = Api::over(world);
+    let mut visitor = scored(&api).await;
+    let said = "Groups too small to show are not in the drawing";
+    assert!(!visitor.page("/me/score").await.contains(said), "nothing is left out");
+    let few =
+        ["bob", "cleo", "dan"].map(|who| response("Announce", &format!("again-{who}"), who, ("anna", 3), 3, true));
+    ingest(&api.world, &few).await;
+    let page = visitor.page("/me/score").await;
+    assert!(page.contains(said) && page.contains("Groups too small to show, together"), "{page}");
 });

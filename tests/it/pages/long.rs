@@ -204,6 +204,66 @@ async fn staff_pages_are_small(api: &Api) {
     assert_eq!((found.len(), super::log_size(&api.world).await), (MANY, before + 1), "one look, one leaf");
 }
 
+/// Forms with far too much in them, as they come back: small, and each says what is wrong.
+async fn forms_sent_back_are_small(api: &Api, anna: &Member) {
+    let long = ["x", "\"", "\u{fc}"].map(|letter| letter.repeat(36_000));
+    let (mut visitor, mut staff, mut looks) = (visitor_of(api, anna), operator(api).await, auditor_again(api).await);
+    (visitor.language, staff.language, looks.language) = ("de", "de", "de");
+    for text in &long {
+        let words =
+            [("about", "score"), ("words", text.as_str())].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        small_and_wrong(&mut visitor, ("/me/score/contests", 422, "words-wrong"), &words).await;
+        let page = staff.page("/operate/contests").await;
+        let seq = page.split("action=\"/operate/contests/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let (path, reason) = (format!("/operate/contests/{seq}"), format!("reason-{seq}"));
+        let fields = filled(&page, &path, &[(&reason, text), ("upheld", "yes")]);
+        small_and_wrong(&mut staff, (&path, 422, &format!("{reason}-wrong")), &fields).await;
+        let page = staff.page("/operate/rules/house.cedar").await;
+        let fields = filled(&page, "/operate/rules", &[("text", text)]);
+        small_and_wrong(&mut staff, ("/operate/rules", 422, "text-wrong"), &fields).await;
+        let page = staff.page("/operate/notices/public_profile").await;
+        let fields = filled(&page, "/operate/notices", &[("text", text), ("material", "no")]);
+        small_and_wrong(&mut staff, ("/operate/notices", 422, "text-wrong"), &fields).await;
+        let names =
+            ["id", "role", "class", "purposes", "sources", "webhook"].map(|name| (name.to_owned(), text.clone()));
+        small_and_wrong(&mut staff, ("/operate/callers", 422, "-wrong"), &names).await;
+        let page = looks.page("/audit/checkpoint").await;
+        let fields = filled(&page, "/audit/checkpoint", &[("checkpoint", text)]);
+        small_and_wrong(&mut looks, ("/audit/checkpoint", 422, "checkpoint-wrong"), &fields).await;
+        let names = ["identifier", "reason", "as_of", "known_at"].map(|name| (name.to_owned(), text.clone()));
+        small_and_wrong(&mut looks, ("/audit/look", 422, "-wrong"), &names).await;
+        let mut nobody = Visitor::new(api);
+        for path in ["/log-in", "/log-in/code", "/log-in/confirm"] {
+            let names =
+                ["identifier", "kept_path", "kept.words", "code", "back"].map(|name| (name.to_owned(), text.clone()));
+            small_and_wrong(&mut nobody, (path, 422, "wrong-summary"), &names).await;
+        }
+        small_and_wrong(&mut nobody, ("/me/score/contests", 401, "go back to it with your browser"), &words).await;
+    }
+}
+
+/// Somebody who is an auditor already.
+async fn auditor_again(api: &Api) -> Visitor<'_> {
+    let client = api.auditor("another-auditor").await;
+    let mut visitor = Visitor::new(api);
+    let page = visitor.page("/staff").await;
+    visitor.submit(&page, "/staff", &[("client", &client.id), ("secret", &client.secret)]).await;
+    visitor
+}
+
+async fn small_and_wrong(
+    visitor: &mut Visitor<'_>,
+    (path, status, sign): (&str, u16, &str),
+    fields: &[(String, String)],
+) {
+    let answer = visitor.post(path, fields).await;
+    let html = answer.text();
+    let (begin, bytes) = (html.chars().take(4_000).collect::<String>(), weight(visitor, &html).await);
+    assert_eq!(answer.status, status, "{path}: {begin}");
+    assert!(bytes <= PAGE_BYTES_MAX, "{path} comes back with {bytes} bytes");
+    assert!(html.contains(sign), "{path}: {begin}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_is_large_whoever_has_much_of_everything() {
     let api = Api::over(World::new(Db::Sqlite).await);
@@ -222,6 +282,7 @@ async fn no_page_is_large_whoever_has_much_of_everything() {
     }
     own_pages_are_small(&api, &anna).await;
     staff_pages_are_small(&api).await;
+    forms_sent_back_are_small(&api, &anna).await;
 
     let started = api.world.app.erase(&anna.caller, None).await.unwrap();
     api.world.app.run_erasures().await.unwrap();

@@ -107,3 +107,16 @@ async fn a_text_that_begins_with_an_empty_line_keeps_it() {
     visitor.submit(&shown, "/operate/rules/adopt", &[]).await;
     assert_eq!(text_in(&visitor.page(FILE).await), text);
 }
+
+on_both!(what_would_change_is_a_table_in_words, |world| {
+    let api = Api::over(world);
+    let mut visitor = operator(&api).await;
+    let shown = compared(&mut visitor, &with(NO_DISCLOSING)).await;
+    for heading in ["Recipient", "What is done", "Purpose", "Source", "Law", "How the age is known"] {
+        assert!(shown.contains(&format!("<th scope=\"col\">{heading}</th>")), "{heading}: {shown}");
+    }
+    assert!(shown.contains("<td>telling</td>") && !shown.contains("self_declared"), "{shown}");
+    visitor.language = "de";
+    let shown = compared(&mut visitor, &with(NO_DISCLOSING)).await;
+    assert!(shown.contains("<td>mitteilen</td>") && shown.contains("Woher das Alter bekannt ist"), "{shown}");
+});

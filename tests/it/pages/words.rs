@@ -71,6 +71,16 @@ async fn everything_that_is_stored_has_words_and_they_say_what_the_data_map_says
 }
 
 #[test]
+fn why_something_is_left_out_of_a_copy_is_said_in_words() {
+    let map: toml::Table = include_str!("../../../policies/datamap.toml").parse().unwrap();
+    let tables = map["table"].as_array().unwrap().iter().map(|table| table["columns"].as_table().unwrap());
+    let reasons: BTreeSet<&str> =
+        tables.flat_map(toml::Table::values).filter_map(|column| column.get("why")?.as_str()).collect();
+    let known = Lang::English.messages().iter().filter(|(key, _)| key.starts_with("left_out."));
+    assert_eq!(known.map(|(_, text)| text.as_str()).collect::<BTreeSet<_>>(), reasons);
+}
+
+#[test]
 fn every_formula_after_the_first_says_why_it_differs() {
     for formula in &sayso::score::Formula::ALL[1..] {
         assert!(Lang::English.find(&format!("formula.{}", formula.name)).is_some(), "{}", formula.name);
