@@ -53,7 +53,9 @@ fn kept(visit: &Visit, form: &Form) -> Option<Form> {
 /// What one form about a log-in hands on to the next: where to go back to, and a form that waits.
 pub(super) fn carried(form: &Form) -> Markup {
     let goes_on = |name: &str| ["back", "kept_path"].contains(&name) || name.starts_with(KEPT);
-    let all = html! { @for (name, value) in form.fields().filter(|(name, value)| goes_on(name) && !value.is_empty()) { (hidden(name, value)) } };
+    let fields = form.fields().filter(|(name, value)| goes_on(name) && !value.is_empty());
+    // All of them whole, or none: what was cut would be done as if somebody had typed it so.
+    let all = html! { @for (name, value) in fields { input type="hidden" name=(name) value=(value); } };
     if all.0.len() <= KEPT_BYTES_MAX {
         all
     } else {
