@@ -34,7 +34,7 @@ pub(super) fn draw(lang: Lang, health: &Health) -> Markup {
         ul class="health" {
             @for Line { name, well, says } in &lines {
                 li class=(if *well { "well" } else { "amiss" }) {
-                    strong { (lang.t(name)) ": " (lang.t(if *well { "health.well" } else { "health.amiss" })) }
+                    strong { (lang.t(name)) ": " (lang.t(if *well { "health.well" } else { "health.amiss" })) "." }
                     " " (says)
                 }
             }

@@ -84,6 +84,8 @@ async fn deliveries(tx: &mut Tx) -> Told {
     let before = Stretch::Before(of_job[1].recipient.clone());
     assert_eq!(ids(tx.deliveries_of_job_in(&job, before, 9).await?), [of_job[0].id]);
     assert_eq!(tx.count_open_deliveries().await?, 5);
+    let failing = tx.failing_deliveries().await?;
+    assert_eq!((failing.iter().map(|(_, count, _)| count).sum::<i64>(), failing[0].2), (5, Micros(5)));
     let open = ids(tx.open_deliveries(Stretch::First, 9).await?);
     assert_eq!(open, [of_job[0].id, of_job[1].id, one.id, two.id, three.id], "the oldest first");
     assert_eq!(ids(tx.open_deliveries(Stretch::After(place(one)), 1).await?), [two.id]);

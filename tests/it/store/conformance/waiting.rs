@@ -56,6 +56,7 @@ async fn mails(tx: &mut Tx) -> Told {
     assert_eq!(ids(tx.mails(2).await?), [(1, vec![1]), (2, vec![2])]);
     tx.delete_mail(&[1; 16]).await?;
     assert_eq!(ids(tx.mails(10).await?), [(2, vec![2]), (3, vec![3])]);
+    assert_eq!(tx.count_mails().await?, 2);
     Ok(())
 }
 
