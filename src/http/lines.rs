@@ -6,8 +6,8 @@
 //! fresh all the same. What is no id names nobody, and is not in the answer. An answer that breaks off (the last piece of its transfer is
 //! missing) was cut: ask again for the rest.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Shared;
 use super::extract::{Query, Recipient, media_type, read};
@@ -99,13 +100,14 @@ pub(super) async fn filter(
     let (parts, body) = request.into_parts();
     let is_json = media_type(&parts.headers, &["text/plain", JSON])? == JSON;
     let place = under_way.take(&caller.id).ok_or(ServiceError::Busy)?;
+    app.may_filter(&caller, &about.question(Vec::new()), 0)?;
     let body = read(body, limits::LINES_BYTES_MAX).await?;
-    let ids = if is_json { as_lines(&body)? } else { body };
+    let ids = if is_json { listed(body).await? } else { body };
     let people = Lines(&ids).count();
     if people > limits::LINES_MAX {
         return Err(ServiceError::invalid("ids", "at most 1,000,000 lines").into());
     }
-    app.may_filter(&caller, &about.question(Vec::new()), people)?;
+    app.may_ask_about(&caller, people)?;
     let mut asking = Asking { app, caller, about, ids, _place: place };
     let first = asking.next().await?;
     // A caller that stops reading keeps neither the place nor the ids.
@@ -134,18 +136,77 @@ pub(super) async fn filter(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rest)).into_response())
 }
 
-/// A list of ids in JSON, as lines. An id that is several lines is none.
-fn as_lines(body: &[u8]) -> Result<Bytes, Problem> {
-    let ids: Vec<Cow<'_, str>> = serde_json::from_slice(body).map_err(|_| {
-        let detail = "expected a list of ids: `[\"..\", \"..\"]`";
+/// A list of ids in JSON as lines, worked out where nobody else waits for it.
+async fn listed(body: Bytes) -> Result<Bytes, Problem> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut lines = Vec::with_capacity(body.len());
+        let mut json = serde_json::Deserializer::from_slice(&body);
+        let read = List(&mut lines).deserialize(&mut json).and_then(|()| json.end());
+        read.map(|()| Bytes::from(lines))
+    });
+    read.await.map_err(|error| ServiceError::Broken(error.into()))?.map_err(|_| {
+        let detail = "expected a list of at most 1,000,000 ids: `[\"..\", \"..\"]`";
         Problem::new(StatusCode::BAD_REQUEST, "malformed-body", detail)
-    })?;
-    let mut lines = Vec::with_capacity(body.len());
-    for id in &ids {
-        lines.extend(id.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
-        lines.push(b'\n');
+    })
+}
+
+/// Stands for an entry that is no id, because it is empty or several lines: whoever asks is counted for it all the same.
+const NO_ID: &[u8] = b"?";
+
+/// Writes each entry of a list as a line, so that a list takes no more memory than its text.
+struct List<'a>(&'a mut Vec<u8>);
+
+/// Writes one entry.
+struct Entry<'a>(&'a mut Vec<u8>);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
     }
-    Ok(lines.into())
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of ids")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut entries = 0;
+        while list.next_element_seed(Entry(&mut *self.0))?.is_some() {
+            entries += 1;
+            if entries > limits::LINES_MAX {
+                return Err(A::Error::custom("too many"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Entry<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Entry<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<(), E> {
+        let is_line = !id.trim_ascii().is_empty() && memchr(b'\n', id.as_bytes()).is_none();
+        self.0.extend(if is_line { id.as_bytes() } else { NO_ID });
+        self.0.push(b'\n');
+        Ok(())
+    }
 }
 
 impl About {

@@ -85,6 +85,7 @@ impl App {
     /// What names nobody, or nothing that this recipient may ask for, is denied, and counted like every denial: against its terms, and in the
     /// summary for auditors as about people nobody knows. What to answer: `otherwise`, or that it asks too much.
     pub fn refuse(&self, caller: &ClientCaller, questions: usize, otherwise: ServiceError) -> ServiceError {
+        let questions = questions.max(1); // about whom is not known yet
         if let Err(too_much) = self.within_terms(caller, questions) {
             return too_much;
         }

@@ -164,13 +164,22 @@ impl App {
 
     /// Counts one call about so many people, or refuses it.
     pub(super) fn within_terms(&self, caller: &ClientCaller, people: usize) -> Result<(), ServiceError> {
-        let (now, asked) = (self.now(), &self.asked);
-        let people = u32::try_from(people).unwrap_or(u32::MAX);
-        if !asked.calls.take_of(caller.id.clone(), 1, caller.terms.calls_per_minute, now) {
-            return Err(self.too_much(caller, asked.calls.rest_seconds(now)));
+        let (now, calls) = (self.now(), &self.asked.calls);
+        if !calls.take_of(caller.id.clone(), 1, caller.terms.calls_per_minute, now) {
+            return Err(self.too_much(caller, calls.rest_seconds(now)));
         }
-        if !asked.people.take_of(caller.id.clone(), people, caller.terms.people_per_day, now) {
-            return Err(self.too_much(caller, asked.people.rest_seconds(now)));
+        self.may_ask_about(caller, people)
+    }
+
+    /// Counts so many people, of a call that was counted before they were known.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooMuch`] beyond its numbers.
+    pub fn may_ask_about(&self, caller: &ClientCaller, people: usize) -> Result<(), ServiceError> {
+        let (now, asked) = (self.now(), &self.asked.people);
+        let people = u32::try_from(people).unwrap_or(u32::MAX);
+        if !asked.take_of(caller.id.clone(), people, caller.terms.people_per_day, now) {
+            return Err(self.too_much(caller, asked.rest_seconds(now)));
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use tower::ServiceExt;
 
 use super::client::{Answer, Api, Call};
 use crate::on_both;
+use crate::world::{Db, World};
 
 const ABOUT: &str = "action=disclose&purpose=public_profile&source=activitypub";
 
@@ -136,7 +137,24 @@ on_both!(a_list_in_json_is_read_like_lines, |world| {
     let sizes = objects(&asking(&json!(many)).send().await.expect_status(200));
     let sizes: Vec<_> = sizes.iter().map(|one| one["allowed"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [1_000, 1_000, 100]);
+    let long = asking(&json!(vec![""; sayso::limits::LINES_MAX + 1])).send().await.expect_status(400);
+    assert_eq!(long.problem(), "malformed-body", "empty ones are entries too");
 });
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_cannot_be_read_is_a_call_all_the_same() {
+    let api = Api::over(World::new(Db::Sqlite).await);
+    let operator = api.operator().await.token;
+    let body = json!({ "id": "small", "role": "recipient", "class": "company", "purposes": ["public_profile"],
+        "sources": ["activitypub"], "terms": { "calls_per_minute": 2 } });
+    let small = api.post("/v1/admin/clients").bearer(&operator).json(&body).send().await.expect_status(201).json();
+    let token = api.token("small", small["client_secret"].as_str().unwrap()).await.json();
+    let small = token["access_token"].as_str().unwrap();
+    for status in [400, 400, 429] {
+        let call = api.post(&format!("/v1/gate/filter/lines?{ABOUT}")).bearer(small);
+        call.bytes("application/json", b"[\"a\", \"b\"".to_vec()).send().await.expect_status(status);
+    }
+}
 
 on_both!(a_million_ids_are_answered_in_one_request, |world| {
     let api = Api::over(world);
