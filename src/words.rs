@@ -3,12 +3,12 @@
 //!
 //! A message that one language lacks, or a place in it that the other does not have, fails a test.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::domain::{Day, Micros};
 
-type Messages = BTreeMap<String, String>;
+type Messages = HashMap<String, String>;
 
 /// A language that pages and mails are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +154,12 @@ impl Lang {
         let hundredths = (micro + 5_000).div_euclid(10_000);
         format!("{}{mark}{:02}", self.number(hundredths.div_euclid(100)), hundredths.rem_euclid(100))
     }
+}
+
+/// Whether a character is not seen, and changes how what stands around it is read: a control, another end of a line, a mark that turns words
+/// round (Unicode, UAX 9).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a letter is of a script that is written from right to left.

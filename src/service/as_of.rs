@@ -9,6 +9,7 @@ use super::{App, ClientCaller, PersonCaller, Receipt, ServiceError};
 use crate::domain::{Act, Adult, Event, Grant, Micros, PublishedNotice, Seq, Triple, as_of};
 use crate::ident::Identifier;
 use crate::store::Tx;
+use crate::words::is_hidden;
 
 /// Longest reason of an auditor, in characters.
 const REASON_CHARS_MAX: usize = 500;
@@ -133,7 +134,7 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<LookView, ServiceError> {
         let reason = look.reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(is_hidden) {
             return Err(ServiceError::invalid("reason", "1 to 500 characters on one line; the person will read it"));
         }
         let act = Act::Audited { auditor: auditor.id.clone(), reason: reason.to_owned() };

@@ -12,6 +12,7 @@ use crate::domain::{About, Act, Event, History, Micros, Seq, Stretch};
 use crate::ids::Subject;
 use crate::limits;
 use crate::store::{DeliveryKind, Tx};
+use crate::words::is_hidden;
 
 /// Longest words of a person, and of an answer, in characters.
 const WORDS_CHARS_MAX: usize = 2_000;
@@ -169,7 +170,7 @@ impl App {
 fn checked(field: &str, words: &str) -> Result<String, ServiceError> {
     // A form sends every end of line as two characters.
     let words = words.trim().replace("\r\n", "\n");
-    let strange = |c: char| c.is_control() && c != '\n';
+    let strange = |c: char| is_hidden(c) && c != '\n';
     if words.is_empty() || words.chars().count() > WORDS_CHARS_MAX || words.contains(strange) {
         return Err(ServiceError::invalid(field, "1 to 2,000 characters of text"));
     }

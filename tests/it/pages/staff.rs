@@ -101,6 +101,10 @@ on_both!(an_auditor_searches_exports_verifies_and_looks_with_a_reason, |world| {
     assert!(answer.status == 422 && plain(&answer.text()).contains("Put in a checkpoint"), "{}", answer.text());
 
     let page = visitor.page("/audit/look").await;
+    for hidden in ["a \u{202e}reason", "a\u{2028}reason", "a\nreason", "a \u{2066}reason"] {
+        let typed = [("identifier", "anna@example.org"), ("reason", hidden)];
+        assert_eq!(visitor.submit(&page, "/audit/look", &typed).await.status, 422, "{hidden:?}");
+    }
     let none = visitor.submit(&page, "/audit/look", &[("identifier", "anna@example.org"), ("reason", " ")]).await;
     assert!(none.status == 422 && none.text().contains("id=\"reason-wrong\""));
     let before = log_size(&api.world).await;
