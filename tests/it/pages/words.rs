@@ -17,7 +17,7 @@ fn every_language_has_the_same_messages_with_the_same_places() {
     assert!(english.len() > 300, "{}", english.len());
     for lang in Lang::ALL {
         let messages = lang.messages();
-        assert_eq!(messages.keys().collect::<Vec<_>>(), english.keys().collect::<Vec<_>>(), "{lang:?}");
+        assert_eq!(messages.keys().collect::<BTreeSet<_>>(), english.keys().collect::<BTreeSet<_>>(), "{lang:?}");
         for (key, text) in messages {
             assert_eq!(places(text), places(&english[key]), "{lang:?} {key}");
             assert!(!text.trim().is_empty(), "{lang:?} {key}");
