@@ -1,6 +1,7 @@
 //! What is stored about a person and for how long: the data map, which the running database was compared with.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -22,8 +23,17 @@ pub(super) async fn show(State(app): State<Shared>, visit: Visit) -> Answered {
     Ok(page(&visit, lang.t("stored.title"), &body))
 }
 
-/// Every table that is about somebody, then the others in one line each.
-pub(super) fn tables(lang: Lang, app: &App) -> Markup {
+/// Every table that is about somebody, then the others in one line each. The data map is part of the program: it is drawn once for each language.
+pub(super) fn tables(lang: Lang, app: &App) -> &'static Markup {
+    static ENGLISH: OnceLock<Markup> = OnceLock::new();
+    static GERMAN: OnceLock<Markup> = OnceLock::new();
+    match lang {
+        Lang::English => ENGLISH.get_or_init(|| drawn(lang, app)),
+        Lang::German => GERMAN.get_or_init(|| drawn(lang, app)),
+    }
+}
+
+fn drawn(lang: Lang, app: &App) -> Markup {
     let stored = app.stored();
     let (people, others): (Vec<_>, Vec<_>) = stored.iter().partition(|table| table.about_people);
     html! {
