@@ -37,11 +37,11 @@ pub struct NoticeText {
 macro_rules! notices {
     ($which:literal) => {
         concat!(
-            "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE ",
+            "SELECT n.purpose, n.version, CAST(0 AS BIGINT), n.locale, n.sha256, n.material, n.text FROM notice n WHERE ",
             $which,
-            " UNION ALL SELECT n.purpose, n.version, n.locale, n.sha256, -1, n.text FROM notice_translation n WHERE ",
+            " UNION ALL SELECT n.purpose, n.version, CAST(1 AS BIGINT), n.locale, n.sha256, CAST(0 AS BIGINT), n.text FROM notice_translation n WHERE ",
             $which,
-            " ORDER BY 1, 2, 5 DESC, 3"
+            " ORDER BY 1, 2, 3, 4"
         )
     };
 }
@@ -55,15 +55,25 @@ sql! {
     COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
 }
 
-type NoticeColumns = (String, i64, String, String, i64, String);
+/// The third says whether it is a translation.
+type NoticeColumns = (String, i64, i64, String, String, i64, String);
+
+/// Whether a version is material: nothing but these two numbers says so, so that no two readers take another for different things.
+fn is_material(stored: i64) -> Result<bool, StoreError> {
+    match stored {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(StoreError::Corrupt("notice")),
+    }
+}
 
 /// A translation of a version that is not there is shown to nobody.
 fn notices(rows: Vec<NoticeColumns>) -> Result<Vec<NoticeRow>, StoreError> {
     let mut notices: Vec<NoticeRow> = Vec::new();
-    for (purpose, version, locale, sha256, material, text) in rows {
+    for (purpose, version, translation, locale, sha256, material, text) in rows {
         let purpose: Purpose = purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?;
-        if material >= 0 {
-            let (material, translations) = (material != 0, Vec::new());
+        if translation == 0 {
+            let (material, translations) = (is_material(material)?, Vec::new());
             notices.push(NoticeRow { purpose, version, locale, sha256, material, text, translations });
             continue;
         }

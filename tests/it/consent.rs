@@ -30,7 +30,7 @@ async fn disclosed(world: &World, desk: &ClientCaller, purpose: &str, source: &s
     !world.app.filter(desk, &question).await.unwrap().allowed.is_empty()
 }
 
-async fn publish(world: &World, purpose: &str, material: bool) {
+pub(crate) async fn publish(world: &World, purpose: &str, material: bool) {
     let (text, locale) = (format!("Another text for {purpose}."), "en".to_owned());
     let notice = NewNotice { purpose: purpose.parse().unwrap(), text, locale, material, translations: vec![] };
     world.app.publish_notice(&notice, None).await.unwrap();
