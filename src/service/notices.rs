@@ -205,6 +205,7 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
         version: row.version,
         sha256: row.sha256,
         material: row.material,
+        locale: Some(row.locale),
         translations: row.translations.into_iter().map(|one| (one.locale, one.sha256)).collect(),
     };
     app.record_own(tx, head, act).await

@@ -19,6 +19,7 @@ on_both!(a_changed_notice_is_found, |world| {
         ("material = 0", "material = 1"),
         ("sha256 = 'a' || sha256", "sha256 = substr(sha256, 2)"),
         ("version = version + 10", "version = version - 10"),
+        ("locale = 'de-AT'", "locale = 'en'"),
     ] {
         let notice = "WHERE purpose = 'attention_score'";
         says(
