@@ -96,6 +96,8 @@ pub struct NewNotice {
     pub material: bool,
     /// The same in other languages.
     pub translations: Vec<Translation>,
+    /// The version that it was written over, 0 for none: published only while that is the newest. Nothing where nobody asks for that.
+    pub over: Option<i64>,
 }
 
 impl App {
@@ -131,7 +133,8 @@ impl App {
     /// anew.
     ///
     /// # Errors
-    /// For a purpose that is not registered, an empty or overlong text, and what is no language or stands twice.
+    /// For a purpose that is not registered, an empty or overlong text, what is no language or stands twice, and when another version was
+    /// published after the one that it was written over.
     pub async fn publish_notice(
         &self,
         notice: &NewNotice,
@@ -184,6 +187,10 @@ fn check_translations(notice: &NewNotice) -> Result<(), ServiceError> {
 async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, ServiceError> {
     let head = app.head(tx).await?;
     let newest = tx.notices().await?.into_iter().find(|row| row.purpose == notice.purpose);
+    let newest = newest.map_or(0, |row| row.version);
+    if notice.over.is_some_and(|over| over != newest) {
+        return Err(ServiceError::NewerNotice(newest));
+    }
     let digest = |text: &str| hex::encode(sha256(text.as_bytes()));
     let others = notice.translations.iter().map(|one| NoticeText {
         locale: one.locale.clone(),
@@ -192,7 +199,7 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
     });
     let row = NoticeRow {
         purpose: notice.purpose.clone(),
-        version: newest.map_or(1, |row| row.version + 1),
+        version: newest + 1,
         locale: notice.locale.clone(),
         sha256: digest(&notice.text),
         material: notice.material,
@@ -216,7 +223,8 @@ pub(super) async fn publish_first(app: &App, purpose: Purpose, texts: &[(&str, &
     let Some(((locale, text), others)) = texts.split_first() else { return Ok(()) };
     let translation = |(locale, text): &(&str, &str)| Translation { locale: (*locale).into(), text: (*text).into() };
     let translations = others.iter().map(translation).collect();
-    let notice = NewNotice { purpose, text: (*text).into(), locale: (*locale).into(), material: true, translations };
+    let (text, locale, over) = ((*text).into(), (*locale).into(), None);
+    let notice = NewNotice { purpose, text, locale, material: true, translations, over };
     app.publish_notice(&notice, None).await.map(drop)
 }
 

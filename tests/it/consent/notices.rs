@@ -69,6 +69,7 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         locale: locale.into(),
         material: false,
         translations: vec![],
+        over: None,
     };
     let translation = |locale: &str, text: &str| Translation { locale: locale.into(), text: text.into() };
     let in_two = |locale: &str, text: &str| NewNotice {
