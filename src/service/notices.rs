@@ -16,6 +16,7 @@ use crate::store::{NoticeRow, NoticeText, Tx};
 
 const TEXT_BYTES_MAX: usize = 20_000;
 const TRANSLATIONS_MAX: usize = 20;
+const LOCALE_BYTES_MAX: usize = 35;
 
 /// A version of a notice, to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,13 +121,22 @@ impl App {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Every version of the notice of a purpose, the oldest first.
+    /// One version of the notice of a purpose.
     ///
     /// # Errors
-    /// For a purpose that has none.
-    pub async fn notice_versions(&self, purpose: &Purpose) -> Result<Vec<NoticeView>, ServiceError> {
-        let rows = self.store.read_one(purpose, |tx, purpose| Box::pin(tx.notices_of(purpose))).await?;
-        if rows.is_empty() { Err(ServiceError::NotFound("purpose")) } else { Ok(rows.into_iter().map(view).collect()) }
+    /// When there is none.
+    pub async fn notice(&self, purpose: &Purpose, version: i64) -> Result<NoticeView, ServiceError> {
+        let which = (purpose, version);
+        let row = self.store.read_one(&which, |tx, (purpose, version)| Box::pin(tx.notice(purpose, *version))).await?;
+        row.map(view).ok_or(ServiceError::NotFound("version of this notice"))
+    }
+
+    /// Which versions of the notice of a purpose there are, the oldest first, and whether each is material.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn notice_versions(&self, purpose: &Purpose) -> Result<Vec<(i64, bool)>, ServiceError> {
+        Ok(self.store.read_one(purpose, |tx, purpose| Box::pin(tx.notice_versions(purpose))).await?)
     }
 
     /// Publishes the next version. A material one ends the effect of every older grant at this moment, until people decide
@@ -161,8 +171,14 @@ fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.contains('\0')
 }
 
+/// A language, then what else a tag may say of it, such as the script or the country (BCP 47).
 fn is_locale(locale: &str) -> bool {
-    !locale.is_empty() && locale.len() <= 35 && locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    let mut parts = locale.split('-');
+    let language = parts.next().unwrap_or_default();
+    let fits = |part: &str, each: fn(&u8) -> bool| (2..=8).contains(&part.len()) && part.as_bytes().iter().all(each);
+    locale.len() <= LOCALE_BYTES_MAX
+        && fits(language, u8::is_ascii_alphabetic)
+        && parts.all(|part| fits(part, u8::is_ascii_alphanumeric))
 }
 
 /// A digest must say which text was shown, and a language which one to show.

@@ -33,7 +33,7 @@ pub struct NoticeText {
     pub text: String,
 }
 
-/// Which versions: the newest of each purpose, or all of one or of every purpose. A translation stands behind the version that it is of.
+/// Which versions: the newest of each purpose, one, or all of every purpose. A translation stands behind the version that it is of.
 macro_rules! notices {
     ($which:literal) => {
         concat!(
@@ -50,7 +50,8 @@ sql! {
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     INSERT_TRANSLATION(5) = "INSERT INTO notice_translation (purpose, version, locale, sha256, text) VALUES ($1, $2, $3, $4, $5)";
     READ_NOTICES(0) = notices!("n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose)");
-    NOTICES_OF(1) = notices!("n.purpose = $1");
+    NOTICE_AT(2) = notices!("n.purpose = $1 AND n.version = $2");
+    NOTICE_VERSIONS(1) = "SELECT version, material FROM notice WHERE purpose = $1 ORDER BY version";
     ALL_NOTICES(0) = notices!("1 = 1");
     COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
 }
@@ -104,9 +105,17 @@ impl Tx {
         notices(on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?)
     }
 
-    /// Every version of the notice of a purpose, the oldest first.
-    pub async fn notices_of(&mut self, purpose: &Purpose) -> Result<Vec<NoticeRow>, StoreError> {
-        notices(on!(self, c => sqlx::query_as(NOTICES_OF).bind(purpose.as_str()).fetch_all(c).await)?)
+    /// One version of the notice of a purpose.
+    pub async fn notice(&mut self, purpose: &Purpose, version: i64) -> Result<Option<NoticeRow>, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(NOTICE_AT).bind(purpose.as_str()).bind(version).fetch_all(c).await)?;
+        Ok(notices(rows)?.pop())
+    }
+
+    /// Which versions of the notice of a purpose there are, the oldest first, and whether each is material; without their texts.
+    pub async fn notice_versions(&mut self, purpose: &Purpose) -> Result<Vec<(i64, bool)>, StoreError> {
+        let rows: Vec<(i64, i64)> =
+            on!(self, c => sqlx::query_as(NOTICE_VERSIONS).bind(purpose.as_str()).fetch_all(c).await)?;
+        rows.into_iter().map(|(version, material)| Ok((version, is_material(material)?))).collect()
     }
 
     /// Every version of every notice.
