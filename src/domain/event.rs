@@ -4,45 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Day, Micros, Purpose, Recipient, ResponseKind, Seq, Topic, Triple, Week};
-
-/// Whether a person is 18 or over. Only `Yes` is ever allowed anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Adult {
-    /// 18 or over.
-    Yes,
-    /// Under 18.
-    No,
-    /// Not said.
-    Unknown,
-}
-
-/// How we know whether a person is an adult.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Assurance {
-    /// Nobody said.
-    None,
-    /// The person said so, which proves nothing.
-    SelfDeclared,
-    /// An operator recorded a verified age signal.
-    Verified,
-}
-
-impl Assurance {
-    /// Every way of knowing.
-    pub const ALL: [Self; 3] = [Self::None, Self::SelfDeclared, Self::Verified];
-
-    /// Its name on the wire, in the store and in house rules.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SelfDeclared => "self_declared",
-            Self::Verified => "verified",
-        }
-    }
-}
+use super::{Adult, Assurance, Day, Micros, Purpose, Recipient, ResponseKind, Seq, Topic, Triple, Week};
 
 /// For whom somebody opts out without an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -274,6 +236,9 @@ pub enum Act {
         sha256: String,
         /// Whether older grants stop counting.
         material: bool,
+        /// The language of that text (BCP 47); nothing where it was published before this was written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locale: Option<String>,
         /// The digests of its text in other languages, by language (BCP 47): each is as good as the first.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         translations: BTreeMap<String, String>,

@@ -25,6 +25,8 @@ pub struct Notice {
     pub sha256: String,
     /// Whether grants on older ones stopped counting.
     pub material: bool,
+    /// The language of its text (BCP 47); nothing where no event says it.
+    pub locale: Option<String>,
     /// The digests of its text in other languages, by language.
     pub translations: BTreeMap<String, String>,
 }
@@ -33,9 +35,9 @@ impl Rulebook {
     /// One event of the service itself further.
     pub fn apply(&mut self, act: &Act) {
         match act {
-            Act::NoticePublished { purpose, version, sha256, material, translations } => {
-                let (sha256, translations) = (sha256.clone(), translations.clone());
-                let notice = Notice { sha256, material: *material, translations };
+            Act::NoticePublished { purpose, version, sha256, material, locale, translations } => {
+                let (sha256, locale, translations) = (sha256.clone(), locale.clone(), translations.clone());
+                let notice = Notice { sha256, material: *material, locale, translations };
                 self.notices.insert((purpose.clone(), *version), notice);
             }
             Act::PolicyAdopted { sha256, formula, .. } => {

@@ -1,5 +1,6 @@
 //! What people said and what follows from it. Pure: no I/O, no clock (`now` is an argument), no other room.
 
+mod adult;
 mod as_of;
 mod event;
 mod lawful;
@@ -10,8 +11,9 @@ mod standing;
 mod stretch;
 mod time;
 
+pub use adult::{Adult, Assurance};
 pub use as_of::{Published as PublishedNotice, as_of};
-pub use event::{About, Act, Adult, Assurance, Ended, Event, Whom};
+pub use event::{About, Act, Ended, Event, Whom};
 pub use lawful::{GRANT_DAYS_MAX, Notice, Rulebook, lawful};
 pub use name::{BadName, Purpose, Recipient, RecipientClass, Regime, Source, Topic, Triple};
 pub use purposes::{

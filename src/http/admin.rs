@@ -68,6 +68,8 @@ pub(super) struct Notice {
     material: bool,
     #[serde(default)]
     translations: Vec<Translation>,
+    #[serde(default)]
+    over: Option<i64>,
 }
 
 pub(super) async fn publish(
@@ -75,8 +77,8 @@ pub(super) async fn publish(
     _caller: Operator,
     act: Act<Notice>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Notice { purpose, text, locale, material, translations } = act.body;
-    let notice = NewNotice { purpose, text, locale, material, translations };
+    let Notice { purpose, text, locale, material, translations, over } = act.body;
+    let notice = NewNotice { purpose, text, locale, material, translations, over };
     Ok((StatusCode::CREATED, Json(app.publish_notice(&notice, act.idempotency.as_ref()).await?)))
 }
 

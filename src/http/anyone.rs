@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Shared;
-use super::extract::{Act, Path, language};
+use super::extract::{Act, Path, Version, language};
 use super::long::Long;
 use super::problem::Problem;
 use crate::domain::{Purpose, Whom};
@@ -101,10 +101,9 @@ pub(super) async fn notice(
 /// A version, in each of its languages: what somebody decided on can be read for good.
 pub(super) async fn notice_version(
     State(app): State<Shared>,
-    Path((purpose, version)): Path<(Purpose, i64)>,
+    Path((purpose, Version(version))): Path<(Purpose, Version)>,
 ) -> Result<Json<NoticeView>, Problem> {
-    let found = app.notice_versions(&purpose).await?.into_iter().find(|notice| notice.version == version);
-    Ok(Json(found.ok_or(ServiceError::NotFound("version of this notice"))?))
+    Ok(Json(app.notice(&purpose, version).await?))
 }
 
 pub(super) fn identifier(kind: IdentifierKind, text: &str) -> Result<Identifier, Problem> {

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::service::Role;
 use crate::service::{Caller, ClientCaller, Idempotency, PersonCaller, ServiceError};
 pub(super) use crate::web::headers::{language, media_type, only, read, says_no_sharing};
-pub(super) use crate::web::path::Path;
+pub(super) use crate::web::path::{Path, Version};
 
 /// A body that must be empty or `{}`.
 #[derive(Debug, Default, Deserialize)]

@@ -4,13 +4,13 @@
 //! addresses get the same pages, at the same quantum of time.
 
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::cookies::{PERSON, cookie, remove, set};
 use super::names::address;
-use super::parts::{Drawn, Field, Wrong, again, choice, form, hidden, summary};
+use super::parts::{Drawn, Field, Wrong, again, choice, fits, form, hidden, summary};
 use super::requests::code_typed;
 use super::visit::{Form, Sent, Visit, own_path, person, wrong};
 use super::{Answered, Shared, waiting};
@@ -148,6 +148,9 @@ pub(super) async fn send_code(State(app): State<Shared>, sent: Sent) -> Answered
 /// Asks for the code that was mailed, and for a new password whoever wants one. Another code is asked for as this one was.
 fn draw_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
     let lang = visit.lang;
+    if !["identifier", "adult"].iter().all(|name| fits(typed.get(name))) {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the address is too long"));
+    }
     let code =
         Field::text("code", lang.t("form.code")).with("text", "one-time-code").with_hint(lang.t("form.code_hint"));
     let registers = !typed.get("adult").is_empty();

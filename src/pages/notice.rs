@@ -9,7 +9,7 @@ use super::visit::Visit;
 use super::words::Lang;
 use crate::domain::{Act, Purpose};
 use crate::service::{NoticeView, ServiceError, ShownNotice};
-use crate::web::path::Path;
+use crate::web::path::{Path, Version};
 use crate::web::problem::Problem;
 
 /// Where a version is.
@@ -40,41 +40,36 @@ pub(super) fn language(lang: Lang, locale: &str) -> String {
 pub(super) async fn version(
     State(app): State<Shared>,
     visit: Visit,
-    Path((purpose, version)): Path<(Purpose, i64)>,
+    Path((purpose, Version(version))): Path<(Purpose, Version)>,
 ) -> Result<Drawn, Problem> {
+    let notice = app.notice(&purpose, version).await?;
     let versions = app.notice_versions(&purpose).await?;
-    let notice = find(&versions, version)?;
     let shown = notice.in_language(visit.lang.tag());
-    Ok(draw(visit, (&versions, notice), shown))
+    Ok(draw(visit, (&versions, &notice), shown))
 }
 
 /// The text with one digest: as it was shown.
 pub(super) async fn text(
     State(app): State<Shared>,
     visit: Visit,
-    Path((purpose, version, sha256)): Path<(Purpose, i64, String)>,
+    Path((purpose, Version(version), sha256)): Path<(Purpose, Version, String)>,
 ) -> Result<Drawn, Problem> {
+    let notice = app.notice(&purpose, version).await?;
     let versions = app.notice_versions(&purpose).await?;
-    let notice = find(&versions, version)?;
     let shown = notice.with_digest(&sha256).ok_or(ServiceError::NotFound("text of this notice"))?;
-    Ok(draw(visit, (&versions, notice), shown))
+    Ok(draw(visit, (&versions, &notice), shown))
 }
 
-fn find(versions: &[NoticeView], version: i64) -> Result<&NoticeView, Problem> {
-    let found = versions.iter().find(|notice| notice.version == version);
-    Ok(found.ok_or(ServiceError::NotFound("version of this notice"))?)
-}
-
-fn draw(visit: Visit, (versions, notice): (&[NoticeView], &NoticeView), shown: ShownNotice<'_>) -> Drawn {
+fn draw(visit: Visit, (versions, notice): (&[(i64, bool)], &NoticeView), shown: ShownNotice<'_>) -> Drawn {
     let lang = visit.lang;
     let own = address(&notice.purpose, notice.version);
-    let newest = versions.last().filter(|newest| newest.version > notice.version);
+    let newest = versions.last().map(|(version, _)| *version).filter(|newest| *newest > notice.version);
     let (number, written) = (notice.version.to_string(), language(lang, shown.locale));
     let body = html! {
         h1 { (lang.named("purpose", notice.purpose.as_str())) }
         p { (lang.say("notice.version", &[("version", &number), ("language", &written)])) }
         @if let Some(newest) = newest {
-            p class="note" { (lang.t("notice.newer")) " " a href=(address(&newest.purpose, newest.version)) { (lang.t("notice.newest")) } }
+            p class="note" { (lang.t("notice.newer")) " " a href=(address(&notice.purpose, newest)) { (lang.t("notice.newest")) } }
         }
         (parts::notice(shown.text, shown.locale))
         p { (lang.t("notice.digest")) " " code { (shown.sha256) } }
@@ -83,16 +78,16 @@ fn draw(visit: Visit, (versions, notice): (&[NoticeView], &NoticeView), shown: S
             ul { @for one in notice.texts() { li { a href=(format!("{own}/{}", one.sha256)) hreflang=(one.locale) aria-current=[(one == shown).then_some("page")] { (language(lang, one.locale)) } } } }
         }
         h2 { (lang.t("notice.versions")) }
-        ul { @for one in versions.iter().rev() { li { (line(lang, one, one.version == notice.version)) } } }
+        ul { @for one in versions.iter().rev() { li { (line(lang, notice, *one)) } } }
     };
     Drawn { title: lang.t("notice.title"), visit, body }
 }
 
-fn line(lang: Lang, one: &NoticeView, here: bool) -> Markup {
-    let text = lang.say("notice.one", &[("version", &one.version.to_string())]);
-    let path = address(&one.purpose, one.version);
+fn line(lang: Lang, here: &NoticeView, (version, material): (i64, bool)) -> Markup {
+    let text = lang.say("notice.one", &[("version", &version.to_string())]);
+    let path = address(&here.purpose, version);
     html! {
-        a href=(path) aria-current=[here.then_some("page")] { (text) }
-        @if one.material && one.version > 1 { ": " (lang.t("notice.material")) }
+        a href=(path) aria-current=[(version == here.version).then_some("page")] { (text) }
+        @if material && version > 1 { ": " (lang.t("notice.material")) }
     }
 }

@@ -55,6 +55,10 @@ impl Wrong {
         self.at() == Some(place)
     }
 
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.told.name == name
+    }
+
     fn at(&self) -> Option<&str> {
         self.place.as_deref().or(self.told.field.as_deref())
     }
@@ -239,9 +243,10 @@ pub(super) fn choice(
     }
 }
 
-/// A field that is not shown.
+/// A field that is not shown. It is sent whole: what was cut or emptied would be done as if somebody had typed it so. Whoever draws it sees
+/// to it that it fits the page.
 pub(super) fn hidden(name: &str, value: &str) -> Markup {
-    html! { input type="hidden" name=(name) value=(sent_back(value, TEXT_BYTES_MAX).unwrap_or_default()); }
+    html! { input type="hidden" name=(name) value=(value); }
 }
 
 /// A form to one of our paths.

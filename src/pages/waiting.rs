@@ -29,7 +29,7 @@ pub(super) const FORM: &str = "waiting";
 pub(super) const WAITED: &str = "waited_for";
 
 /// Fields that belong to the form and not to whoever filled it in.
-const OURS: [&str; 6] = ["key", "known_seq", "notice_version", "notice_sha256", "before", "seal"];
+const OURS: [&str; 7] = ["key", "known_seq", "notice_version", "notice_sha256", "over", "before", "seal"];
 
 /// What the button of a form says that has nothing else.
 fn one_button(path: &str) -> Option<&'static str> {

@@ -77,6 +77,9 @@ pub enum ServiceError {
     /// The notice is not the newest.
     #[error("the notice changed: read it again and decide anew")]
     NoticeChanged,
+    /// Another version of the notice was published after the one that this was written over.
+    #[error("version {0} of this notice is the newest, not the one that this was written over: read it and write anew")]
+    NewerNotice(i64),
     /// The rules in force are others than those that were compared, or these were not compared.
     #[error("the rules in force, or the ones you sent, are others than those that were compared: compare again")]
     RulesChanged,

@@ -16,6 +16,7 @@ use crate::store::{NoticeRow, NoticeText, Tx};
 
 const TEXT_BYTES_MAX: usize = 20_000;
 const TRANSLATIONS_MAX: usize = 20;
+const LOCALE_BYTES_MAX: usize = 35;
 
 /// A version of a notice, to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,6 +97,8 @@ pub struct NewNotice {
     pub material: bool,
     /// The same in other languages.
     pub translations: Vec<Translation>,
+    /// The version that it was written over, 0 for none: published only while that is the newest. Nothing where nobody asks for that.
+    pub over: Option<i64>,
 }
 
 impl App {
@@ -118,20 +121,30 @@ impl App {
         Ok(rows.into_iter().map(view).collect())
     }
 
-    /// Every version of the notice of a purpose, the oldest first.
+    /// One version of the notice of a purpose.
     ///
     /// # Errors
-    /// For a purpose that has none.
-    pub async fn notice_versions(&self, purpose: &Purpose) -> Result<Vec<NoticeView>, ServiceError> {
-        let rows = self.store.read_one(purpose, |tx, purpose| Box::pin(tx.notices_of(purpose))).await?;
-        if rows.is_empty() { Err(ServiceError::NotFound("purpose")) } else { Ok(rows.into_iter().map(view).collect()) }
+    /// When there is none.
+    pub async fn notice(&self, purpose: &Purpose, version: i64) -> Result<NoticeView, ServiceError> {
+        let which = (purpose, version);
+        let row = self.store.read_one(&which, |tx, (purpose, version)| Box::pin(tx.notice(purpose, *version))).await?;
+        row.map(view).ok_or(ServiceError::NotFound("version of this notice"))
+    }
+
+    /// Which versions of the notice of a purpose there are, the oldest first, and whether each is material.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn notice_versions(&self, purpose: &Purpose) -> Result<Vec<(i64, bool)>, ServiceError> {
+        Ok(self.store.read_one(purpose, |tx, purpose| Box::pin(tx.notice_versions(purpose))).await?)
     }
 
     /// Publishes the next version. A material one ends the effect of every older grant at this moment, until people decide
     /// anew.
     ///
     /// # Errors
-    /// For a purpose that is not registered, an empty or overlong text, and what is no language or stands twice.
+    /// For a purpose that is not registered, an empty or overlong text, what is no language or stands twice, and when another version was
+    /// published after the one that it was written over.
     pub async fn publish_notice(
         &self,
         notice: &NewNotice,
@@ -158,8 +171,14 @@ fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.contains('\0')
 }
 
+/// A language, then what else a tag may say of it, such as the script or the country (BCP 47).
 fn is_locale(locale: &str) -> bool {
-    !locale.is_empty() && locale.len() <= 35 && locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    let mut parts = locale.split('-');
+    let language = parts.next().unwrap_or_default();
+    let fits = |part: &str, each: fn(&u8) -> bool| (2..=8).contains(&part.len()) && part.as_bytes().iter().all(each);
+    locale.len() <= LOCALE_BYTES_MAX
+        && fits(language, u8::is_ascii_alphabetic)
+        && parts.all(|part| fits(part, u8::is_ascii_alphanumeric))
 }
 
 /// A digest must say which text was shown, and a language which one to show.
@@ -184,6 +203,10 @@ fn check_translations(notice: &NewNotice) -> Result<(), ServiceError> {
 async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, ServiceError> {
     let head = app.head(tx).await?;
     let newest = tx.notices().await?.into_iter().find(|row| row.purpose == notice.purpose);
+    let newest = newest.map_or(0, |row| row.version);
+    if notice.over.is_some_and(|over| over != newest) {
+        return Err(ServiceError::NewerNotice(newest));
+    }
     let digest = |text: &str| hex::encode(sha256(text.as_bytes()));
     let others = notice.translations.iter().map(|one| NoticeText {
         locale: one.locale.clone(),
@@ -192,7 +215,7 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
     });
     let row = NoticeRow {
         purpose: notice.purpose.clone(),
-        version: newest.map_or(1, |row| row.version + 1),
+        version: newest + 1,
         locale: notice.locale.clone(),
         sha256: digest(&notice.text),
         material: notice.material,
@@ -205,6 +228,7 @@ async fn publish(app: &App, tx: &mut Tx, notice: &NewNotice) -> Result<Done, Ser
         version: row.version,
         sha256: row.sha256,
         material: row.material,
+        locale: Some(row.locale),
         translations: row.translations.into_iter().map(|one| (one.locale, one.sha256)).collect(),
     };
     app.record_own(tx, head, act).await
@@ -215,7 +239,8 @@ pub(super) async fn publish_first(app: &App, purpose: Purpose, texts: &[(&str, &
     let Some(((locale, text), others)) = texts.split_first() else { return Ok(()) };
     let translation = |(locale, text): &(&str, &str)| Translation { locale: (*locale).into(), text: (*text).into() };
     let translations = others.iter().map(translation).collect();
-    let notice = NewNotice { purpose, text: (*text).into(), locale: (*locale).into(), material: true, translations };
+    let (text, locale, over) = ((*text).into(), (*locale).into(), None);
+    let notice = NewNotice { purpose, text, locale, material: true, translations, over };
     app.publish_notice(&notice, None).await.map(drop)
 }
 

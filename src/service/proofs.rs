@@ -195,9 +195,11 @@ impl App {
         else {
             return Ok(String::from("en"));
         };
-        let versions = self.notice_versions(&triple.purpose).await?;
-        let version = versions.iter().find(|notice| notice.version == *notice_version);
-        let shown = version.and_then(|notice| notice.with_digest(notice_sha256));
+        let notice = match self.notice(&triple.purpose, *notice_version).await {
+            Err(ServiceError::NotFound(_)) => None,
+            notice => Some(notice?),
+        };
+        let shown = notice.as_ref().and_then(|notice| notice.with_digest(notice_sha256));
         Ok(shown.map_or_else(|| String::from("en"), |shown| shown.locale.to_owned()))
     }
 

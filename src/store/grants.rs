@@ -20,8 +20,8 @@ sql! {
     DELETE_GRANT(4) = "DELETE FROM live_grant WHERE subject = $1 AND purpose = $2 AND source = $3 AND recipient = $4";
     READ_GRANTS(1) = "SELECT purpose, source, recipient, lineage, notice_version, valid_until_us FROM live_grant WHERE subject = $1";
     GRANTS_DUE(2) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 WHERE g.valid_until_us <= $1 ORDER BY g.valid_until_us LIMIT $2";
-    GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled = 1 JOIN standing s ON s.subject = g.subject AND s.erased = 0 ORDER BY g.subject LIMIT $1";
-    COUNT_GRANTS(2) = "SELECT count(*) FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 AND s.latched = 0 AND s.adult = 'yes' WHERE g.purpose = $1 AND g.valid_until_us > $2 AND g.notice_version >= (SELECT max(n.version) FROM notice n WHERE n.purpose = $1 AND n.material = 1)";
+    GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled <> 0 JOIN standing s ON s.subject = g.subject AND s.erased = 0 ORDER BY g.subject LIMIT $1";
+    COUNT_GRANTS(2) = "SELECT count(*) FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 AND s.latched = 0 AND s.adult = 'yes' WHERE g.purpose = $1 AND g.valid_until_us > $2 AND g.notice_version >= (SELECT max(n.version) FROM notice n WHERE n.purpose = $1 AND n.material <> 0)";
     INSERT_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO NOTHING";
     READ_PAIRWISE(2) = "SELECT pairwise FROM pairwise WHERE subject = $1 AND recipient = $2";
     UPSERT_TOPIC(3) = "INSERT INTO topic_choice (subject, topic, accepted) VALUES ($1, $2, $3) ON CONFLICT (subject, topic) DO UPDATE SET accepted = excluded.accepted";

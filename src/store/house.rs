@@ -34,7 +34,7 @@ sql! {
     INSERT_RULES(5) = "INSERT INTO house_rules (seq, sha256, registry_sha256, built_in, files) VALUES ($1, $2, $3, $4, $5)";
     NEWEST_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules WHERE seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')";
     ALL_RULES(0) = "SELECT seq, sha256, registry_sha256, built_in, files FROM house_rules ORDER BY seq";
-    IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h WHERE h.seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')) FROM notice n WHERE n.material = 1 GROUP BY n.purpose";
+    IN_FORCE(0) = "SELECT n.purpose, max(n.version), (SELECT h.sha256 FROM house_rules h WHERE h.seq = (SELECT max(e.seq) FROM event e WHERE e.kind = 'policy_adopted')) FROM notice n WHERE n.material <> 0 GROUP BY n.purpose";
 }
 
 /// Names the lock below on PostgreSQL: "rules" in ASCII.

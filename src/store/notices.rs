@@ -33,15 +33,15 @@ pub struct NoticeText {
     pub text: String,
 }
 
-/// Which versions: the newest of each purpose, or all of one or of every purpose. A translation stands behind the version that it is of.
+/// Which versions: the newest of each purpose, one, or all of every purpose. A translation stands behind the version that it is of.
 macro_rules! notices {
     ($which:literal) => {
         concat!(
-            "SELECT n.purpose, n.version, n.locale, n.sha256, n.material, n.text FROM notice n WHERE ",
+            "SELECT n.purpose, n.version, CAST(0 AS BIGINT), n.locale, n.sha256, n.material, n.text FROM notice n WHERE ",
             $which,
-            " UNION ALL SELECT n.purpose, n.version, n.locale, n.sha256, -1, n.text FROM notice_translation n WHERE ",
+            " UNION ALL SELECT n.purpose, n.version, CAST(1 AS BIGINT), n.locale, n.sha256, CAST(0 AS BIGINT), n.text FROM notice_translation n WHERE ",
             $which,
-            " ORDER BY 1, 2, 5 DESC, 3"
+            " ORDER BY 1, 2, 3, 4"
         )
     };
 }
@@ -50,20 +50,31 @@ sql! {
     INSERT_NOTICE(6) = "INSERT INTO notice (purpose, version, locale, sha256, material, text) VALUES ($1, $2, $3, $4, $5, $6)";
     INSERT_TRANSLATION(5) = "INSERT INTO notice_translation (purpose, version, locale, sha256, text) VALUES ($1, $2, $3, $4, $5)";
     READ_NOTICES(0) = notices!("n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose)");
-    NOTICES_OF(1) = notices!("n.purpose = $1");
+    NOTICE_AT(2) = notices!("n.purpose = $1 AND n.version = $2");
+    NOTICE_VERSIONS(1) = "SELECT version, material FROM notice WHERE purpose = $1 ORDER BY version";
     ALL_NOTICES(0) = notices!("1 = 1");
     COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
 }
 
-type NoticeColumns = (String, i64, String, String, i64, String);
+/// The third says whether it is a translation.
+type NoticeColumns = (String, i64, i64, String, String, i64, String);
+
+/// Whether a version is material: nothing but these two numbers says so, so that no two readers take another for different things.
+fn is_material(stored: i64) -> Result<bool, StoreError> {
+    match stored {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(StoreError::Corrupt("notice")),
+    }
+}
 
 /// A translation of a version that is not there is shown to nobody.
 fn notices(rows: Vec<NoticeColumns>) -> Result<Vec<NoticeRow>, StoreError> {
     let mut notices: Vec<NoticeRow> = Vec::new();
-    for (purpose, version, locale, sha256, material, text) in rows {
+    for (purpose, version, translation, locale, sha256, material, text) in rows {
         let purpose: Purpose = purpose.try_into().map_err(|_| StoreError::Corrupt("notice"))?;
-        if material >= 0 {
-            let (material, translations) = (material != 0, Vec::new());
+        if translation == 0 {
+            let (material, translations) = (is_material(material)?, Vec::new());
             notices.push(NoticeRow { purpose, version, locale, sha256, material, text, translations });
             continue;
         }
@@ -94,9 +105,17 @@ impl Tx {
         notices(on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?)
     }
 
-    /// Every version of the notice of a purpose, the oldest first.
-    pub async fn notices_of(&mut self, purpose: &Purpose) -> Result<Vec<NoticeRow>, StoreError> {
-        notices(on!(self, c => sqlx::query_as(NOTICES_OF).bind(purpose.as_str()).fetch_all(c).await)?)
+    /// One version of the notice of a purpose.
+    pub async fn notice(&mut self, purpose: &Purpose, version: i64) -> Result<Option<NoticeRow>, StoreError> {
+        let rows = on!(self, c => sqlx::query_as(NOTICE_AT).bind(purpose.as_str()).bind(version).fetch_all(c).await)?;
+        Ok(notices(rows)?.pop())
+    }
+
+    /// Which versions of the notice of a purpose there are, the oldest first, and whether each is material; without their texts.
+    pub async fn notice_versions(&mut self, purpose: &Purpose) -> Result<Vec<(i64, bool)>, StoreError> {
+        let rows: Vec<(i64, i64)> =
+            on!(self, c => sqlx::query_as(NOTICE_VERSIONS).bind(purpose.as_str()).fetch_all(c).await)?;
+        rows.into_iter().map(|(version, material)| Ok((version, is_material(material)?))).collect()
     }
 
     /// Every version of every notice.

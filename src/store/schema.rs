@@ -100,6 +100,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0015_notice_translation.sql"),
         include_str!("../../migrations/postgres/0015_notice_translation.sql"),
     ),
+    (
+        16,
+        "notices_stay",
+        include_str!("../../migrations/sqlite/0016_notices_stay.sql"),
+        include_str!("../../migrations/postgres/0016_notices_stay.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

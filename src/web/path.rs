@@ -3,9 +3,24 @@
 use axum::extract::{FromRequestParts, Path as AxumPath};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+
+/// The number of a version in a path, from 1: each is written in one way, so that nothing is found under two addresses.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Version(pub(crate) i64);
+
+impl TryFrom<String> for Version {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let number = text.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == text);
+        number.map(Self).ok_or("expected the number of a version")
+    }
+}
 
 /// A typed part of the path; what does not fit does not exist.
 pub(crate) struct Path<T>(pub(crate) T);

@@ -138,6 +138,7 @@ impl From<ServiceError> for Problem {
             ServiceError::StaleEpoch => Self::new(S::CONFLICT, "stale-epoch", detail),
             ServiceError::SignalConflict => Self::new(S::CONFLICT, "signal-conflict", detail),
             ServiceError::NoticeChanged => Self::new(S::CONFLICT, "notice-changed", detail),
+            ServiceError::NewerNotice(_) => Self::new(S::CONFLICT, "newer-notice", detail),
             ServiceError::RulesChanged => Self::new(S::CONFLICT, "rules-changed", detail),
             ServiceError::KeyReused => Self::new(S::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail),
             ServiceError::Conflict(_) => Self::new(S::CONFLICT, "conflict", detail),

@@ -30,9 +30,10 @@ async fn disclosed(world: &World, desk: &ClientCaller, purpose: &str, source: &s
     !world.app.filter(desk, &question).await.unwrap().allowed.is_empty()
 }
 
-async fn publish(world: &World, purpose: &str, material: bool) {
+pub(crate) async fn publish(world: &World, purpose: &str, material: bool) {
     let (text, locale) = (format!("Another text for {purpose}."), "en".to_owned());
-    let notice = NewNotice { purpose: purpose.parse().unwrap(), text, locale, material, translations: vec![] };
+    let notice =
+        NewNotice { purpose: purpose.parse().unwrap(), text, locale, material, translations: vec![], over: None };
     world.app.publish_notice(&notice, None).await.unwrap();
 }
 
@@ -253,8 +254,14 @@ on_both!(no_one_opens_a_prohibited_purpose, |world| {
         let registered = world.app.register_client(&client, None).await;
         assert!(matches!(registered, Err(ServiceError::ProhibitedPurpose)), "{purpose}");
         let (text, locale) = ("A text.".to_owned(), "en".to_owned());
-        let notice =
-            NewNotice { purpose: purpose.parse().unwrap(), text, locale, material: true, translations: vec![] };
+        let notice = NewNotice {
+            purpose: purpose.parse().unwrap(),
+            text,
+            locale,
+            material: true,
+            translations: vec![],
+            over: None,
+        };
         assert!(matches!(world.app.publish_notice(&notice, None).await, Err(ServiceError::Invalid(_))), "{purpose}");
         let registry = format!(
             "[[purpose]]\nname = \"{purpose}\"\ntitle = \"x\"\nnotice = \"link.md\"\n[[source]]\nname = \"blog\"\ntitle = \"x\"\n"

@@ -167,6 +167,7 @@ on_both!(time_and_a_new_notice_end_the_telling, |world| {
         locale: "en".into(),
         material: true,
         translations: vec![],
+        over: None,
     };
     world.app.publish_notice(&notice, None).await.unwrap();
     refused(ask_for(&world, &acme, pairwise, "activitypub").await);

@@ -228,14 +228,26 @@ pub(crate) fn denial<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> say
     }
 }
 
+/// What stands in the way of changes on SQLite.
+const GUARDS: [&str; 8] = [
+    "event_leaf_stays",
+    "event_stays",
+    "tree_node_unchanged",
+    "tree_node_stays",
+    "notice_unchanged",
+    "notice_stays",
+    "notice_translation_unchanged",
+    "notice_translation_stays",
+];
+
 /// One statement, past the service.
 ///
-/// The service cannot change a leaf; whoever owns the database can, after taking its guards away.
+/// The service cannot change a leaf or a notice; whoever owns the database can, after taking its guards away.
 pub(crate) async fn tamper(world: &World, sql: &str) -> u64 {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
     match &world.app.store {
         Store::Sqlite { writer, .. } => {
-            for guard in ["event_leaf_stays", "event_stays", "tree_node_unchanged", "tree_node_stays"] {
+            for guard in GUARDS {
                 let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER IF EXISTS {guard}"));
                 sqlx::query(drop).execute(writer).await.unwrap();
             }

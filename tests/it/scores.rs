@@ -223,7 +223,8 @@ async fn perform(world: &World, people: &[Member], act: &Act) {
         }
         Act::Notice(material) => {
             let (purpose, text) = (scoring("blog").purpose, format!("A text of {}.", app.clock.now().0));
-            let notice = NewNotice { purpose, text, locale: "en".into(), material: *material, translations: vec![] };
+            let notice =
+                NewNotice { purpose, text, locale: "en".into(), material: *material, translations: vec![], over: None };
             app.publish_notice(&notice, None).await.unwrap();
         }
         Act::Days(days) => world.pass_seconds(days * DAY),

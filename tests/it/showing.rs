@@ -117,6 +117,7 @@ on_both!(whatever_stands_in_its_way_a_page_is_gone, |world| {
         locale: "en".into(),
         material: true,
         translations: vec![],
+        over: None,
     };
     world.app.publish_notice(&notice, None).await.unwrap();
     is_gone(&world, &page, "the notice is another").await;

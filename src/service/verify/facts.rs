@@ -162,9 +162,12 @@ async fn check_notices(tx: &mut Tx, walk: &mut Walk) -> Result<(), ServiceError>
         let (key, name) = ((row.purpose.clone(), row.version), format!("{} {}", row.purpose, row.version));
         let digest = |text: &str| hex::encode(sha256(text.as_bytes()));
         let translations = row.translations.iter().map(|one| (one.locale.clone(), digest(&one.text))).collect();
-        let stored = Notice { sha256: digest(&row.text), material: row.material, translations };
+        let said = walk.facts.rulebook.notices.get(&key);
+        // Events of before this was written down say nothing of the language of the first text.
+        let locale = said.is_none_or(|said| said.locale.is_some()).then(|| row.locale.clone());
+        let stored = Notice { sha256: digest(&row.text), material: row.material, locale, translations };
         let named = row.sha256 == stored.sha256 && row.translations.iter().all(|one| one.sha256 == digest(&one.text));
-        if walk.facts.rulebook.notices.get(&key) != Some(&stored) || !named {
+        if said != Some(&stored) || !named {
             walk.find(None, &format!("the notice `{name}` is not what was published"));
         }
     }

@@ -90,6 +90,7 @@ on_both!(a_material_notice_ends_what_was_in_force_from_its_publication_on, |worl
         locale: "en".into(),
         material: true,
         translations: vec![],
+        over: None,
     };
     world.app.publish_notice(&notice, None).await.unwrap();
     let now = world.app.clock.now();

@@ -19,6 +19,7 @@ on_both!(a_changed_notice_is_found, |world| {
         ("material = 0", "material = 1"),
         ("sha256 = 'a' || sha256", "sha256 = substr(sha256, 2)"),
         ("version = version + 10", "version = version - 10"),
+        ("locale = 'de-AT'", "locale = 'en'"),
     ] {
         let notice = "WHERE purpose = 'attention_score'";
         says(
@@ -30,6 +31,38 @@ on_both!(a_changed_notice_is_found, |world| {
         .await;
     }
     says(&world, "DELETE FROM notice WHERE purpose = 'link'", "", "is gone").await;
+});
+
+// The gate and the verification once took another number for different things: outdated grants counted again and nothing was found.
+on_both!(no_number_brings_outdated_grants_back_or_passes_for_material, |world| {
+    let ann = scored_member(&world, "ann").await;
+    crate::consent::publish(&world, "attention_score", true).await;
+    let outdated = async || {
+        let denied = crate::people::denial(world.app.score(&ann.caller, None).await);
+        assert_eq!(denied, sayso::gate::Denial::NoticeOutdated);
+    };
+    outdated().await;
+    let newest = "WHERE purpose = 'attention_score' AND version = 2";
+    for other in ["2", "-1", "256"] {
+        let (there, back) = (format!("material = {other}"), "material = 1");
+        tamper(&world, &format!("UPDATE notice SET {there} {newest}")).await;
+        outdated().await;
+        let grants = world.app.grants_for(&"attention_score".parse().unwrap()).await.unwrap();
+        assert_eq!(grants, 0, "{there}: what is outdated counts for nobody");
+        let (there, back) =
+            (format!("UPDATE notice SET {there} {newest}"), format!("UPDATE notice SET {back} {newest}"));
+        says(&world, &there, &back, "`notice` does not have the form").await;
+    }
+    for other in ["2", "-1"] {
+        let there = format!("UPDATE notice SET material = {other} WHERE purpose = 'link'");
+        says(&world, &there, "UPDATE notice SET material = 1 WHERE purpose = 'link'", "`notice`").await;
+    }
+});
+
+on_both!(a_caller_is_switched_off_by_any_number_alike, |world| {
+    community(&world, 1).await;
+    let there = "UPDATE client SET disabled = 2 WHERE id = 'operator'";
+    says(&world, there, "UPDATE client SET disabled = 0 WHERE id = 'operator'", "caller").await;
 });
 
 on_both!(a_caller_that_was_given_more_is_found, |world| {

@@ -137,7 +137,7 @@ on_both!(a_kept_checkpoint_that_is_not_ours_is_refused, |world| {
     }
 });
 
-on_both!(the_service_itself_can_neither_change_nor_remove_a_leaf, |world| {
+on_both!(the_service_itself_can_neither_change_nor_remove_a_leaf_or_a_notice, |world| {
     community(&world, 2).await;
     for statement in [
         "DELETE FROM event",
@@ -149,6 +149,10 @@ on_both!(the_service_itself_can_neither_change_nor_remove_a_leaf, |world| {
         "DELETE FROM tree_node",
         "UPDATE tree_node SET hash = hash",
         "UPDATE tree_node SET place = place + 1000",
+        "UPDATE notice SET material = 0",
+        "DELETE FROM notice",
+        "UPDATE notice_translation SET locale = locale",
+        "DELETE FROM notice_translation",
     ] {
         let query = sqlx::query(sqlx::AssertSqlSafe(statement));
         let refused = match &world.app.store {

@@ -69,13 +69,14 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         locale: locale.into(),
         material: false,
         translations: vec![],
+        over: None,
     };
     let translation = |locale: &str, text: &str| Translation { locale: locale.into(), text: text.into() };
     let in_two = |locale: &str, text: &str| NewNotice {
         translations: vec![translation(locale, text)],
         ..good("link", "text", "en")
     };
-    let languages = (0..21).map(|number| translation(&format!("x{number}"), &format!("text {number}")));
+    let languages = (0..21).map(|number| translation(&format!("aa-{number:02}"), &format!("text {number}")));
     let many = NewNotice { translations: languages.collect(), ..good("link", "text", "en") };
     let before = dump(&world).await;
     for bad in [
@@ -84,11 +85,25 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         good("link", &"x".repeat(20_001), "en"),
         good("link", "text", ""),
         good("link", "text", "e n"),
+        good("link", "text", "--"),
+        good("link", "text", "-"),
+        good("link", "text", "e"),
+        good("link", "text", "en-"),
+        good("link", "text", "-en"),
+        good("link", "text", "en--GB"),
+        good("link", "text", "e1"),
+        good("link", "text", "12"),
+        good("link", "text", "abcdefghi"),
+        good("link", "text", "en-abcdefghi"),
+        good("link", "text", "en_GB"),
+        good("link", "text", "dé"),
+        good("link", "text", &format!("en{}", "-abcdefg".repeat(5))),
         good("link", "text", &"e".repeat(36)),
         in_two("de", "text"),
         in_two("en", "Text"),
         in_two("EN", "Text"),
         in_two("d e", "Text"),
+        in_two("--", "Text"),
         in_two("de", " "),
         in_two("de", &"x".repeat(20_001)),
         many,
@@ -96,4 +111,7 @@ on_both!(a_notice_needs_a_text_a_language_and_a_registered_purpose, |world| {
         assert!(matches!(world.app.publish_notice(&bad, None).await, Err(ServiceError::Invalid(_))));
     }
     assert_same(&before, &dump(&world).await);
+    for fits in ["de", "gsw", "de-CH", "zh-Hant-TW", "es-419", "sl-rozaj-1994"] {
+        world.app.publish_notice(&good("link", "text", fits), None).await.unwrap();
+    }
 });

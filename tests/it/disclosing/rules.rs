@@ -9,7 +9,7 @@ const POLICY: &str = "aa";
 fn rulebook() -> Rulebook {
     let mut rulebook = Rulebook { policy_sha256: Some(POLICY.into()), ..Rulebook::default() };
     for purpose in ["attention_score", PROFILE] {
-        let notice = Notice { sha256: "bb".into(), material: true, translations: [].into() };
+        let notice = Notice { sha256: "bb".into(), material: true, locale: None, translations: [].into() };
         rulebook.notices.insert((purpose.parse().unwrap(), 1), notice);
     }
     rulebook
@@ -104,6 +104,7 @@ fn each_thing_that_stood_in_the_way_is_found() {
             version: 2,
             sha256: "dd".into(),
             material,
+            locale: None,
             translations: [].into(),
         });
         assert_eq!(judge(allowed(), told(3), 100, &newer).is_err(), material);

@@ -87,7 +87,8 @@ fn of_the_service() -> impl Strategy<Value = Act> {
         (triple(), any::<i64>(), "[0-9a-f]{64}", any::<bool>(), proptest::option::of("[0-9a-f]{64}")).prop_map(
             |(triple, version, sha256, material, german)| {
                 let translations = german.into_iter().map(|sha256| ("de".into(), sha256)).collect();
-                Act::NoticePublished { purpose: triple.purpose, version, sha256, material, translations }
+                let locale = material.then(|| "en".into());
+                Act::NoticePublished { purpose: triple.purpose, version, sha256, material, locale, translations }
             },
         ),
         (client(), "[a-z]{1,10}", proptest::option::of("[0-9a-f]{64}"))

@@ -15,7 +15,11 @@ const DAY: i64 = 86_400;
 
 pub async fn publish(world: &World, purpose: &str, material: bool) {
     let (purpose, text, locale) = (purpose.parse().unwrap(), format!("# Another\n\nFor {purpose}."), "en".into());
-    world.app.publish_notice(&NewNotice { purpose, text, locale, material, translations: vec![] }, None).await.unwrap();
+    world
+        .app
+        .publish_notice(&NewNotice { purpose, text, locale, material, translations: vec![], over: None }, None)
+        .await
+        .unwrap();
 }
 
 async fn say(visitor: &mut Visitor<'_>, decision: (&str, &str)) -> u16 {

@@ -279,6 +279,7 @@ async fn no_page_is_large_whoever_has_much_of_everything() {
             locale: "en".into(),
             material: false,
             translations: vec![],
+            over: None,
         };
         api.world.app.publish_notice(&notice, None).await.unwrap();
     }

@@ -84,9 +84,10 @@ on_both!(an_operator_publishes_a_version_in_every_language_at_once, |world| {
         let text = stranger.page("/notices/link/2").await;
         assert!(text.contains(heading) && text.contains("/notices/link/1"), "{text}");
     }
+    let page = visitor.page("/operate/notices/link").await;
     let same = [("text", "# Same"), ("text-de", "# Same"), ("material", "no")];
     assert_eq!(visitor.submit(&page, "/operate/notices", &same).await.status, 422);
-    let alone = [("text", "# Alone"), ("text-de", " "), ("material", "no")];
+    let alone = [("text", "# Alone"), ("text-de", " "), ("leave_out-de", "yes"), ("material", "no")];
     assert_eq!(visitor.submit(&page, "/operate/notices", &alone).await.status, 303);
     let text = stranger.page("/notices/link/3").await;
     assert!(text.contains("<h2>Alone</h2>") && !text.contains("hreflang"), "{text}");
@@ -104,6 +105,11 @@ async fn a_notice_that_never_was_is_a_page_that_says_so() {
         "/notices/link/0".into(),
         "/notices/link/-1".into(),
         "/notices/link/x".into(),
+        "/notices/link/+1".into(),
+        "/notices/link/%2B1".into(),
+        "/notices/link/01".into(),
+        "/notices/link/%201".into(),
+        format!("/notices/link/01/{digest}"),
         "/notices/link/99999999999999999999".into(),
         "/notices/nothing/1".into(),
         "/notices/NO/1".into(),
@@ -113,7 +119,9 @@ async fn a_notice_that_never_was_is_a_page_that_says_so() {
         let answer = visitor.get(&path).await;
         assert!(answer.status == 404 && answer.text().contains("<h1"), "{path}: {}", answer.text());
     }
-    assert_eq!(api.get("/v1/notices/link/2").send().await.status, 404);
+    for version in ["2", "0", "-1", "+1", "01", "1.0"] {
+        assert_eq!(api.get(&format!("/v1/notices/link/{version}")).send().await.status, 404, "{version}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,9 +139,12 @@ async fn every_first_notice_stands_in_every_language_of_the_pages() {
 on_both!(a_decision_names_a_text_of_the_newest_version_in_any_of_its_languages_and_no_other, |world| {
     let translations = vec![Translation { locale: "de".into(), text: "Zwei".into() }];
     let (purpose, text, locale) = ("link".parse().unwrap(), "Two".to_owned(), "en".to_owned());
-    let notice = NewNotice { purpose, text, locale, material: false, translations };
+    let notice = NewNotice { purpose, text, locale, material: false, translations, over: None };
     world.app.publish_notice(&notice, None).await.unwrap();
-    let versions = world.app.notice_versions(&notice.purpose).await.unwrap();
+    let mut versions = Vec::new();
+    for version in [1, 2] {
+        versions.push(world.app.notice(&notice.purpose, version).await.unwrap());
+    }
     let digests = |version: usize| versions[version].texts().map(|text| text.sha256.to_owned()).collect::<Vec<_>>();
     let ann = crate::people::join(&world, "ann@example.org").await;
     for (version, sha256, fits) in [
@@ -181,4 +192,71 @@ on_both!(a_translation_of_a_version_that_is_not_there_is_found_and_shown_to_nobo
     assert!(found.len() == 1 && found[0].what.contains("another language"), "{found:?}");
     assert_eq!(world.app.notice_versions(&"link".parse().unwrap()).await.unwrap().len(), 1);
     assert_eq!(world.app.notices().await.unwrap().len(), 6);
+});
+
+on_both!(no_language_vanishes_by_a_field_that_was_emptied, |world| {
+    let api = Api::over(world);
+    let mut visitor = operator(&api).await;
+    let page = visitor.page("/operate/notices/link").await;
+    assert!(page.contains("Leave out German from now on"), "{page}");
+    let size = log_size(&api.world).await;
+    for emptied in [Some(""), Some(" \r\n"), None] {
+        let mut typed = vec![("text", "# Typed"), ("material", "no")];
+        typed.extend(emptied.map(|text| ("text-de", text)));
+        let answer = visitor.submit(&page, "/operate/notices", &typed).await;
+        let html = answer.text();
+        assert!(answer.status == 422 && html.contains("id=\"text-de-wrong\"") && html.contains("# Typed"), "{html}");
+        assert!(html.contains("href=\"#text-de\"") && html.contains("The text in this language is missing"), "{html}");
+    }
+    // What does not fit the page is empty in it; sent as it stands, it takes no language away.
+    let long = "&".repeat(15_000);
+    let typed = [("text", "# Same"), ("text-de", long.as_str()), ("material", "yes")];
+    assert_eq!(visitor.submit(&page, "/operate/notices", &typed).await.status, 303);
+    let page = visitor.page("/operate/notices/link").await;
+    assert!(!page.contains("&amp;&amp;") && page.contains("too long to stand here"), "{page}");
+    let typed = [("text", "# Next"), ("text-de", ""), ("material", "no")];
+    assert_eq!(visitor.submit(&page, "/operate/notices", &typed).await.status, 422);
+    assert_eq!(log_size(&api.world).await, size + 1);
+    let typed = [("text", "# Next"), ("text-de", "# Da"), ("leave_out-de", "yes"), ("material", "no")];
+    assert_eq!(visitor.submit(&page, "/operate/notices", &typed).await.status, 303);
+    let page = visitor.page("/operate/notices/link").await;
+    assert!(page.contains("Text in German") && !page.contains("Leave out German"), "it is not there any more: {page}");
+    let published = api.get("/v1/notices/link/3").send().await.expect_status(200).json();
+    assert_eq!((&published["text"], &published["translations"]), (&"# Next".into(), &serde_json::json!([])));
+});
+
+on_both!(a_version_is_never_written_over_one_that_its_writer_did_not_see, |world| {
+    let api = Api::over(world);
+    let mut visitor = operator(&api).await;
+    let stale = visitor.page("/operate/notices/link").await;
+    let newer = [("text", "# Newer"), ("text-de", "# Neuer"), ("material", "yes")];
+    assert_eq!(visitor.submit(&stale, "/operate/notices", &newer).await.status, 303);
+    let again = visitor.submit(&stale, "/operate/notices", &newer).await;
+    assert_eq!(again.status, 303, "sent twice, it is done once: {}", again.text());
+    let typed = [("text", "# Mine"), ("text-de", "# Meins"), ("material", "no")];
+    let answer = visitor.submit(&stale, "/operate/notices", &typed).await;
+    let page = answer.text();
+    assert_eq!(answer.status, 409, "{page}");
+    for shown in ["# Mine", "# Meins", "<h2>Newer</h2>", "<h2>Neuer</h2>", "Newest now: version 2", "/notices/link/2"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert_eq!(api.world.app.notice_versions(&"link".parse().unwrap()).await.unwrap().len(), 2);
+    let answer = visitor.submit(&page, "/operate/notices", &typed).await;
+    assert_eq!(answer.status, 303, "over the version that was shown: {}", answer.text());
+    let without = [("purpose", "link"), ("locale", "en"), typed[0], typed[1], typed[2]];
+    let without = without.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(visitor.post("/operate/notices", &without).await.status, 422, "a form that says nothing of it");
+    assert_eq!(api.world.app.notice_versions(&"link".parse().unwrap()).await.unwrap().len(), 3);
+
+    let client = api.operator().await;
+    for (over, status) in [(Some(2), 409), (Some(4), 409), (Some(0), 409), (Some(3), 201), (Some(3), 409), (None, 201)]
+    {
+        let mut notice = serde_json::json!({ "purpose": "link", "text": "# New", "locale": "en", "material": false });
+        if let Some(over) = over {
+            notice["over"] = over.into();
+        }
+        let answer = api.post("/v1/admin/notices").bearer(&client.token).json(&notice).send().await;
+        assert_eq!(answer.status, status, "{over:?}: {}", answer.text());
+        assert!(status == 201 || answer.json()["type"] == "urn:sayso:problem:newer-notice", "{}", answer.text());
+    }
 });

@@ -146,7 +146,7 @@ on_both!(an_operator_registers_publishes_compares_and_answers, |world| {
     assert!(page.contains("would have to be given anew: 1.") && !page.contains("anna"), "{page}");
     let empty = visitor.submit(&page, "/operate/notices", &[("text", " "), ("material", "yes")]).await;
     assert!(empty.status == 422 && empty.text().contains("id=\"text-wrong\""), "{}", empty.text());
-    let typed = [("text", "# New\r\n\r\nAnother text."), ("material", "yes")];
+    let typed = [("text", "# New\r\n\r\nAnother text."), ("text-de", "# Neu"), ("material", "yes")];
     let answer = visitor.submit(&page, "/operate/notices", &typed).await;
     assert_eq!(answer.header("location"), "/operate/notices?done=published", "{}", answer.text());
     let page = anna.page("/me/consents/attention_score").await;

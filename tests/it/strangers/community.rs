@@ -211,7 +211,8 @@ async fn settle(world: &World, kinds: &[Kind]) -> Vec<Option<Member>> {
 /// Everybody becomes what they are in the second half.
 async fn turn(world: &World, kinds: &[Kind], people: &[Option<Member>]) {
     let (locale, text) = ("en".to_owned(), "A new text that matters.".to_owned());
-    let notice = NewNotice { purpose: scoring("blog").purpose, text, locale, material: true, translations: vec![] };
+    let notice =
+        NewNotice { purpose: scoring("blog").purpose, text, locale, material: true, translations: vec![], over: None };
     world.app.publish_notice(&notice, None).await.unwrap();
     for (kind, member) in kinds.iter().zip(people) {
         let Some(member) = member else { continue };

@@ -72,12 +72,16 @@ async fn notices(tx: &mut Tx) -> Told {
     assert_eq!(newest.len(), 1);
     let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(all.iter().map(|notice| notice.version).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(tx.notices_of(&purpose).await?, all);
+    for one in &all {
+        assert_eq!(tx.notice(&purpose, one.version).await?.as_ref(), Some(one));
+    }
+    assert_eq!(tx.notice_versions(&purpose).await?, [(1, true), (2, true), (3, false)]);
+    assert_eq!((tx.notice(&purpose, 4).await?, tx.notice(&"nothing".parse().unwrap(), 1).await?), (None, None));
     let translations: usize = tx.all_notices().await?.iter().map(|notice| notice.translations.len()).sum();
     assert_eq!(tx.count_translations().await?, i64::try_from(translations).unwrap());
     let languages = |row: &NoticeRow| row.translations.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
     assert_eq!((languages(&all[1]), languages(&all[2])), (vec!["Fassung 2".into()], vec![]));
-    assert!(tx.notices_of(&"nothing".parse().unwrap()).await?.is_empty());
+    assert!(tx.notice_versions(&"nothing".parse().unwrap()).await?.is_empty());
     assert_eq!((newest[0].version, newest[0].material, newest[0].text.as_str()), (3, false, "notice 3"));
     assert_eq!(tx.rules_in_force().await?.oldest_notices[&purpose], 2);
     Ok(())
