@@ -47,9 +47,10 @@ fn draw_search(visit: Visit, typed: &Form, found: Option<&AuditPage>, wrong: Opt
             (leaves(lang, found))
             @if let Some(next) = found.next { p { a href=(format!("/audit?{}", with(typed, "after", &next.0.to_string()))) { (lang.t("audit.more")) } } }
             p { (lang.t("audit.export_text")) }
-            p {
-                a href=(format!("/audit/export?{}", with(typed, "form", "csv"))) { (lang.t("audit.csv")) } " "
-                a href=(format!("/audit/export?{}", with(typed, "form", "ndjson"))) { (lang.t("audit.ndjson")) }
+            ul {
+                @for form in ["csv", "ndjson"] {
+                    li { a href=(format!("/audit/export?{}", with(typed, "form", form))) { (lang.named("audit", form)) } }
+                }
             }
         }
     };
