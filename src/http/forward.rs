@@ -81,11 +81,14 @@ pub(super) fn is_door(path: &str) -> bool {
     path.strip_prefix("/gate/forward").is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
 }
 
-/// Any other status than those a proxy expects becomes 403. What it was is in the log.
+/// Any other status than those a proxy expects becomes 403. What it was goes to the log, for whoever configures the proxy.
 pub(super) fn only_three(response: Response) -> Response {
     match response.status() {
         StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => response,
-        _ => Problem::from(ServiceError::NotPermitted).into_response(),
+        other => {
+            tracing::info!(status = other.as_u16(), "what a proxy asked could not be answered: it is denied");
+            Problem::from(ServiceError::NotPermitted).into_response()
+        }
     }
 }
 

@@ -22,7 +22,6 @@ struct Line {
 
 pub(super) fn draw(lang: Lang, health: &Health) -> Markup {
     let lines = [
-        Line { name: "health.database", well: true, says: lang.t("health.answers").to_owned() },
         checkpoint(lang, health),
         mails(lang, health),
         deliveries(lang, health),

@@ -76,7 +76,7 @@ async fn health(visitor: &mut Visitor<'_>, name: &str) -> String {
 on_both!(an_operator_sees_what_is_well_and_what_is_not, |world| {
     let api = Api::over(world);
     let mut visitor = operator(&api).await;
-    for name in ["Database", "Announcements that did not arrive", "Deletions under way", "Clock"] {
+    for name in ["Announcements that did not arrive", "Deletions under way", "Clock"] {
         assert!(health(&mut visitor, name).await.starts_with("well\""), "{name}");
     }
     std::fs::remove_file(api.world.path().join("checkpoint")).unwrap();
