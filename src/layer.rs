@@ -31,7 +31,37 @@
 //! ```
 //!
 //! A service that has sayso in its own process opens an [`App`] and passes [`Gate::here`]: every request is then decided on the database
-//! as it is. A remote gate is asked over HTTP, and an allow is used again until its `use_by_us`, at most five seconds after it was asked
+//! as it is. People still need the pages and doors of sayso, which the same process can serve:
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use axum::{Router, http::request::Parts};
+//! # use sayso::layer::{Gate, GateLayer, Question};
+//! # use sayso::secret::{Entropy, SecretText};
+//! use sayso::clock::Clock;
+//! use sayso::config::Config;
+//! use sayso::service::{Access, App, Boot};
+//!
+//! # async fn example(routes: Router, question: fn(&Parts) -> Option<Question>) -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = SecretText::new(std::env::var("SAYSO_CLIENT_SECRET")?);
+//! // On the very first start `operator_secret` is there once: for the operator who registers the client `engine`.
+//! let Boot { app, operator_secret } =
+//!     App::open(Config::load(None)?, Clock::system(), Entropy::system(), Access::Serve).await?;
+//! # drop(operator_secret);
+//! let app = Arc::new(app);
+//! let sayso = sayso::http::start(app.clone()).await?;
+//! let routes = routes.layer(GateLayer::new(Arc::new(Gate::here(app, "engine", secret)), question));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9000").await?;
+//! let stop = async { drop(tokio::signal::ctrl_c().await) };
+//! tokio::select! {
+//!     ended = sayso.run_until(stop) => ended?,
+//!     ended = async { axum::serve(listener, routes).await } => ended?,
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A remote gate is asked over HTTP, and an allow is used again until its `use_by_us`, at most five seconds after it was asked
 //! for (its lease); a denial is never kept. The two machines' clocks should agree to a second.
 
 use std::collections::HashMap;
