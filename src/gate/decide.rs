@@ -60,6 +60,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The digest of the house rules; nothing without any that can be read.
+    pub fn policy_sha256(&self) -> Option<&str> {
+        self.house.as_ref().map(|house| house.sha256.as_str())
+    }
+
     /// What the registry says of a purpose.
     pub fn classify(&self, purpose: &Purpose) -> PurposeClass {
         if prohibited(purpose) {

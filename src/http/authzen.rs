@@ -98,6 +98,8 @@ pub(super) struct Decided {
 enum Context {
     /// On what an allow stands: ask again after `use_by_us`, in microseconds since 1970.
     Allowed { use_by_us: Micros, seq: Seq, policy_sha256: String },
+    /// By which rules it was denied: the same word for everything that is denied at that moment.
+    Denied { policy_sha256: String },
     /// One question of a batch could not be read.
     Error { error: Malformed },
 }
@@ -198,13 +200,20 @@ async fn decide(app: &Shared, caller: &ClientCaller, questions: &[Evaluation]) -
             Ok(found) => found,
         };
         let Some(policy_sha256) = found.policy_sha256 else { continue };
-        for place in found.allowed.iter().filter_map(|place| places.get(*place)) {
-            let policy_sha256 = policy_sha256.clone();
-            let context = Context::Allowed { use_by_us: found.use_by_us, seq: found.seq, policy_sha256 };
-            if let Some(decided) = decided.get_mut(*place) {
-                *decided = Decided { decision: true, context: Some(context) };
-            }
+        for (number, place) in places.into_iter().enumerate() {
+            let Some(decided) = decided.get_mut(place) else { continue };
+            *decided = if found.allowed.binary_search(&number).is_ok() {
+                Decided::allowed((found.use_by_us, found.seq), &policy_sha256)
+            } else {
+                Decided::denied(&policy_sha256)
+            };
         }
+    }
+    if decided.iter().any(|decided| decided.context.is_none())
+        && let Some(policy_sha256) = app.policy_in_force().await?
+    {
+        let refused = decided.iter_mut().filter(|decided| decided.context.is_none());
+        refused.for_each(|decided| *decided = Decided::denied(&policy_sha256));
     }
     Ok(decided)
 }
@@ -216,6 +225,17 @@ fn denied(error: ServiceError) -> Result<(), ServiceError> {
             Ok(())
         }
         failure => Err(failure),
+    }
+}
+
+impl Decided {
+    fn allowed((use_by_us, seq): (Micros, Seq), policy_sha256: &str) -> Self {
+        let policy_sha256 = policy_sha256.to_owned();
+        Self { decision: true, context: Some(Context::Allowed { use_by_us, seq, policy_sha256 }) }
+    }
+
+    fn denied(policy_sha256: &str) -> Self {
+        Self { decision: false, context: Some(Context::Denied { policy_sha256: policy_sha256.to_owned() }) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::Shared;
 use super::accounts::basic;
@@ -23,6 +23,9 @@ use crate::service::{
     Action, Asked, Caller, ClientCaller, GateQuestion, Identifier, IdentifierKind, InAddress, Role, ServiceError,
     in_address,
 };
+
+/// The digest of the house rules that an answer stands on.
+const POLICY: HeaderName = HeaderName::from_static("sayso-policy-sha256");
 
 pub(super) async fn forward(State(app): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
     decide(&app, &headers, None).await
@@ -35,18 +38,35 @@ pub(super) async fn forward_path(State(app): State<Shared>, headers: HeaderMap, 
 
 async fn decide(app: &Shared, headers: &HeaderMap, uri: Option<&str>) -> Result<Response, Problem> {
     let caller = caller(app, headers).await.map_err(inside)?;
-    let question = question(headers, uri).ok_or_else(|| inside(app.refuse(&caller, 1, ServiceError::NotPermitted)))?;
-    let found = app.filter(&caller, &question).await.map_err(|error| match error {
-        ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_) => ServiceError::NotPermitted,
-        error => inside(error),
-    })?;
-    let policy = found.policy_sha256.filter(|_| !found.allowed.is_empty()).ok_or(ServiceError::NotPermitted)?;
+    let found = match question(headers, uri) {
+        Some(question) => app.filter(&caller, &question).await,
+        None => Err(app.refuse(&caller, 1, ServiceError::NotPermitted)),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(
+            ServiceError::NotPermitted | ServiceError::Forbidden | ServiceError::Scope(_) | ServiceError::Invalid(_),
+        ) => {
+            return Ok(denied(app.policy_in_force().await.map_err(inside)?));
+        }
+        Err(error) => return Err(inside(error).into()),
+    };
+    let policy = match found.policy_sha256 {
+        Some(policy) if !found.allowed.is_empty() => policy,
+        policy => return Ok(denied(policy)),
+    };
     let headers = [
         (HeaderName::from_static("sayso-use-by-us"), found.use_by_us.0.to_string()),
         (HeaderName::from_static("sayso-seq"), found.seq.0.to_string()),
-        (HeaderName::from_static("sayso-policy-sha256"), policy),
+        (POLICY, policy),
     ];
     Ok((StatusCode::OK, headers).into_response())
+}
+
+/// One denial for all, with the rules that it stands on.
+fn denied(policy_sha256: Option<String>) -> Response {
+    let policy = policy_sha256.map(|policy_sha256| [(POLICY, policy_sha256)]);
+    (policy.map(AppendHeaders), Problem::from(ServiceError::NotPermitted)).into_response()
 }
 
 /// A failure of ours goes to the log, and is a denial to the proxy.

@@ -17,7 +17,7 @@ use super::ingest::collecting;
 use super::record::Person;
 use super::score::{Wanted, first_week};
 use super::score_views::{NOT_SUITABLE_FOR, POPULATION};
-use super::tallies::Asking;
+use super::tallies::{Asking, Regarded};
 use super::{App, ClientCaller, ServiceError};
 use crate::domain::{Act, Day, Micros, Purpose, Seq, Source, Triple};
 use crate::gate::{Action, Allow, Asker, Decision, Question, Rules, decide};
@@ -140,12 +140,12 @@ impl App {
         let hearer = hearer(caller, telling)?;
         let (found, tellable) = self.tell(&hearer).await?;
         let told = tellable.and_then(|tellable| Some((tellable.value?, tellable)));
-        self.count_telling(&hearer, found.as_ref(), told.is_some());
+        self.count_telling(&hearer, &found, told.is_some());
         told.map(|(value, tellable)| view(hearer.triple, value, tellable)).ok_or(ServiceError::NotPermitted)
     }
 
     /// Decides, records, and says what may be told; and who was found, for counting.
-    pub(super) async fn tell(&self, hearer: &Hearer<'_>) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
+    pub(super) async fn tell(&self, hearer: &Hearer<'_>) -> Result<(Regarded, Option<Tellable>), ServiceError> {
         let input = (self, hearer);
         let (found, tellable) =
             self.store.read_tx(&input, |tx, (app, hearer)| Box::pin(app.tellable(tx, hearer))).await?;
@@ -161,10 +161,14 @@ impl App {
     }
 
     /// Counts a question of somebody who would be told.
-    pub(super) fn count_telling(&self, hearer: &Hearer<'_>, found: Option<&Known>, allowed: bool) {
+    pub(super) fn count_telling(&self, hearer: &Hearer<'_>, found: &Regarded, allowed: bool) {
         let Hearer { asker, triple, .. } = hearer;
         let asking = Asking { asker: *asker, triple, action: Action::Disclose, now: self.now() };
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, found, allowed);
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(
+            &asking,
+            (found.somebody.as_ref(), &found.policy_sha256),
+            allowed,
+        );
     }
 
     /// Decides once more, right before an answer that had to wait is sent: the same look-ups whoever it is about.
@@ -218,12 +222,13 @@ impl App {
         &self,
         tx: &mut Tx,
         Hearer { name, by, triple, asker }: &Hearer<'_>,
-    ) -> Result<(Option<Known>, Option<Tellable>), ServiceError> {
+    ) -> Result<(Regarded, Option<Tellable>), ServiceError> {
         let (now, rules) = (self.now(), self.rules(tx).await?);
-        let known = tx.known(&[name.as_bytes().to_vec()], *by, triple, false).await?.pop();
+        let somebody = tx.known(&[name.as_bytes().to_vec()], *by, triple, false).await?.pop();
+        let found = Regarded { somebody, policy_sha256: rules.policy_sha256().unwrap_or_default().to_owned() };
         let question = Question { asker: *asker, action: Action::Disclose, triple, other_end: true };
-        let allow = ask_the_gate(known.as_ref(), &question, &rules, now);
-        let (Some(somebody), Ok(allow)) = (&known, allow) else { return Ok((known, None)) };
+        let allow = ask_the_gate(found.somebody.as_ref(), &question, &rules, now);
+        let (Some(somebody), Ok(allow)) = (&found.somebody, allow) else { return Ok((found, None)) };
         let wanted = Wanted {
             subject: somebody.subject,
             action: Action::Score,
@@ -231,7 +236,7 @@ impl App {
             source: Some(&triple.source).filter(|_| !mutant::on("told_from_every_source")),
         };
         let computed = match self.compute_in(tx, wanted, 0).await {
-            Err(ServiceError::Denied(_)) => return Ok((known, None)),
+            Err(ServiceError::Denied(_)) => return Ok((found, None)),
             other => other?,
         };
         let (value, until, seq) = computed.told();
@@ -242,12 +247,12 @@ impl App {
             formula: computed.formula(),
             until,
             use_by: allow.use_by.min(computed.use_by()),
-            policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()).ok_or(ServiceError::NotPermitted)?,
+            policy_sha256: found.policy_sha256.clone(),
             contested: !person.history.contests.is_empty(),
             seq,
             person,
         };
-        Ok((known, Some(tellable)))
+        Ok((found, Some(tellable)))
     }
 }
 

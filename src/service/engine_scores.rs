@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use super::auth::client_caller;
 use super::score_views::NOT_SUITABLE_FOR;
-use super::tallies::Asking;
+use super::tallies::{Asking, Regarded};
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::domain::{Day, Micros, Purpose, Recipient, Seq, Source, Standing, Triple};
 use crate::gate::{Action, Allow, Denial, Question, Rules, decide};
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::store::{EngineScoreRow, FoundBy, Known, Tx};
+use crate::store::{EngineScoreRow, FoundBy, Tx};
 
 /// Whose score, why, and from activity of where.
 #[derive(Debug, Clone)]
@@ -116,18 +116,18 @@ impl App {
         self.may_ask(caller, Action::Score, 1)?;
         check(score, self.now().day())?;
         let input = (self, (caller, scored.pairwise), &triple, score);
-        let (known, written) = self
+        let (found, written) = self
             .store
             .run_tx(&input, |tx, (app, (caller, pairwise), triple, score)| {
                 Box::pin(async move {
                     tx.hold_rules().await?;
                     // Asked without a lock first: taking one takes time, and only of somebody who is there.
-                    let (known, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
+                    let (found, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
                     if allow.is_none() {
-                        return Ok((known, None));
+                        return Ok((found, None));
                     }
-                    let (known, allow) = app.may_score(tx, (caller, pairwise), triple, true).await?;
-                    let (Some(somebody), Some(allow)) = (&known, allow) else { return Ok((known, None)) };
+                    let (found, allow) = app.may_score(tx, (caller, pairwise), triple, true).await?;
+                    let (Some(somebody), Some(allow)) = (&found.somebody, allow) else { return Ok((found, None)) };
                     if score.epoch > tx.head().await?.seq {
                         return Err(ServiceError::invalid("epoch", "the `seq` of an answer of the gate"));
                     }
@@ -137,7 +137,7 @@ impl App {
                     if stale && !mutant::on("stale_scores_count") {
                         // What the database held back until an act was done may have shown a grant that this act ended.
                         let (_, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
-                        return Ok((known, allow.map(|_| false)));
+                        return Ok((found, allow.map(|_| false)));
                     }
                     let row = EngineScoreRow {
                         value: score.value,
@@ -148,11 +148,11 @@ impl App {
                         written: app.now(),
                     };
                     let written = tx.write_score(&somebody.subject, allow.lineage, &row).await?;
-                    Ok::<_, ServiceError>((known, Some(written)))
+                    Ok::<_, ServiceError>((found, Some(written)))
                 })
             })
             .await?;
-        self.count(caller, &triple, (known.as_ref(), written.is_some()))?;
+        self.count(caller, &triple, (&found, written.is_some()))?;
         if written.ok_or(ServiceError::NotPermitted)? { Ok(()) } else { Err(ServiceError::StaleEpoch) }
     }
 
@@ -169,21 +169,23 @@ impl App {
         let triple = triple_of(caller, scored)?;
         self.may_ask(caller, Action::Score, 1)?;
         let input = (self, (caller, scored.pairwise), &triple);
-        let (known, allowed, own) = self
+        let (found, allowed, own) = self
             .store
             .read_tx(&input, |tx, (app, (caller, pairwise), triple)| {
                 Box::pin(async move {
-                    let (known, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
-                    let (Some(somebody), Some(allow)) = (&known, allow) else { return Ok((known, false, None)) };
+                    let (found, allow) = app.may_score(tx, (caller, pairwise), triple, false).await?;
+                    let (Some(somebody), Some(allow)) = (&found.somebody, allow) else {
+                        return Ok((found, false, None));
+                    };
                     let written = tx.engine_scores(&somebody.subject).await?;
                     let own = written.into_iter().find(|(lineage, _)| *lineage == allow.lineage);
                     let contested = !app.person(tx, &somebody.subject).await?.history.contests.is_empty();
                     let view = |(_, row)| OwnEngineScore { score: view(row), contested, use_by_us: allow.use_by };
-                    Ok::<_, ServiceError>((known, true, own.map(view)))
+                    Ok::<_, ServiceError>((found, true, own.map(view)))
                 })
             })
             .await?;
-        self.count(caller, &triple, (known.as_ref(), allowed))?;
+        self.count(caller, &triple, (&found, allowed))?;
         own.ok_or(ServiceError::NotPermitted)
     }
 
@@ -219,22 +221,27 @@ impl App {
         (caller, pairwise): (&ClientCaller, &Pairwise),
         triple: &Triple,
         keep: bool,
-    ) -> Result<(Option<Known>, Option<Allow>), ServiceError> {
+    ) -> Result<(Regarded, Option<Allow>), ServiceError> {
         let (now, rules) = (self.now(), self.rules(tx).await?);
         let known = tx.known(&[pairwise.as_bytes().to_vec()], FoundBy::Pairwise, triple, keep).await?.pop();
         let question = Question { asker: caller.asker()?, action: Action::Score, triple, other_end: true };
         let allow = decide(known.as_ref().map(|known| &known.standing), &question, &rules, now).ok();
-        Ok((known, allow))
+        let policy_sha256 = rules.policy_sha256().unwrap_or_default().to_owned();
+        Ok((Regarded { somebody: known, policy_sha256 }, allow))
     }
 
     fn count(
         &self,
         caller: &ClientCaller,
         triple: &Triple,
-        (known, allowed): (Option<&Known>, bool),
+        (found, allowed): (&Regarded, bool),
     ) -> Result<(), ServiceError> {
         let asking = Asking { asker: caller.asker()?, triple, action: Action::Score, now: self.now() };
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(&asking, known, allowed);
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).add(
+            &asking,
+            (found.somebody.as_ref(), &found.policy_sha256),
+            allowed,
+        );
         Ok(())
     }
 }

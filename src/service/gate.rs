@@ -206,9 +206,9 @@ impl App {
                 allowed.push(place);
                 use_by = use_by.min(until);
             }
-            tallies.add(asking, somebody, decision.is_ok());
+            tallies.add(asking, (somebody, rules.policy_sha256().unwrap_or_default()), decision.is_ok());
         }
-        let policy_sha256 = rules.house.as_ref().map(|house| house.sha256.clone());
+        let policy_sha256 = rules.policy_sha256().map(str::to_owned);
         Filtered { allowed, use_by_us: use_by, seq, policy_sha256 }
     }
 

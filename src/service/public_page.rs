@@ -87,7 +87,7 @@ impl App {
         let (class, source) = (class()?, self.source_of_page(page).await?);
         let hearer = everybody(page, (&source, PUBLIC_PAGE), &class)?;
         let (found, told) = self.tell(&hearer).await?;
-        self.count_telling(&hearer, found.as_ref(), told.is_some());
+        self.count_telling(&hearer, &found, told.is_some());
         let told = told.ok_or(ServiceError::NotFound("page"))?;
         let names = self.names_on(page, (&source, &class), &told).await?;
         Ok(view(source, told, names))
@@ -193,7 +193,7 @@ impl App {
         let hearer = everybody(page, (source, PUBLIC_NAME), class)?;
         let (found, named) = self.tell(&hearer).await?;
         let Some(named) = named.filter(|named| named.value.is_some()) else { return Ok(Vec::new()) };
-        self.count_telling(&hearer, found.as_ref(), true);
+        self.count_telling(&hearer, &found, true);
         self.accounts_at(&named.subject(), source).await
     }
 

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::auth::client_caller;
-use super::tallies::Sought;
+use super::tallies::{Matter, Sought};
 use super::{App, ClientCaller, GateQuestion, ServiceError};
 use crate::domain::{Recipient, Triple};
 use crate::fence::{Column, Fence};
-use crate::gate::{Action, Prepared, Projection, Question, Rules};
+use crate::gate::{Prepared, Projection, Question, Rules};
 use crate::store::{ClientRow, StoreError};
 
 /// From so many people on they are found under one lock rather than each under their own.
@@ -32,7 +32,7 @@ pub(super) struct Remembered {
 /// What a question comes down to before anybody is asked about.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) asked: Arc<(Triple, Action)>,
+    pub(super) asked: Arc<Matter>,
     pub(super) prepared: Prepared,
     pub(super) policy_sha256: Option<String>,
     blind: Column,
@@ -61,7 +61,7 @@ impl Ready {
     }
 
     fn is(&self, question: &GateQuestion) -> bool {
-        let (triple, action) = &*self.asked;
+        let Matter { triple, action, .. } = &*self.asked;
         (*action, &triple.purpose, &triple.source) == (question.action, &question.purpose, &question.source)
     }
 }
@@ -88,10 +88,14 @@ impl App {
         let asked = Question { asker: caller.asker()?, action: question.action, triple: &triple, other_end: true };
         let ready = Arc::new(Ready {
             prepared: Prepared::new(&asked, &rules),
-            policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()),
+            policy_sha256: rules.policy_sha256().map(str::to_owned),
             blind: fence.column(&triple, false),
             pairwise: fence.column(&triple, true),
-            asked: Arc::new((triple, question.action)),
+            asked: Arc::new(Matter {
+                triple,
+                action: question.action,
+                policy_sha256: rules.policy_sha256().unwrap_or_default().to_owned(),
+            }),
         });
         let mut questions = self.remembered.questions.write().unwrap_or_else(PoisonError::into_inner);
         if questions.0 != generation {
@@ -113,6 +117,18 @@ impl App {
         let rules = Arc::new(self.store.read_tx(self, |tx, app| Box::pin(app.rules(tx))).await?);
         *self.remembered.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, rules.clone()));
         Ok(rules)
+    }
+
+    /// The digest of the house rules in force; nothing where none can be read.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn policy_in_force(&self) -> Result<Option<String>, ServiceError> {
+        let rules = match self.store.fence().and_then(Fence::generation) {
+            Some(generation) => self.rules_at(generation).await?,
+            None => Arc::new(self.store.read_tx(self, |tx, app| Box::pin(app.rules(tx))).await?),
+        };
+        Ok(rules.policy_sha256().map(str::to_owned))
     }
 
     /// A registered caller, also one that is switched off.

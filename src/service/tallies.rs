@@ -38,10 +38,26 @@ impl Sought {
     }
 }
 
+/// What was asked, and the digest of the house rules that it was decided by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Matter {
+    pub(super) triple: Triple,
+    pub(super) action: Action,
+    /// Empty where no rules could be read.
+    pub(super) policy_sha256: String,
+}
+
+/// Whom a question was about, and by which house rules it was decided.
+#[derive(Debug)]
+pub(super) struct Regarded {
+    pub(super) somebody: Option<Known>,
+    pub(super) policy_sha256: String,
+}
+
 /// Decisions about people by name, on one question and one day.
 #[derive(Debug)]
 pub(super) struct Decided {
-    pub(super) asked: Arc<(Triple, Action)>,
+    pub(super) asked: Arc<Matter>,
     pub(super) day: Day,
     pub(super) people: Vec<Named>,
 }
@@ -122,8 +138,13 @@ impl Tallies {
         self.named_people > limits::DECISIONS_WAITING_MAX
     }
 
-    pub(super) fn add(&mut self, asking: &Asking<'_>, somebody: Option<&Known>, allowed: bool) {
-        let counted = counted(asking.triple, asking.action, asking.now.day(), allowed);
+    pub(super) fn add(
+        &mut self,
+        asking: &Asking<'_>,
+        (somebody, policy_sha256): (Option<&Known>, &str),
+        allowed: bool,
+    ) {
+        let counted = counted((asking.triple, asking.action, policy_sha256), asking.now.day(), allowed);
         match somebody {
             Some(somebody) => self.add_member((counted, somebody.subject), 1),
             None => self.add_unknown((counted.caller, counted.day), 1),
@@ -181,10 +202,18 @@ impl Tallies {
     }
 }
 
-fn counted(triple: &Triple, action: Action, day: Day, allowed: bool) -> Counted {
+fn counted((triple, action, policy_sha256): (&Triple, Action, &str), day: Day, allowed: bool) -> Counted {
     let Triple { purpose, source, recipient } = triple;
     let (purpose, source, caller) = (purpose.to_string(), source.to_string(), recipient.to_string());
-    Counted { day, caller, purpose, source, action: action.as_str().into(), allowed }
+    Counted {
+        day,
+        caller,
+        purpose,
+        source,
+        action: action.as_str().into(),
+        policy_sha256: policy_sha256.into(),
+        allowed,
+    }
 }
 
 impl App {
@@ -216,8 +245,8 @@ async fn write(tx: &mut Tx, waiting: &Tallies) -> Result<(), ServiceError> {
     for decided in &waiting.named {
         let owners = owners(tx, decided).await?;
         for allowed in [true, false] {
-            let (triple, action) = &*decided.asked;
-            let counted = counted(triple, *action, decided.day, allowed);
+            let Matter { triple, action, policy_sha256 } = &*decided.asked;
+            let counted = counted((triple, *action, policy_sha256), decided.day, allowed);
             let nobody = unknown.entry((counted.caller.clone(), counted.day)).or_default();
             let people = members.entry(counted).or_default();
             for named in decided.people.iter().filter(|named| named.allowed == allowed) {
@@ -245,7 +274,7 @@ async fn owners(tx: &mut Tx, decided: &Decided) -> Result<HashMap<Vec<u8>, Subje
         let names: BTreeSet<&[u8]> = of_this_kind.flat_map(|named| named.sought.names()).collect();
         let names: Vec<&[u8]> = names.into_iter().collect();
         if !names.is_empty() {
-            owners.extend(tx.owners(&names, kind, decided.asked.0.recipient.as_str()).await?);
+            owners.extend(tx.owners(&names, kind, decided.asked.triple.recipient.as_str()).await?);
         }
     }
     Ok(owners)

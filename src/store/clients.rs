@@ -50,6 +50,8 @@ pub struct Counted {
     pub source: String,
     /// For what.
     pub action: String,
+    /// The digest of the house rules that it was decided by, in hexadecimal. Empty where none could be read, and in rows older than this column.
+    pub policy_sha256: String,
     /// The answer.
     pub allowed: bool,
 }
@@ -65,7 +67,7 @@ pub struct DecisionTally {
 }
 
 const COUNT_THEM: &str = ", v.times FROM v JOIN standing s ON s.subject = v.subject AND s.erased = 0 WHERE true \
-    ON CONFLICT (subject, day, caller, purpose, source, action, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
+    ON CONFLICT (subject, day, caller, purpose, source, action, policy_sha256, allowed) DO UPDATE SET times = decision_count.times + excluded.times";
 /// People in one statement that counts.
 const COUNTED_AT_ONCE: usize = 500;
 
@@ -82,10 +84,10 @@ sql! {
     TOKEN_ENDED(1) = "SELECT count(*) FROM ended_token WHERE id = $1";
     COUNT_UNKNOWN(3) = "INSERT INTO unknown_count (caller, day, times) VALUES ($1, $2, $3) ON CONFLICT (caller, day) DO UPDATE SET times = unknown_count.times + excluded.times";
     ASKED_COUNTS(2) = "SELECT day, caller, allowed, CAST(sum(times) AS BIGINT) FROM decision_count WHERE day >= $1 AND day <= $2 GROUP BY day, caller, allowed UNION ALL SELECT day, caller, 0, times FROM unknown_count WHERE day >= $1 AND day <= $2";
-    READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, allowed";
+    READ_DECISIONS(1) = "SELECT day, caller, purpose, source, action, policy_sha256, allowed, times FROM decision_count WHERE subject = $1 ORDER BY day DESC, caller, purpose, source, action, policy_sha256, allowed";
 }
 
-type TallyColumns = (i64, String, String, String, String, i64, i64);
+type TallyColumns = (i64, String, String, String, String, String, i64, i64);
 
 /// More columns than a tuple takes.
 macro_rules! client {
@@ -199,10 +201,10 @@ impl Tx {
                 query.push_values(some, |mut row, (subject, times)| {
                     row.push_bind(subject.as_bytes().to_vec()).push_bind(*times);
                 });
-                query.push(") INSERT INTO decision_count (subject, day, caller, purpose, source, action, allowed, times) SELECT s.subject, ");
+                query.push(") INSERT INTO decision_count (subject, day, caller, purpose, source, action, policy_sha256, allowed, times) SELECT s.subject, ");
                 let mut columns = query.separated(", ");
                 columns.push_bind(counted.day.0);
-                for text in [&counted.caller, &counted.purpose, &counted.source, &counted.action] {
+                for text in [&counted.caller, &counted.purpose, &counted.source, &counted.action, &counted.policy_sha256] {
                     columns.push_bind(text.clone());
                 }
                 columns.push_bind(i64::from(counted.allowed));
@@ -231,9 +233,9 @@ impl Tx {
     pub async fn decisions(&mut self, subject: &Subject) -> Result<Vec<DecisionTally>, StoreError> {
         let rows: Vec<TallyColumns> = on!(self, c =>
             sqlx::query_as(READ_DECISIONS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        let tally = |(day, caller, purpose, source, action, allowed, times): TallyColumns| {
+        let tally = |(day, caller, purpose, source, action, policy_sha256, allowed, times): TallyColumns| {
             let (day, allowed) = (Day(day), allowed != 0);
-            DecisionTally { counted: Counted { day, caller, purpose, source, action, allowed }, times }
+            DecisionTally { counted: Counted { day, caller, purpose, source, action, policy_sha256, allowed }, times }
         };
         Ok(rows.into_iter().map(tally).collect())
     }

@@ -30,15 +30,15 @@ sql! {
     EARLIER_OPEN(3) = "SELECT id, recipient, pairwise, subject, job, kind, state, made_us, next_us, tries, status FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 AND (made_us, id) < ($1, $2) ORDER BY made_us DESC, id DESC LIMIT $3";
     FAILING_DELIVERIES(0) = "SELECT state, count(*), min(made_us) FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0 GROUP BY state ORDER BY state";
     COUNT_OPEN_DELIVERIES(0) = "SELECT count(*) FROM delivery WHERE state IN ('waiting', 'failed') AND tries > 0";
-    OLDER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day <= $2 AND day >= (SELECT min(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day <= $2 ORDER BY day DESC LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day < $2 OR d.place > $3 ORDER BY d.day DESC, d.place LIMIT $4";
-    NEWER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, allowed) AS place FROM decision_count WHERE subject = $1 AND day >= $2 AND day <= (SELECT max(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day >= $2 ORDER BY day LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day > $2 OR d.place < $3 ORDER BY d.day, d.place DESC LIMIT $4";
+    OLDER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.policy_sha256, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, policy_sha256, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, policy_sha256, allowed) AS place FROM decision_count WHERE subject = $1 AND day <= $2 AND day >= (SELECT min(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day <= $2 ORDER BY day DESC LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day < $2 OR d.place > $3 ORDER BY d.day DESC, d.place LIMIT $4";
+    NEWER_DECISIONS(4) = "SELECT d.day, d.caller, d.purpose, d.source, d.action, d.policy_sha256, d.allowed, d.times, d.place FROM (SELECT day, caller, purpose, source, action, policy_sha256, allowed, times, row_number() OVER (PARTITION BY day ORDER BY caller, purpose, source, action, policy_sha256, allowed) AS place FROM decision_count WHERE subject = $1 AND day >= $2 AND day <= (SELECT max(n.day) FROM (SELECT DISTINCT day FROM decision_count WHERE subject = $1 AND day >= $2 ORDER BY day LIMIT CAST($4 AS BIGINT) + 1) n)) d WHERE d.day > $2 OR d.place < $3 ORDER BY d.day, d.place DESC LIMIT $4";
     NEXT_IDENTIFIERS(4) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 AND (kind, id) > ($2, $3) ORDER BY kind, id LIMIT $4";
     EARLIER_IDENTIFIERS(4) = "SELECT id, kind, blind, sealed, proof FROM identifier WHERE subject = $1 AND (kind, id) < ($2, $3) ORDER BY kind DESC, id DESC LIMIT $4";
     OPEN_CLAIMS(3) = "SELECT subject, id, kind, sealed, code, expires_us FROM claim WHERE subject = $1 AND expires_us > $2 ORDER BY expires_us, id LIMIT $3";
 }
 
 type SealedEvent = (i64, Option<Vec<u8>>);
-type PlacedTallyColumns = (i64, String, String, String, String, i64, i64, i64);
+type PlacedTallyColumns = (i64, String, String, String, String, String, i64, i64, i64);
 
 impl Tx {
     /// A person's events, of one kind or all, sealed, the newest first.
@@ -138,11 +138,12 @@ impl Tx {
         let statement = if newer { NEWER_DECISIONS } else { OLDER_DECISIONS };
         let rows: Vec<PlacedTallyColumns> = on!(self, c => sqlx::query_as(statement)
             .bind(subject.as_bytes().as_slice()).bind(day.0).bind(place).bind(limit).fetch_all(c).await)?;
-        let tally = |(day, caller, purpose, source, action, allowed, times, place): PlacedTallyColumns| {
-            let (day, allowed) = (Day(day), allowed != 0);
-            let counted = Counted { day, caller, purpose, source, action, allowed };
-            ((day, place), DecisionTally { counted, times })
-        };
+        let tally =
+            |(day, caller, purpose, source, action, policy_sha256, allowed, times, place): PlacedTallyColumns| {
+                let (day, allowed) = (Day(day), allowed != 0);
+                let counted = Counted { day, caller, purpose, source, action, policy_sha256, allowed };
+                ((day, place), DecisionTally { counted, times })
+            };
         Ok(rows.into_iter().map(tally).collect())
     }
 

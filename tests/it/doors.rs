@@ -74,6 +74,7 @@ on_both!(a_proxy_hears_yes_for_whom_it_may_let_through_and_one_no_for_everything
     api.person("bea@example.org").await;
     let pairwise = api.grant(&ann, DESK).await["pairwise"].as_str().unwrap().to_owned();
     let secret = basic(DESK, &desk.secret);
+    let policy = api.world.app.policies().await.unwrap().sha256;
     let by_id = format!("pairwise:{pairwise}");
     let route = |uri: &str| {
         [("sayso-route".to_owned(), "/people/{pairwise}/*".to_owned()), ("x-original-uri".into(), uri.into())]
@@ -106,7 +107,9 @@ on_both!(a_proxy_hears_yes_for_whom_it_may_let_through_and_one_no_for_everything
     ] {
         let headers = route(&uri);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(asking(&api, &secret, &headers).send().await.status, expected, "{uri}");
+        let answer = asking(&api, &secret, &headers).send().await;
+        assert_eq!(answer.status, expected, "{uri}");
+        assert_eq!(answer.header("sayso-policy-sha256"), policy, "{uri}");
     }
     let encoded = [("sayso-route", "/by-mail/{email}"), ("x-forwarded-uri", "/by-mail/ann%40example.org")];
     assert_eq!(asking(&api, &secret, &encoded).send().await.status, 200);

@@ -25,6 +25,12 @@ async fn one(api: &Api, token: &str, question: &Value) -> Value {
     ask(api, token, "/access/v1/evaluation", question).await.expect_status(200).json()
 }
 
+/// How everything is denied at this moment.
+async fn denied(api: &Api) -> Value {
+    let policy = api.world.app.policies().await.unwrap().sha256;
+    json!({ "decision": false, "context": { "policy_sha256": policy } })
+}
+
 async fn many(api: &Api, token: &str, batch: &Value) -> Vec<bool> {
     let answer = ask(api, token, "/access/v1/evaluations", batch).await.expect_status(200).json();
     let decided = answer["evaluations"].as_array().unwrap_or_else(|| panic!("{answer}"));
@@ -40,7 +46,7 @@ async fn people(api: &Api) -> (Somebody, String, String) {
     (ann, desk.token, pairwise)
 }
 
-on_both!(an_allow_says_on_what_it_stands_and_a_denial_says_nothing, |world| {
+on_both!(an_allow_says_on_what_it_stands_and_a_denial_by_which_rules_alone, |world| {
     let api = Api::over(world);
     let (ann, token, pairwise) = people(&api).await;
     for question in [about("email", "ann@example.org"), about("pairwise", &pairwise)] {
@@ -61,10 +67,10 @@ on_both!(an_allow_says_on_what_it_stands_and_a_denial_says_nothing, |world| {
         ("document", "ann@example.org"),
         ("", ""),
     ] {
-        assert_eq!(one(&api, &token, &about(kind, id)).await, json!({ "decision": false }), "{kind} {id}");
+        assert_eq!(one(&api, &token, &about(kind, id)).await, denied(&api).await, "{kind} {id}");
     }
     api.delete("/v1/me/consents?purpose=public_profile").bearer(&ann.access).send().await.expect_status(200);
-    assert_eq!(one(&api, &token, &about("pairwise", &pairwise)).await, json!({ "decision": false }));
+    assert_eq!(one(&api, &token, &about("pairwise", &pairwise)).await, denied(&api).await);
 });
 
 on_both!(what_a_recipient_may_not_ask_is_a_denial_like_any_other, |world| {
@@ -86,11 +92,11 @@ on_both!(what_a_recipient_may_not_ask_is_a_denial_like_any_other, |world| {
     ] {
         let mut question = good.clone();
         *question.pointer_mut(place).unwrap() = value.clone();
-        assert_eq!(one(&api, &token, &question).await, json!({ "decision": false }), "{place} {value}");
+        assert_eq!(one(&api, &token, &question).await, denied(&api).await, "{place} {value}");
     }
     let mut without = good.clone();
     without.as_object_mut().unwrap().remove("context");
-    assert_eq!(one(&api, &token, &without).await, json!({ "decision": false }));
+    assert_eq!(one(&api, &token, &without).await, denied(&api).await);
     assert_eq!(one(&api, &token, &good).await["decision"], true);
 });
 
@@ -238,7 +244,7 @@ on_both!(what_does_not_exist_is_counted_and_used_up_like_every_denial, |world| {
         with("/subject/id", "another"),
         with("/resource/id", "no id"),
     ] {
-        assert_eq!(one(&api, &token, &question).await, json!({ "decision": false }), "{question}");
+        assert_eq!(one(&api, &token, &question).await, denied(&api).await, "{question}");
     }
     let forward = api.get("/gate/forward").bearer(&token).header("sayso-action", "sell");
     forward.send().await.expect_status(403);

@@ -129,6 +129,7 @@ on_both!(counts_of_who_asked_go_after_thirteen_months, |world| {
         purpose: "public_profile".into(),
         source: "blog".into(),
         action: "disclose".into(),
+        policy_sha256: "5e".repeat(32),
         allowed: false,
     };
     let tallies = [tally(now.plus_days(-396).day()), tally(now.plus_days(-395).day())];

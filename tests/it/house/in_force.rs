@@ -1,5 +1,7 @@
 //! Rules of a running service: they count from their event on, stay when others are refused, and deny everything when they are damaged.
 
+use std::collections::BTreeSet;
+
 use sayso::clock::Clock;
 use sayso::crypto::Role;
 use sayso::domain::{Act, Event};
@@ -81,11 +83,20 @@ on_both!(what_is_told_names_the_rules_it_stood_on, |world| {
     let adopted = world.app.adopt_rules(&files, None).await.unwrap();
     let second = world.app.disclose(&acme, &telling()).await.unwrap();
     assert_eq!(second.policy_sha256, adopted.sha256);
+    world.app.flush_decisions().await.unwrap();
+    let asked = world.app.decisions(&ann.caller).await.unwrap();
+    let by: BTreeSet<_> = asked.iter().map(|one| (one.counted.policy_sha256.as_str(), one.times)).collect();
+    let both = [first.policy_sha256.as_str(), second.policy_sha256.as_str()];
+    assert_eq!(by, BTreeSet::from(both.map(|sha256| (sha256, 1))), "each decision names its rules");
     assert!(second.seq.0 > adopted.done.seq.0, "it is on record anew");
     assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
     let files = with("forbid (principal == RecipientClass::\"company\", action == Action::\"disclose\", resource);");
     world.app.adopt_rules(&files, None).await.unwrap();
     assert!(matches!(world.app.disclose(&acme, &telling()).await, Err(ServiceError::NotPermitted)));
+    world.app.flush_decisions().await.unwrap();
+    let asked = world.app.decisions(&ann.caller).await.unwrap();
+    let last = world.app.policies().await.unwrap().sha256;
+    assert!(asked.iter().any(|one| !one.counted.allowed && one.counted.policy_sha256 == last), "a denial too");
     assert!(!world.app.may_still_be_told(&acme, &telling()).await.unwrap());
 });
 

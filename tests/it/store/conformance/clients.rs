@@ -117,6 +117,7 @@ async fn decisions(tx: &mut Tx) -> Told {
         purpose: "attention_score".into(),
         source: "github".into(),
         action: "score".into(),
+        policy_sha256: "5e".repeat(32),
         allowed,
     };
     let tally = |day, allowed, times| DecisionTally { counted: counted(day, allowed), times };

@@ -109,6 +109,7 @@ async fn decisions(tx: &mut Tx) -> Told {
             purpose: "p".into(),
             source: "s".into(),
             action: "disclose".into(),
+            policy_sha256: "5e".repeat(32),
             allowed: true,
         };
         tx.count_decisions(&counted, &[(anna, 4)]).await?;
