@@ -53,22 +53,31 @@ impl App {
         I: Sync,
         T: Serialize + DeserializeOwned + Send + Sync,
     {
-        let all = (self, idempotency, input, &body);
-        let outcome = self
-            .store
-            .run_tx(&all, |tx, (app, idempotency, input, body)| {
-                Box::pin(async move {
-                    let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
-                    if let Some(answer) = app.answered(tx, idempotency).await? {
-                        return Ok(answer);
-                    }
-                    let (answer, subject) = body(tx, input).await?;
-                    app.remember(tx, idempotency, &answer, subject).await?;
-                    Ok(answer)
-                })
-            })
-            .await;
-        // The same request, sent twice at once, may fail because the other one did what it asked for.
+        let outcome = self.store.run_tx(&(self, idempotency, input, &body), |tx, all| carry_out(tx, all)).await;
+        self.or_answered(outcome, idempotency).await
+    }
+
+    /// The same for what a person decides: the body takes the head before it locks anything (see [`crate::store::Store::run_sharing`]).
+    pub(super) async fn act_of_person<I, T>(
+        &self,
+        idempotency: Option<&Idempotency>,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<Owned<T>, ServiceError>> + Sync,
+    ) -> Result<T, ServiceError>
+    where
+        I: Sync,
+        T: Serialize + DeserializeOwned + Send + Sync,
+    {
+        let outcome = self.store.run_sharing(&(self, idempotency, input, &body), |tx, all| carry_out(tx, all)).await;
+        self.or_answered(outcome, idempotency).await
+    }
+
+    /// The same request, sent twice at once, may fail because the other one did what it asked for.
+    async fn or_answered<T: DeserializeOwned>(
+        &self,
+        outcome: Result<T, ServiceError>,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<T, ServiceError> {
         match outcome {
             Err(error) => self.answered_before(idempotency).await.ok().flatten().ok_or(error),
             done => done,
@@ -115,6 +124,27 @@ impl App {
             other => Ok(other?),
         }
     }
+}
+
+/// The act, or the answer that the same request got before.
+fn carry_out<'t, I, T, B>(
+    tx: &'t mut Tx,
+    (app, idempotency, input, body): &'t (&App, Option<&Idempotency>, &I, &B),
+) -> BoxFuture<'t, Result<T, ServiceError>>
+where
+    I: Sync,
+    T: Serialize + DeserializeOwned + Send + Sync,
+    B: for<'b> Fn(&'b mut Tx, &'b I) -> BoxFuture<'b, Result<Owned<T>, ServiceError>> + Sync,
+{
+    Box::pin(async move {
+        let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
+        if let Some(answer) = app.answered(tx, idempotency).await? {
+            return Ok(answer);
+        }
+        let (answer, subject) = body(tx, input).await?;
+        app.remember(tx, idempotency, &answer, subject).await?;
+        Ok(answer)
+    })
 }
 
 fn place(key: &[u8]) -> Place<'_> {

@@ -76,10 +76,9 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<ConsentView, ServiceError> {
         self.check_names(&request.triple)?;
-        self.act(idempotency, &(self, caller.subject, request), |tx, (app, subject, request)| {
+        self.act_of_person(idempotency, &(self, caller.subject, request), |tx, (app, subject, request)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 let act = app.consent_act(tx, &person, request, head.recorded).await?;
                 let done = app.record(tx, head, &mut person, act).await?;
                 let lineage = person.history.standing.grants.get(&request.triple).map(|grant| grant.lineage);
@@ -173,10 +172,9 @@ impl App {
         which: &Which<'_>,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act(idempotency, &(self, caller.subject, which), |tx, (app, subject, which)| {
+        self.act_of_person(idempotency, &(self, caller.subject, which), |tx, (app, subject, which)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 let ended = chosen(&person.history.standing, which);
                 if matches!(which, Which::One(_)) && ended.is_empty() {
                     return Err(ServiceError::NotFound("live grant of yours"));
@@ -206,7 +204,7 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
         let digests = self.digests_of(&caller.subject).await?;
-        self.act(idempotency, &(self, caller.subject, digests), |tx, (app, subject, digests)| {
+        self.act_of_person(idempotency, &(self, caller.subject, digests), |tx, (app, subject, digests)| {
             Box::pin(async move {
                 let head = app.head(tx).await?;
                 for digest in digests {
@@ -233,10 +231,9 @@ impl App {
         accepted: bool,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act(idempotency, &(self, caller.subject, topic), |tx, (app, subject, topic)| {
+        self.act_of_person(idempotency, &(self, caller.subject, topic), |tx, (app, subject, topic)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 if accepted && person.history.topics.get(*topic) == Some(&false) {
                     return Err(ServiceError::Conflict("topic was rejected for good and"));
                 }
@@ -264,10 +261,9 @@ impl App {
         act: Act,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act(idempotency, &(self, subject, act), |tx, (app, subject, act)| {
+        self.act_of_person(idempotency, &(self, subject, act), |tx, (app, subject, act)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
                 Ok((done, Some(*subject)))
             })
@@ -278,12 +274,14 @@ impl App {
 
 /// The version and the digest that a decision names: of the newest notice, in whichever of its languages.
 async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<(i64, String), ServiceError> {
-    let newest = tx.notices().await?.into_iter().find(|notice| notice.purpose == request.triple.purpose);
-    let newest = newest.ok_or_else(|| ServiceError::invalid("purpose", "a purpose with a notice"))?;
-    let is_shown = |sha256: &String| *sha256 == request.notice_sha256 || mutant::on("any_text_counts");
-    let mut digests = std::iter::once(newest.sha256).chain(newest.translations.into_iter().map(|one| one.sha256));
-    let shown = digests.find(|sha256| newest.version == request.notice_version && is_shown(sha256));
-    Ok((newest.version, shown.ok_or(ServiceError::NoticeChanged)?))
+    let newest = tx.newest_digests(&request.triple.purpose).await?;
+    if newest.is_empty() {
+        return Err(ServiceError::invalid("purpose", "a purpose with a notice"));
+    }
+    let is_shown = |(version, sha256): &(i64, String)| {
+        *version == request.notice_version && (*sha256 == request.notice_sha256 || mutant::on("any_text_counts"))
+    };
+    newest.into_iter().find(is_shown).ok_or(ServiceError::NoticeChanged)
 }
 
 /// A recipient cannot be granted more than it registered for.

@@ -56,8 +56,7 @@ impl App {
         let act = Act::Contested { about: about.clone(), words };
         self.act(idempotency, &(self, caller.subject, act), |tx, (app, subject, act)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 if person.history.contests.len() >= OPEN_MAX {
                     return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
                 }

@@ -132,8 +132,7 @@ impl App {
         self.store
             .run_tx(&(self, caller.subject), |tx, (app, subject)| {
                 Box::pin(async move {
-                    let head = app.head(tx).await?;
-                    let mut person = app.person(tx, subject).await?;
+                    let (head, mut person) = app.begin(tx, subject).await?;
                     let grants =
                         person.history.standing.grants.iter().filter(|(triple, _)| app.tells_score(&triple.purpose));
                     let ended: Vec<Ended> = grants

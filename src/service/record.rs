@@ -9,7 +9,7 @@ use crate::domain::{Act, Event, Grant, History, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
 use crate::log::{Frontier, Leaf, Node, Receipt, commitment, sign};
 use crate::secret::Key;
-use crate::store::{EventRow, Head, NodeRow, Recorded, StoreError, Tx};
+use crate::store::{EventRow, Head, KeyAndEvents, NodeRow, Recorded, StoreError, Tx};
 
 /// What every act answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,15 +59,31 @@ impl App {
         Ok(Person::of(*subject, key, &events))
     }
 
+    /// How an act of a person begins: it takes the next place in the order, and reads what they said so far.
+    pub(super) async fn begin(&self, tx: &mut Tx, subject: &Subject) -> Result<(Head, Person), ServiceError> {
+        let (head, found) = tx.take_head_for(self.clock.now(), subject).await?;
+        self.clock.not_before(head.recorded);
+        let (key, events) = self.opened(tx, subject, found).await?;
+        Ok((head, Person::of(*subject, key, &events)))
+    }
+
     /// A person's key, and the events that it opens.
     pub(super) async fn events_of(
         &self,
         tx: &mut Tx,
         subject: &Subject,
     ) -> Result<(SubjectKey, Vec<(Seq, Event)>), ServiceError> {
-        let Some((wrapped, sealed)) = tx.key_and_events(subject).await? else {
-            return Err(keyless(tx, subject).await?);
-        };
+        let found = tx.key_and_events(subject).await?;
+        self.opened(tx, subject, found).await
+    }
+
+    async fn opened(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        found: Option<KeyAndEvents>,
+    ) -> Result<(SubjectKey, Vec<(Seq, Event)>), ServiceError> {
+        let Some((wrapped, sealed)) = found else { return Err(keyless(tx, subject).await?) };
         let key = self.unwrap_key(subject, &wrapped)?;
         let mut events = Vec::new();
         for (seq, sealed) in sealed {

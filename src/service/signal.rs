@@ -31,8 +31,7 @@ impl App {
         self.store
             .run_tx(&input, |tx, (app, subject)| {
                 Box::pin(async move {
-                    let head = app.head(tx).await?;
-                    let mut person = app.person(tx, subject).await?;
+                    let (head, mut person) = app.begin(tx, subject).await?;
                     let ended = ended(&person);
                     if !ended.is_empty() {
                         app.record(tx, head, &mut person, Act::Signalled { ended }).await?;
@@ -59,8 +58,7 @@ impl App {
         let input = (self, caller.subject);
         let shown_before = self.store.run_tx(&input, |tx, (app, subject)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
-                let mut person = app.person(tx, subject).await?;
+                let (head, mut person) = app.begin(tx, subject).await?;
                 let shown_before = person.history.signalled.is_some();
                 if !shown_before {
                     let act = Act::Signalled { ended: ended(&person) };

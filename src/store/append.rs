@@ -39,7 +39,7 @@ const INSERT_NODES: &str = "INSERT INTO tree_node (level, place, hash) \
     SELECT * FROM unnest(CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS BYTEA[]))";
 
 /// The same statement when it is not the first of its message: its parameters follow those of the others.
-fn renumbered(sql: &str, before: usize) -> String {
+pub(super) fn renumbered(sql: &str, before: usize) -> String {
     let mut parts = sql.split('$');
     let first = parts.next().unwrap_or_default().to_owned();
     let numbered = parts.map(|part| {

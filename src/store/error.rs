@@ -68,8 +68,9 @@ impl Transient for StoreError {
     }
 }
 
-/// SQLite's busy and locked; PostgreSQL's serialization failure and deadlock: the transaction surely did not happen.
-const RETRY: [&str; 6] = ["5", "6", "261", "517", "40001", "40P01"];
+/// SQLite's busy and locked; PostgreSQL's serialization failure, deadlock and lock that was not there in time: the transaction surely did
+/// not happen.
+const RETRY: [&str; 7] = ["5", "6", "261", "517", "40001", "40P01", "55P03"];
 /// SQLite's and PostgreSQL's for a full disk.
 const FULL: [&str; 3] = ["13", "53100", "1038"];
 

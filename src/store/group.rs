@@ -1,11 +1,15 @@
-//! Acts that share a commit, where one connection alone writes: the server of a SQLite file.
+//! Acts that share a commit: on SQLite all, because one connection alone writes; on PostgreSQL those that take the head first.
 //!
 //! Whoever has carried out an act does not commit, but waits for another turn, behind those that came meanwhile; each of them carries out
 //! its act in the same transaction, after a savepoint. Who has a turn again first commits for all. So an act alone is committed at once, and
 //! many that come together share the one slow thing, the disk. Nobody is answered before that.
 //!
-//! What fails is undone to its savepoint and concerns nobody else. Where the whole transaction went, because SQLite ended it, everybody in
-//! it runs again; where nobody knows how the commit went, nobody in it does.
+//! What fails is undone to its savepoint and concerns nobody else. Where the whole transaction went, because SQLite ended it or the server
+//! went away, everybody in it runs again; where nobody knows how the commit went, nobody in it does.
+//!
+//! On PostgreSQL other nodes write too. An act that comes second in a commit holds what the first one locked, and whoever holds what it
+//! needs may wait for that: so it waits [`PATIENCE`] and no longer, and then comes first in another commit, where it holds the head alone,
+//! which nobody waits for who holds anything of a person.
 
 use std::sync::Arc;
 
@@ -14,12 +18,15 @@ use tokio::time::timeout;
 
 use super::open::CONNECT;
 use super::tx::{BoxFuture, TRIES, commit_failed};
-use super::{Store, StoreError, Transient, Tx};
+use super::{Store, StoreError, Transient, Tx, on};
 use crate::fence::Fence;
 use crate::mutant;
 
 /// Acts of one commit.
 const ACTS_MAX: usize = 64;
+
+/// How long an act waits for a row of PostgreSQL while it holds what others in its commit locked.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '20ms'; SAVEPOINT act";
 
 /// The transaction that is open, if one is, and the right to work in it.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +77,7 @@ impl Open {
     async fn set_savepoint(&mut self) -> Result<(), StoreError> {
         let sql = match (self.acts, self.has_savepoint, self.unfinished) {
             (0, ..) => return Ok(()),
+            (_, false, _) if matches!(self.tx, Tx::Postgres(_)) && !mutant::on("acts_wait_for_others") => PATIENCE,
             (_, false, _) => "SAVEPOINT act",
             (_, true, true) if mutant::on("refused_acts_stay") => "RELEASE act; SAVEPOINT act",
             (_, true, true) => "ROLLBACK TO act",
@@ -82,22 +90,25 @@ impl Open {
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        if let Tx::Sqlite(t) = &mut self.tx {
-            sqlx::raw_sql(sql).execute(&mut **t).await?;
-        }
+        on!(&mut self.tx, c => sqlx::raw_sql(sql).execute(c).await.map(drop))?;
         Ok(())
     }
 
     /// Whomever the transaction changes, the gate no longer finds before the commit, and finds as they now are after it.
-    async fn commit(mut self, fence: &Fence) -> Result<(), StoreError> {
+    async fn commit(mut self, fence: Option<&Fence>) -> Result<(), StoreError> {
         if self.unfinished && self.run("ROLLBACK TO act").await.is_err() {
-            return Err(StoreError::Fenced); // SQLite ended it: those in it run again
+            return Err(StoreError::Fenced); // the database ended it: those in it run again
         }
-        let hidden = fence.hide(self.tx.change(fence).await?);
+        let hidden = match fence {
+            Some(fence) => Some(fence.hide(self.tx.change(fence).await?)),
+            None => None,
+        };
         self.stage.send_replace(Stage::Committing);
         match self.tx.commit().await.map_err(commit_failed) {
             Ok(()) => {
-                hidden.install();
+                if let Some(hidden) = hidden {
+                    hidden.install();
+                }
                 self.stage.send_replace(Stage::Committed);
                 Ok(())
             }
@@ -108,17 +119,6 @@ impl Open {
             }
         }
     }
-}
-
-/// Commits where nobody who goes away can stop it: all others in it would not know how it went.
-async fn commit(open: Open, turn: Turn, fence: &Arc<Fence>) -> Result<(), StoreError> {
-    let fence = fence.clone();
-    let committing = tokio::spawn(async move {
-        let done = open.commit(&fence).await;
-        drop(turn);
-        done
-    });
-    committing.await.unwrap_or_else(|_| Err(unanswered()))
 }
 
 fn unanswered() -> StoreError {
@@ -134,7 +134,7 @@ impl Group {
         if let Some(open) = &mut inside.open
             && open.set_savepoint().await.is_err()
         {
-            drop(inside.open.take().map(|open| open.stage)); // SQLite ended it: those in it run again
+            drop(inside.open.take().map(|open| open.stage)); // the database ended it: those in it run again
         }
         if inside.open.is_none() {
             let (tx, stage) = (store.begin_write().await?, watch::Sender::new(Stage::Open));
@@ -143,42 +143,57 @@ impl Group {
         Ok(inside)
     }
 
-    /// Whether somebody went away who would have committed.
-    pub(super) fn is_left_open(&self) -> bool {
-        self.0.try_lock().is_ok_and(|turn| turn.is_some())
-    }
-
     /// The act is done: it is part of the transaction now.
-    async fn leave(&self, mut inside: Inside, fence: &Arc<Fence>) -> Result<(), StoreError> {
+    async fn leave(&self, mut inside: Inside, fence: Option<&Arc<Fence>>) -> Result<(), StoreError> {
         let (Some(mut open), Some(mut turn)) = (inside.open.take(), inside.turn.take()) else {
             return Err(StoreError::Fenced);
         };
         open.acts += 1;
         open.unfinished = false;
-        if open.acts >= ACTS_MAX {
-            return commit(open, turn, fence).await; // before anybody else has a turn
-        }
-        let stage = open.stage.subscribe();
+        let (stage, is_full) = (open.stage.subscribe(), open.acts >= ACTS_MAX);
         *turn = Some(open);
-        drop(turn);
+        let turn = Some(turn).filter(|_| is_full); // commits before anybody else has one
+        let settling = self.settle(fence, stage, turn);
         if mutant::on("acts_are_answered_before_the_commit") {
+            tokio::spawn(settling);
             return Ok(());
         }
-        self.settle(fence, stage).await
+        settling.await
     }
 
-    /// Waits until the transaction was committed, and does so itself when it is its turn before.
-    async fn settle(&self, fence: &Arc<Fence>, stage: watch::Receiver<Stage>) -> Result<(), StoreError> {
+    /// Waits until the transaction was committed, and does so itself when it is its turn before. Whoever waits here may go away, and it is
+    /// done all the same: nothing is left open, and nobody else in it is left without an answer.
+    fn settle(
+        &self,
+        fence: Option<&Arc<Fence>>,
+        stage: watch::Receiver<Stage>,
+        turn: Option<Turn>,
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        let settling = tokio::spawn(self.clone().settled(fence.cloned(), stage, turn));
+        async { settling.await.unwrap_or_else(|_| Err(unanswered())) }
+    }
+
+    async fn settled(
+        self,
+        fence: Option<Arc<Fence>>,
+        stage: watch::Receiver<Stage>,
+        turn: Option<Turn>,
+    ) -> Result<(), StoreError> {
         let ended = |stage: &Stage| matches!(stage, Stage::Committed | Stage::Refused { .. });
         let mut others = stage.clone();
-        let turn = tokio::select! {
-            biased;
-            () = async { drop(others.wait_for(ended).await) } => None,
-            turn = self.0.clone().lock_owned() => Some(turn),
+        let turn = match turn {
+            Some(turn) => Some(turn),
+            None => tokio::select! {
+                biased;
+                () = async { drop(others.wait_for(ended).await) } => None,
+                turn = self.0.clone().lock_owned() => Some(turn),
+            },
         };
         if let Some(mut turn) = turn {
             match turn.take() {
-                Some(open) if open.stage.subscribe().same_channel(&stage) => return commit(open, turn, fence).await,
+                Some(open) if open.stage.subscribe().same_channel(&stage) => {
+                    return open.commit(fence.as_deref()).await;
+                }
                 another => *turn = another,
             }
         }
@@ -196,7 +211,7 @@ impl Store {
     /// One act, in a commit that others may share.
     pub(super) async fn run_in_group<I, T, E>(
         &self,
-        (group, fence): (&Group, &Arc<Fence>),
+        (group, fence): (&Group, Option<&Arc<Fence>>),
         input: &I,
         body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
     ) -> Result<T, E>
@@ -217,7 +232,7 @@ impl Store {
                     let others = inside.open.as_ref().filter(|open| open.acts > 0).map(|open| open.stage.subscribe());
                     drop(inside);
                     match others.filter(|_| !error.is_transient()) {
-                        Some(stage) => group.settle(fence, stage).await.err().map_or(error, E::from),
+                        Some(stage) => group.settle(fence, stage, None).await.err().map_or(error, E::from),
                         None => error,
                     }
                 }

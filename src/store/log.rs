@@ -1,5 +1,9 @@
 //! The head row, the events and the tree: the one order of everything.
 
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, Executor, FromRow};
+
+use super::append::renumbered;
 use super::{StoreError, Tx, WrappedKey, on, sql};
 use crate::domain::{Day, Micros, Seq};
 use crate::ids::Subject;
@@ -103,6 +107,17 @@ fn leaf((seq, kind, day, commitment, hash, subject, body): LeafColumns) -> Resul
     })
 }
 
+fn key_and_events(rows: Vec<KeyAndEventColumns>) -> Result<Option<KeyAndEvents>, StoreError> {
+    let Some((epoch, bytes, ..)) = rows.first() else { return Ok(None) };
+    let key = WrappedKey { epoch: *epoch, bytes: bytes.clone() };
+    let mut events = Vec::with_capacity(rows.len());
+    for (_, _, seq, body) in rows {
+        let Some(seq) = seq else { continue }; // a key without any event
+        events.push((Seq(seq), body.ok_or(StoreError::Corrupt("event"))?));
+    }
+    Ok(Some((key, events)))
+}
+
 impl Tx {
     /// Makes the head of an empty log, unless there is one.
     pub async fn insert_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
@@ -128,18 +143,33 @@ impl Tx {
         row.map(head).ok_or(StoreError::Corrupt("log_head"))
     }
 
+    /// [`Tx::take_head`] and what [`Tx::key_and_events`] reads after it: on SQLite in one message.
+    pub async fn take_head_for(
+        &mut self,
+        now: Micros,
+        subject: &Subject,
+    ) -> Result<(Head, Option<KeyAndEvents>), StoreError> {
+        let Self::Sqlite(t) = self else {
+            return Ok((self.take_head(now).await?, self.key_and_events(subject).await?));
+        };
+        let both = format!("{TAKE_HEAD}; {}", renumbered(KEY_AND_EVENTS, 1));
+        let both = sqlx::query(AssertSqlSafe(both)).bind(now.0).bind(subject.as_bytes().as_slice());
+        let (mut taken, mut events, mut answers) = (None, Vec::new(), t.fetch_many(both));
+        while let Some(answer) = answers.try_next().await? {
+            match answer.right() {
+                Some(row) if taken.is_none() => taken = Some(head(FromRow::from_row(&row)?)),
+                Some(row) => events.push(FromRow::from_row(&row)?),
+                None if taken.is_none() => return Err(StoreError::Corrupt("log_head")),
+                None => {}
+            }
+        }
+        Ok((taken.ok_or(StoreError::Corrupt("log_head"))?, key_and_events(events)?))
+    }
+
     /// A person's key, and their events in order, sealed; nothing for an unknown person.
     pub async fn key_and_events(&mut self, subject: &Subject) -> Result<Option<KeyAndEvents>, StoreError> {
-        let rows: Vec<KeyAndEventColumns> = on!(self, c =>
-            sqlx::query_as(KEY_AND_EVENTS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?;
-        let Some((epoch, bytes, ..)) = rows.first() else { return Ok(None) };
-        let key = WrappedKey { epoch: *epoch, bytes: bytes.clone() };
-        let mut events = Vec::with_capacity(rows.len());
-        for (_, _, seq, body) in rows {
-            let Some(seq) = seq else { continue }; // a key without any event
-            events.push((Seq(seq), body.ok_or(StoreError::Corrupt("event"))?));
-        }
-        Ok(Some((key, events)))
+        key_and_events(on!(self, c =>
+            sqlx::query_as(KEY_AND_EVENTS).bind(subject.as_bytes().as_slice()).fetch_all(c).await)?)
     }
 
     /// One event.

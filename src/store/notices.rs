@@ -51,6 +51,7 @@ sql! {
     INSERT_TRANSLATION(5) = "INSERT INTO notice_translation (purpose, version, locale, sha256, text) VALUES ($1, $2, $3, $4, $5)";
     READ_NOTICES(0) = notices!("n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose)");
     NOTICE_AT(2) = notices!("n.purpose = $1 AND n.version = $2");
+    NEWEST_DIGESTS(1) = "SELECT version, sha256 FROM notice WHERE purpose = $1 AND version = (SELECT max(m.version) FROM notice m WHERE m.purpose = $1) UNION ALL SELECT version, sha256 FROM notice_translation WHERE purpose = $1 AND version = (SELECT max(m.version) FROM notice m WHERE m.purpose = $1)";
     NOTICE_VERSIONS(1) = "SELECT version, material FROM notice WHERE purpose = $1 ORDER BY version";
     ALL_NOTICES(0) = notices!("1 = 1");
     COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
@@ -103,6 +104,11 @@ impl Tx {
     /// The newest notice of each purpose.
     pub async fn notices(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
         notices(on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?)
+    }
+
+    /// The newest version of the notice of a purpose with the digest of each of its texts, in whichever order.
+    pub async fn newest_digests(&mut self, purpose: &Purpose) -> Result<Vec<(i64, String)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(NEWEST_DIGESTS).bind(purpose.as_str()).fetch_all(c).await)?)
     }
 
     /// One version of the notice of a purpose.

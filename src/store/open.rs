@@ -49,6 +49,8 @@ pub enum Store {
     Postgres {
         /// Its connections.
         pool: PgPool,
+        /// The acts of the next commit of this node.
+        group: Group,
     },
 }
 
@@ -173,7 +175,7 @@ impl Store {
             let prepare = "SET ROLE sayso_service; SET plan_cache_mode = force_generic_plan";
             Box::pin(async move { sqlx::raw_sql(prepare).execute(connection).await.map(drop) })
         });
-        Ok(Self::Postgres { pool: pool.connect_with(options).await? })
+        Ok(Self::Postgres { pool: pool.connect_with(options).await?, group: Group::default() })
     }
 
     /// What the gate looks at, where this process has it in memory, and its database is open.
@@ -196,22 +198,19 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite { reader, .. } => sqlx::query("SELECT 1").execute(reader).await.map(drop)?,
-            Self::Postgres { pool } => sqlx::query("SELECT 1").execute(pool).await.map(drop)?,
+            Self::Postgres { pool, .. } => sqlx::query("SELECT 1").execute(pool).await.map(drop)?,
         }
         Ok(())
     }
 
     /// Ends every connection, so that nothing is left unwritten.
     pub async fn close(&self) {
-        if let Err(error) = self.take_up_what_was_left().await {
-            tracing::warn!(%error, "an act whose caller had gone away was not stored");
-        }
         match self {
             Self::Sqlite { writer, reader, .. } => {
                 reader.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 
@@ -222,7 +221,6 @@ impl Store {
     /// # Errors
     /// When the disk is full, or readers were in the way all the time.
     pub async fn storage_pass(&self) -> Result<(), StoreError> {
-        self.take_up_what_was_left().await?;
         if let Self::Sqlite { writer, .. } = self {
             sqlx::query("VACUUM").execute(writer).await?;
         }

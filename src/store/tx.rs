@@ -98,7 +98,7 @@ impl Store {
         if let Self::Sqlite { group, fence: Some(fence), writer, .. } = self
             && !writer.is_closed()
         {
-            return self.run_in_group((group, fence), input, body).await;
+            return self.run_in_group((group, Some(fence)), input, body).await;
         }
         for _ in 0..TRIES {
             let mut tx = self.begin_write().await.map_err(E::from)?;
@@ -116,13 +116,31 @@ impl Store {
         Err(E::from(StoreError::Contention(TRIES)))
     }
 
-    /// Commits acts whose callers went away before, and puts back whomever the gate does not find because nobody knew how a commit went.
+    /// The same for an act that **takes the head before it locks anything**: on PostgreSQL too it may share a commit.
+    ///
+    /// # Errors
+    /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.
+    pub async fn run_sharing<I, T, E>(
+        &self,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        E: From<StoreError> + Transient,
+    {
+        match self {
+            Self::Postgres { group, .. } => self.run_in_group((group, None), input, body).await,
+            Self::Sqlite { .. } => self.run_tx(input, body).await,
+        }
+    }
+
+    /// Puts back whomever the gate does not find because nobody knew how a commit went.
     ///
     /// # Errors
     /// Only for the database.
-    pub async fn take_up_what_was_left(&self) -> Result<(), StoreError> {
-        let (Self::Sqlite { group, .. }, Some(fence)) = (self, self.fence()) else { return Ok(()) };
-        if group.is_left_open() || fence.lost() != Lost::default() {
+    pub async fn find_what_was_lost(&self) -> Result<(), StoreError> {
+        if self.fence().is_some_and(|fence| fence.lost() != Lost::default()) {
             self.run_tx(&(), |_, ()| Box::pin(async { Ok::<_, StoreError>(()) })).await?;
         }
         Ok(())
@@ -169,14 +187,14 @@ impl Store {
     pub(super) async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { writer, .. } => Ok(Tx::Sqlite(Opened::Transaction(begin_immediate(writer).await?))),
-            Self::Postgres { pool } => Ok(Tx::Postgres(begin_postgres(pool, "BEGIN").await?)),
+            Self::Postgres { pool, .. } => Ok(Tx::Postgres(begin_postgres(pool, "BEGIN").await?)),
         }
     }
 
     pub(super) async fn begin_read(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(Opened::Transaction(reader.begin().await?))),
-            Self::Postgres { pool } => {
+            Self::Postgres { pool, .. } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 Ok(Tx::Postgres(begin_postgres(pool, begin).await?))
             }

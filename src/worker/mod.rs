@@ -38,7 +38,7 @@ async fn carry_on(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             }
             _ = flush.tick() => {
                 report("decisions", app.flush_decisions().await);
-                report("what was left", app.store.take_up_what_was_left().await.map_err(Into::into));
+                report("what was lost", app.store.find_what_was_lost().await.map_err(Into::into));
                 report("checkpoint", app.keep_checkpoint().await);
             }
         }

@@ -128,7 +128,7 @@ async fn whoever_is_lost_to_a_commit_without_an_answer_is_read_anew() {
     drop(fence.hide(change));
     assert_eq!(fence.generation(), None, "what holds for everybody is read from the database");
     assert!(fence.lost().subjects.contains(&members[0].caller.subject));
-    world.app.store.take_up_what_was_left().await.unwrap();
+    world.app.store.find_what_was_lost().await.unwrap();
     assert!(fence.generation().unwrap() > generation);
     let [memory, database] = both(&world, &desk, &members).await;
     assert_eq!((memory[0].as_slice(), &memory), ([0, 1].as_slice(), &database));

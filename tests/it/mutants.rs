@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 /// What is broken, and the test that must fail.
 const PAIRS: &[(&str, &str)] = &[
-    ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed"),
+    ("acts_are_answered_before_the_commit", "store::sharing::nobody_is_answered_before_it_is_committed::sqlite"),
+    ("acts_wait_for_others", "store::sharing::acts_of_one_commit_let_go_of_what_others_wait_for"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_site_may_post", "pages::refused::a_form_sent_from_another_site_changes_nothing::sqlite"),
     (
@@ -73,7 +74,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("signal_unheard", "objecting::the_signal_ends_what_was_shared_and_nothing_else_and_a_later_yes_stands::sqlite"),
     ("assertions_count_twice", "recipients::signing::what_was_signed_counts_once_and_for_this_service::sqlite"),
     ("receipts_mailed_without_end", "pages::by_mail::so_many_receipts_are_mailed_on_one_day_and_no_more::sqlite"),
-    ("refused_acts_stay", "store::sharing::each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all"),
+    ("refused_acts_stay", "store::sharing::each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all::sqlite"),
     ("rules_adopted_unseen", "pages::rules::only_rules_whose_change_was_shown_are_adopted::sqlite"),
     ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),

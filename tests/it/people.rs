@@ -253,7 +253,7 @@ pub(crate) async fn tamper(world: &World, sql: &str) -> u64 {
             }
             sqlx::query(sql).execute(writer).await.unwrap().rows_affected()
         }
-        Store::Postgres { pool } => {
+        Store::Postgres { pool, .. } => {
             let mut owner = pool.acquire().await.unwrap();
             sqlx::query("RESET ROLE").execute(&mut *owner).await.unwrap();
             let rows = sqlx::query(sql).execute(&mut *owner).await.unwrap().rows_affected();
@@ -268,7 +268,7 @@ pub(crate) async fn ask(world: &World, sql: &str) -> Vec<String> {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
     match &world.app.store {
         Store::Sqlite { reader, .. } => sqlx::query_scalar(sql).fetch_all(reader).await.unwrap(),
-        Store::Postgres { pool } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        Store::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
     }
 }
 

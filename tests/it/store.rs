@@ -17,7 +17,7 @@ async fn parameters(store: &Store, sql: &str) -> usize {
     let text = AssertSqlSafe(sql.to_owned()).into_sql_str();
     let prepared = match store {
         Store::Sqlite { reader, .. } => reader.prepare(text).await.map(|found| count(found.parameters())),
-        Store::Postgres { pool } => pool.prepare(text).await.map(|found| count(found.parameters())),
+        Store::Postgres { pool, .. } => pool.prepare(text).await.map(|found| count(found.parameters())),
     };
     prepared.unwrap_or_else(|e| panic!("`{sql}`: {e}"))
 }

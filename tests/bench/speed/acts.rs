@@ -139,7 +139,7 @@ async fn bare_commit(stage: &Stage, rows: usize) -> Duration {
             }
             tx.commit().await.unwrap();
         }
-        Store::Postgres { pool } => {
+        Store::Postgres { pool, .. } => {
             let mut tx = pool.begin().await.unwrap();
             for some in numbers.chunks(CALLERS) {
                 sqlx::query(ROWS).bind("bench").bind(some).execute(&mut *tx).await.unwrap();

@@ -157,14 +157,14 @@ on_both!(the_service_itself_can_neither_change_nor_remove_a_leaf_or_a_notice, |w
         let query = sqlx::query(sqlx::AssertSqlSafe(statement));
         let refused = match &world.app.store {
             sayso::store::Store::Sqlite { writer, .. } => query.execute(writer).await.map(drop).unwrap_err(),
-            sayso::store::Store::Postgres { pool } => {
+            sayso::store::Store::Postgres { pool, .. } => {
                 sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.map(drop).unwrap_err()
             }
         };
         let text = refused.to_string();
         assert!(text.contains("never") || text.contains("permission denied"), "{statement}: {text}");
     }
-    if let sayso::store::Store::Postgres { pool } = &world.app.store {
+    if let sayso::store::Store::Postgres { pool, .. } = &world.app.store {
         for statement in
             ["TRUNCATE event", "DROP TABLE event", "DELETE FROM log_head", "ALTER TABLE event DISABLE TRIGGER ALL"]
         {

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sayso::domain::Day;
+use sayso::domain::{Day, Micros};
 use sayso::store::{Store, StoreError, Tx};
 
+use crate::on_both;
+use crate::people::{Member, join};
 use crate::world::{Db, World};
 
 /// How an act of the story ends.
@@ -20,6 +22,7 @@ enum End {
 
 /// Two rows that belong together, with time to be disturbed between them.
 async fn write(tx: &mut Tx, number: i64, end: End) -> Result<i64, StoreError> {
+    tx.take_head(Micros(0)).await?;
     tx.count_unknown("first", Day(number), 1).await?;
     if number % 3 == 0 {
         tokio::task::yield_now().await;
@@ -30,7 +33,7 @@ async fn write(tx: &mut Tx, number: i64, end: End) -> Result<i64, StoreError> {
 
 async fn act(store: &Store, number: i64, end: End) -> Option<Result<i64, StoreError>> {
     let input = (number, end);
-    let running = store.run_tx(&input, |tx, (number, end)| Box::pin(write(tx, *number, *end)));
+    let running = store.run_sharing(&input, |tx, (number, end)| Box::pin(write(tx, *number, *end)));
     match end {
         End::LeftAfter(patience) => tokio::time::timeout(patience, running).await.ok(),
         _ => Some(running.await),
@@ -48,9 +51,7 @@ async fn stored(store: &Store) -> [BTreeSet<i64>; 2] {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all() {
-    let world = World::new(Db::Sqlite).await;
+on_both!(each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all, |world| {
     let store = world.app.store.clone();
     let mut dice: u64 = 11;
     let ends: Vec<End> = (0..600)
@@ -79,8 +80,7 @@ async fn each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all() {
             None => assert!(matches!(end, End::LeftAfter(_))),
         }
     }
-    store.take_up_what_was_left().await.unwrap();
-    store.run_tx(&(), |tx, ()| Box::pin(tx.head())).await.unwrap(); // what is being committed now, is
+    store.run_sharing(&(), |tx, ()| Box::pin(tx.head())).await.unwrap(); // what is being committed now, is
     let [first, second] = stored(&store).await;
     assert_eq!(first, second, "half an act was stored");
     assert!(answered.is_subset(&first), "an act was answered that is not stored");
@@ -88,12 +88,10 @@ async fn each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all() {
     assert!(unasked.into_iter().all(|end| matches!(end, End::LeftAfter(_))), "a refused act was stored");
     let done = ends.iter().filter(|end| **end == End::Done).count();
     assert!(answered.len() >= done && done > 300, "{} of {done}", answered.len());
-}
+});
 
-/// Whoever commits for all may go away in the middle of it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_hangs_up_takes_nobody_elses_answer_along() {
-    let world = World::new(Db::Sqlite).await;
+// Whoever commits for all may go away in the middle of it.
+on_both!(whoever_hangs_up_takes_nobody_elses_answer_along, |world| {
     let store = world.app.store.clone();
     let mut tasks = Vec::new();
     for number in 0..900 {
@@ -109,11 +107,9 @@ async fn whoever_hangs_up_takes_nobody_elses_answer_along() {
         let (end, answer) = task.await.unwrap();
         assert!(end != End::Done || matches!(answer, Some(Ok(_))), "{answer:?}");
     }
-}
+});
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_answered_before_it_is_committed() {
-    let world = World::new(Db::Sqlite).await;
+on_both!(nobody_is_answered_before_it_is_committed, |world| {
     let store = world.app.store.clone();
     let tasks: Vec<_> = (0..200)
         .map(|number| {
@@ -127,17 +123,15 @@ async fn nobody_is_answered_before_it_is_committed() {
     for task in tasks {
         assert!(task.await.unwrap(), "an act was answered that another connection does not see");
     }
-}
+});
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_act_whose_caller_went_away_is_committed_without_another_one() {
-    let world = World::new(Db::Sqlite).await;
+on_both!(an_act_whose_caller_went_away_is_committed_without_another_one, |world| {
     let store = world.app.store.clone();
     let mut number = 0;
     let before = loop {
         let patience = Duration::from_micros(u64::try_from(number % 200).unwrap() * 40);
         let left = act(&store, number, End::LeftAfter(patience)).await.is_none();
-        store.take_up_what_was_left().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
         let [first, second] = stored(&store).await;
         assert_eq!(first, second);
         if left && first.contains(&number) {
@@ -148,4 +142,45 @@ async fn an_act_whose_caller_went_away_is_committed_without_another_one() {
     };
     store.close().await;
     assert!(!before.is_empty());
+});
+
+/// Somebody else of PostgreSQL holds one person, and needs another one whom the acts of a commit have changed, while these need the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
+    const HOLD: &str = "SELECT epoch FROM standing WHERE subject = $1 FOR SHARE";
+    let world = World::new(Db::Postgres).await;
+    let (ann, bob) = (join(&world, "ann@example.org").await, join(&world, "bob@example.org").await);
+    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let mut other = pool.begin().await.unwrap();
+    // Shorter than the server takes to find that two wait for each other.
+    sqlx::raw_sql("SET LOCAL lock_timeout = '800ms'").execute(&mut *other).await.unwrap();
+    let hold = |member: &Member| sqlx::query(HOLD).bind(member.caller.subject.as_bytes().to_vec());
+    hold(&ann).execute(&mut *other).await.unwrap();
+    // Carried out first, and not over before the other act waits for its turn.
+    let of_bob = changing(&world, &bob, Duration::from_millis(200));
+    let of_ann = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        changing(&world, &ann, Duration::ZERO).await
+    };
+    let both = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        hold(&bob).execute(&mut *other).await.expect("it waited for whoever waited for it");
+        other.commit().await.unwrap();
+    };
+    let (of_bob, of_ann, ()) = tokio::join!(of_bob, of_ann, both);
+    assert!(of_bob.unwrap() && of_ann.unwrap());
+}
+
+/// An act that changes a person and takes its time.
+async fn changing(world: &World, member: &Member, pause: Duration) -> Result<bool, StoreError> {
+    let input = (member.caller.subject, pause);
+    let act = world.app.store.run_sharing(&input, |tx, (subject, pause)| {
+        Box::pin(async move {
+            tx.take_head(Micros(0)).await?;
+            let held = tx.hold_living(subject).await?;
+            tokio::time::sleep(*pause).await;
+            Ok(held)
+        })
+    });
+    act.await
 }

@@ -66,8 +66,14 @@ async fn notices(tx: &mut Tx) -> Told {
         let german = NoticeText { locale: "de".into(), sha256: "de".repeat(32), text: format!("Fassung {version}") };
         let translations = if material { vec![german] } else { vec![] };
         let row = NoticeRow { purpose: purpose.clone(), version, locale, sha256, material, text, translations };
+        let mut digests: Vec<_> =
+            std::iter::once(&row.sha256).chain(row.translations.iter().map(|one| &one.sha256)).collect();
         tx.insert_notice(&row).await?;
+        let mut newest = tx.newest_digests(&purpose).await?;
+        (digests.sort(), newest.sort());
+        assert_eq!(newest, digests.into_iter().map(|sha256| (version, sha256.clone())).collect::<Vec<_>>());
     }
+    assert!(tx.newest_digests(&"nothing".parse().unwrap()).await?.is_empty());
     let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(newest.len(), 1);
     let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
