@@ -19,7 +19,7 @@ macro_rules! id {
 
         impl $name {
             /// Takes 16 bytes, from the entropy source or from the store.
-            pub fn new(bytes: [u8; 16]) -> Self {
+            pub const fn new(bytes: [u8; 16]) -> Self {
                 Self(bytes)
             }
             /// The bytes, as the store keeps them.

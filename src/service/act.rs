@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::record::Person;
 use super::{App, ServiceError};
 use crate::crypto::{Blind, Place, sha256};
 use crate::ids::Subject;
 use crate::limits;
-use crate::store::{BoxFuture, StoreError, StoredAnswer, Tx};
+use crate::store::{BoxFuture, Head, StoreError, StoredAnswer, Tx};
 
 /// The caller's `Idempotency-Key` within its scope: caller, route, body.
 #[derive(Debug, Clone, Copy)]
@@ -53,23 +54,71 @@ impl App {
         I: Sync,
         T: Serialize + DeserializeOwned + Send + Sync,
     {
-        let outcome = self.store.run_tx(&(self, idempotency, input, &body), |tx, all| carry_out(tx, all)).await;
-        self.or_answered(outcome, idempotency).await
+        let all = (self, idempotency, input, &body);
+        let outcome = self.store.run_tx(&all, |tx, (app, idempotency, input, body)| {
+            Box::pin(async move {
+                if let Some(answer) = app.answered_to(tx, *idempotency).await? {
+                    return Ok(answer);
+                }
+                let (answer, subject) = body(tx, input).await?;
+                app.remember_for(tx, *idempotency, &answer, subject).await?;
+                Ok(answer)
+            })
+        });
+        self.or_answered(outcome.await, idempotency).await
     }
 
-    /// The same for what a person decides: the body takes the head before it locks anything (see [`crate::store::Store::run_sharing`]).
+    /// The same for what a person does themselves: their place in the order and what they said so far are given to the body.
     pub(super) async fn act_of_person<I, T>(
         &self,
+        subject: &Subject,
         idempotency: Option<&Idempotency>,
         input: &I,
-        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<Owned<T>, ServiceError>> + Sync,
+        body: impl for<'t> Fn(&'t mut Tx, (Head, Person), &'t I) -> BoxFuture<'t, Result<T, ServiceError>> + Sync,
     ) -> Result<T, ServiceError>
     where
         I: Sync,
         T: Serialize + DeserializeOwned + Send + Sync,
     {
-        let outcome = self.store.run_sharing(&(self, idempotency, input, &body), |tx, all| carry_out(tx, all)).await;
-        self.or_answered(outcome, idempotency).await
+        let all = (self, idempotency, *subject, input, &body);
+        let outcome = self.store.run_act((self.now(), subject), &all, |tx, begun, all| {
+            let (app, idempotency, subject, input, body) = all;
+            Box::pin(async move {
+                if app.answered_to::<T>(tx, *idempotency).await?.is_some() {
+                    // The place that was taken is given back; the answer is read once that is done.
+                    return Err(StoreError::Duplicate.into());
+                }
+                let begun = app.begun(tx, subject, begun).await?;
+                let answer = body(tx, begun, input).await?;
+                app.remember_for(tx, *idempotency, &answer, Some(*subject)).await?;
+                Ok(answer)
+            })
+        });
+        self.or_answered(outcome.await, idempotency).await
+    }
+
+    async fn answered_to<T: DeserializeOwned>(
+        &self,
+        tx: &mut Tx,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<T>, ServiceError> {
+        match idempotency {
+            Some(idempotency) => self.answered(tx, idempotency).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn remember_for<T: Serialize>(
+        &self,
+        tx: &mut Tx,
+        idempotency: Option<&Idempotency>,
+        answer: &T,
+        subject: Option<Subject>,
+    ) -> Result<(), ServiceError> {
+        match idempotency {
+            Some(idempotency) => self.remember(tx, idempotency, answer, subject).await,
+            None => Ok(()),
+        }
     }
 
     /// The same request, sent twice at once, may fail because the other one did what it asked for.
@@ -124,27 +173,6 @@ impl App {
             other => Ok(other?),
         }
     }
-}
-
-/// The act, or the answer that the same request got before.
-fn carry_out<'t, I, T, B>(
-    tx: &'t mut Tx,
-    (app, idempotency, input, body): &'t (&App, Option<&Idempotency>, &I, &B),
-) -> BoxFuture<'t, Result<T, ServiceError>>
-where
-    I: Sync,
-    T: Serialize + DeserializeOwned + Send + Sync,
-    B: for<'b> Fn(&'b mut Tx, &'b I) -> BoxFuture<'b, Result<Owned<T>, ServiceError>> + Sync,
-{
-    Box::pin(async move {
-        let Some(idempotency) = idempotency else { return Ok(body(tx, input).await?.0) };
-        if let Some(answer) = app.answered(tx, idempotency).await? {
-            return Ok(answer);
-        }
-        let (answer, subject) = body(tx, input).await?;
-        app.remember(tx, idempotency, &answer, subject).await?;
-        Ok(answer)
-    })
 }
 
 fn place(key: &[u8]) -> Place<'_> {

@@ -13,7 +13,7 @@ use crate::gate::Denial;
 use crate::ids::{Pairwise, Subject};
 use crate::limits;
 use crate::mutant;
-use crate::store::Tx;
+use crate::store::{Offer, Tx};
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,18 +76,17 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<ConsentView, ServiceError> {
         self.check_names(&request.triple)?;
-        self.act_of_person(idempotency, &(self, caller.subject, request), |tx, (app, subject, request)| {
+        self.act_of_person(&caller.subject, idempotency, &(self, request), |tx, (head, mut person), (app, request)| {
             Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
                 let act = app.consent_act(tx, &person, request, head.recorded).await?;
                 let done = app.record(tx, head, &mut person, act).await?;
                 let lineage = person.history.standing.grants.get(&request.triple).map(|grant| grant.lineage);
                 let pairwise = match lineage {
-                    Some(lineage) => app.name_for(tx, subject, (&request.triple, lineage)).await?,
+                    Some(lineage) => app.name_for(tx, &person.subject, (&request.triple, lineage)).await?,
                     None => None,
                 };
                 let consent_id = lineage.unwrap_or(done.seq);
-                Ok((ConsentView { consent_id, seq: done.seq, pairwise, receipt: done.receipt }, Some(*subject)))
+                Ok(ConsentView { consent_id, seq: done.seq, pairwise, receipt: done.receipt })
             })
         })
         .await
@@ -114,11 +113,12 @@ impl App {
         now: Micros,
     ) -> Result<Act, ServiceError> {
         let triple = request.triple.clone();
-        let (notice_version, notice_sha256) = shown_notice(tx, request).await?;
+        let offer = tx.offer(&triple.purpose, &triple.recipient).await?;
+        let (notice_version, notice_sha256) = shown_notice(&offer, request)?;
         if request.decision == ConsentDecision::Refused {
             return Ok(Act::Refused { triple, notice_version, notice_sha256 });
         }
-        check_recipient(tx, &triple).await?;
+        check_recipient(&offer, &triple)?;
         let standing = &person.history.standing;
         if standing.erased || standing.latched || standing.adult != Adult::Yes {
             return Err(ServiceError::Denied(if standing.latched { Denial::Latched } else { Denial::NotAdult }));
@@ -172,15 +172,13 @@ impl App {
         which: &Which<'_>,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act_of_person(idempotency, &(self, caller.subject, which), |tx, (app, subject, which)| {
+        self.act_of_person(&caller.subject, idempotency, &(self, which), |tx, (head, mut person), (app, which)| {
             Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
                 let ended = chosen(&person.history.standing, which);
                 if matches!(which, Which::One(_)) && ended.is_empty() {
                     return Err(ServiceError::NotFound("live grant of yours"));
                 }
-                let done = app.record(tx, head, &mut person, Act::Withdrawn { ended }).await?;
-                Ok((done, Some(*subject)))
+                app.record(tx, head, &mut person, Act::Withdrawn { ended }).await
             })
         })
         .await
@@ -204,17 +202,14 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
         let digests = self.digests_of(&caller.subject).await?;
-        self.act_of_person(idempotency, &(self, caller.subject, digests), |tx, (app, subject, digests)| {
+        self.act_of_person(&caller.subject, idempotency, &(self, digests), |tx, (head, mut person), (app, digests)| {
             Box::pin(async move {
-                let head = app.head(tx).await?;
                 for digest in digests {
                     if tx.suppression(digest).await? == Some(crate::domain::Whom::Oneself) {
                         tx.delete_suppression(digest).await?;
                     }
                 }
-                let mut person = app.person(tx, subject).await?;
-                let done = app.record(tx, head, &mut person, Act::Released {}).await?;
-                Ok((done, Some(*subject)))
+                app.record(tx, head, &mut person, Act::Released {}).await
             })
         })
         .await
@@ -231,16 +226,14 @@ impl App {
         accepted: bool,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act_of_person(idempotency, &(self, caller.subject, topic), |tx, (app, subject, topic)| {
+        self.act_of_person(&caller.subject, idempotency, &(self, topic), |tx, (head, mut person), (app, topic)| {
             Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
                 if accepted && person.history.topics.get(*topic) == Some(&false) {
                     return Err(ServiceError::Conflict("topic was rejected for good and"));
                 }
-                tx.upsert_topic(subject, topic, accepted).await?;
+                tx.upsert_topic(&person.subject, topic, accepted).await?;
                 let act = Act::TopicDecided { topic: (*topic).clone(), accepted };
-                let done = app.record(tx, head, &mut person, act).await?;
-                Ok((done, Some(*subject)))
+                app.record(tx, head, &mut person, act).await
             })
         })
         .await
@@ -261,31 +254,26 @@ impl App {
         act: Act,
         idempotency: Option<&Idempotency>,
     ) -> Result<Done, ServiceError> {
-        self.act_of_person(idempotency, &(self, subject, act), |tx, (app, subject, act)| {
-            Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
-                let done = app.record(tx, head, &mut person, act.clone()).await?;
-                Ok((done, Some(*subject)))
-            })
+        self.act_of_person(&subject, idempotency, &(self, act), |tx, (head, mut person), (app, act)| {
+            Box::pin(async move { app.record(tx, head, &mut person, act.clone()).await })
         })
         .await
     }
 }
 
 /// The version and the digest that a decision names: of the newest notice, in whichever of its languages.
-async fn shown_notice(tx: &mut Tx, request: &ConsentRequest) -> Result<(i64, String), ServiceError> {
-    let newest = tx.newest_digests(&request.triple.purpose).await?;
-    if newest.is_empty() {
+fn shown_notice(offer: &Offer, request: &ConsentRequest) -> Result<(i64, String), ServiceError> {
+    if offer.newest.is_empty() {
         return Err(ServiceError::invalid("purpose", "a purpose with a notice"));
     }
     let is_shown = |(version, sha256): &(i64, String)| {
         *version == request.notice_version && (*sha256 == request.notice_sha256 || mutant::on("any_text_counts"))
     };
-    newest.into_iter().find(is_shown).ok_or(ServiceError::NoticeChanged)
+    offer.newest.iter().find(|newest| is_shown(newest)).cloned().ok_or(ServiceError::NoticeChanged)
 }
 
 /// A recipient cannot be granted more than it registered for.
-async fn check_recipient(tx: &mut Tx, triple: &Triple) -> Result<(), ServiceError> {
+fn check_recipient(offer: &Offer, triple: &Triple) -> Result<(), ServiceError> {
     if triple.recipient.as_str() == SAYSO {
         return Ok(());
     }
@@ -297,8 +285,7 @@ async fn check_recipient(tx: &mut Tx, triple: &Triple) -> Result<(), ServiceErro
     if to_everybody {
         return Ok(());
     }
-    let client = tx.client(triple.recipient.as_str()).await?;
-    let client = client.filter(|client| client.role == Role::Recipient.as_str() && !client.disabled);
+    let client = offer.recipient.as_ref().filter(|client| client.role == Role::Recipient.as_str() && !client.disabled);
     let client = client.ok_or_else(|| ServiceError::invalid("recipient", "`sayso` or a registered recipient"))?;
     let has = |list: &str, name: &str| list.split_whitespace().any(|one| one == name);
     if has(&client.purposes, triple.purpose.as_str()) && has(&client.sources, triple.source.as_str()) {

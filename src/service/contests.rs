@@ -54,15 +54,14 @@ impl App {
             return Err(ServiceError::invalid("topic", "a topic that your score or its explanation shows"));
         }
         let act = Act::Contested { about: about.clone(), words };
-        self.act(idempotency, &(self, caller.subject, act), |tx, (app, subject, act)| {
+        self.act_of_person(&caller.subject, idempotency, &(self, act), |tx, (head, mut person), (app, act)| {
             Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
                 if person.history.contests.len() >= OPEN_MAX {
                     return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
                 }
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                app.announce_to_all(tx, (subject, None), DeliveryKind::ScoreContested).await?;
-                Ok((done, Some(*subject)))
+                app.announce_to_all(tx, (&person.subject, None), DeliveryKind::ScoreContested).await?;
+                Ok(done)
             })
         })
         .await

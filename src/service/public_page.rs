@@ -129,22 +129,19 @@ impl App {
     /// # Errors
     /// Only for the database.
     pub async fn hide_score(&self, caller: &PersonCaller) -> Result<(), ServiceError> {
-        self.store
-            .run_tx(&(self, caller.subject), |tx, (app, subject)| {
-                Box::pin(async move {
-                    let (head, mut person) = app.begin(tx, subject).await?;
-                    let grants =
-                        person.history.standing.grants.iter().filter(|(triple, _)| app.tells_score(&triple.purpose));
-                    let ended: Vec<Ended> = grants
-                        .map(|(triple, grant)| Ended { triple: triple.clone(), lineage: grant.lineage })
-                        .collect();
-                    if !ended.is_empty() {
-                        app.record(tx, head, &mut person, Act::Withdrawn { ended }).await?;
-                    }
-                    Ok(())
-                })
+        self.act_of_person(&caller.subject, None, &self, |tx, (head, mut person), app| {
+            Box::pin(async move {
+                let grants =
+                    person.history.standing.grants.iter().filter(|(triple, _)| app.tells_score(&triple.purpose));
+                let ended: Vec<Ended> =
+                    grants.map(|(triple, grant)| Ended { triple: triple.clone(), lineage: grant.lineage }).collect();
+                if !ended.is_empty() {
+                    app.record(tx, head, &mut person, Act::Withdrawn { ended }).await?;
+                }
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     /// What a recipient calls a person: everybody by the address of a page, which each grant has anew.

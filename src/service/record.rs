@@ -9,7 +9,7 @@ use crate::domain::{Act, Event, Grant, History, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
 use crate::log::{Frontier, Leaf, Node, Receipt, commitment, sign};
 use crate::secret::Key;
-use crate::store::{EventRow, Head, KeyAndEvents, NodeRow, Recorded, StoreError, Tx};
+use crate::store::{Begun, EventRow, Head, KeyAndEvents, NodeRow, Recorded, StoreError, Tx};
 
 /// What every act answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +59,13 @@ impl App {
         Ok(Person::of(*subject, key, &events))
     }
 
-    /// How an act of a person begins: it takes the next place in the order, and reads what they said so far.
-    pub(super) async fn begin(&self, tx: &mut Tx, subject: &Subject) -> Result<(Head, Person), ServiceError> {
-        let (head, found) = tx.take_head_for(self.clock.now(), subject).await?;
+    /// How an act of a person begins.
+    pub(super) async fn begun(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        (head, found): Begun,
+    ) -> Result<(Head, Person), ServiceError> {
         self.clock.not_before(head.recorded);
         let (key, events) = self.opened(tx, subject, found).await?;
         Ok((head, Person::of(*subject, key, &events)))

@@ -28,18 +28,16 @@ impl App {
         if ended(&person).is_empty() {
             return Ok(());
         }
-        self.store
-            .run_tx(&input, |tx, (app, subject)| {
-                Box::pin(async move {
-                    let (head, mut person) = app.begin(tx, subject).await?;
-                    let ended = ended(&person);
-                    if !ended.is_empty() {
-                        app.record(tx, head, &mut person, Act::Signalled { ended }).await?;
-                    }
-                    Ok(())
-                })
+        self.act_of_person(&caller.subject, None, &self, |tx, (head, mut person), app| {
+            Box::pin(async move {
+                let ended = ended(&person);
+                if !ended.is_empty() {
+                    app.record(tx, head, &mut person, Act::Signalled { ended }).await?;
+                }
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     /// A yes to a recipient came with the signal. The first one only makes the conflict known.
@@ -55,16 +53,14 @@ impl App {
         if triple.recipient.as_str() == SAYSO || decision == ConsentDecision::Refused {
             return Ok(());
         }
-        let input = (self, caller.subject);
-        let shown_before = self.store.run_tx(&input, |tx, (app, subject)| {
+        let shown_before = self.act_of_person(&caller.subject, None, &self, |tx, (head, mut person), app| {
             Box::pin(async move {
-                let (head, mut person) = app.begin(tx, subject).await?;
                 let shown_before = person.history.signalled.is_some();
                 if !shown_before {
                     let act = Act::Signalled { ended: ended(&person) };
                     app.record(tx, head, &mut person, act).await?;
                 }
-                Ok::<_, ServiceError>(shown_before)
+                Ok(shown_before)
             })
         });
         if shown_before.await? { Ok(()) } else { Err(ServiceError::SignalConflict) }

@@ -22,8 +22,7 @@ sql! {
     GRANTS_DUE(2) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 WHERE g.valid_until_us <= $1 ORDER BY g.valid_until_us LIMIT $2";
     GRANTS_TO_DISABLED(1) = "SELECT g.subject, g.purpose, g.source, g.recipient, g.lineage FROM live_grant g JOIN client c ON c.id = g.recipient AND c.disabled <> 0 JOIN standing s ON s.subject = g.subject AND s.erased = 0 ORDER BY g.subject LIMIT $1";
     COUNT_GRANTS(2) = "SELECT count(*) FROM live_grant g JOIN standing s ON s.subject = g.subject AND s.erased = 0 AND s.latched = 0 AND s.adult = 'yes' WHERE g.purpose = $1 AND g.valid_until_us > $2 AND g.notice_version >= (SELECT max(n.version) FROM notice n WHERE n.purpose = $1 AND n.material <> 0)";
-    INSERT_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO NOTHING";
-    READ_PAIRWISE(2) = "SELECT pairwise FROM pairwise WHERE subject = $1 AND recipient = $2";
+    KEEP_PAIRWISE(3) = "INSERT INTO pairwise (subject, recipient, pairwise) VALUES ($1, $2, $3) ON CONFLICT (subject, recipient) DO UPDATE SET recipient = excluded.recipient RETURNING pairwise";
     UPSERT_TOPIC(3) = "INSERT INTO topic_choice (subject, topic, accepted) VALUES ($1, $2, $3) ON CONFLICT (subject, topic) DO UPDATE SET accepted = excluded.accepted";
     READ_TOPICS(1) = "SELECT topic, accepted FROM topic_choice WHERE subject = $1";
 }
@@ -95,10 +94,8 @@ impl Tx {
 
     /// What a recipient calls a person; made once.
     pub async fn pairwise(&mut self, subject: &Subject, r: &Recipient, new: &Pairwise) -> Result<Pairwise, StoreError> {
-        on!(self, c => sqlx::query(INSERT_PAIRWISE).bind(subject.as_bytes().as_slice()).bind(r.as_str())
-            .bind(new.as_bytes().as_slice()).execute(c).await.map(drop))?;
-        let row: Vec<u8> = on!(self, c => sqlx::query_scalar(READ_PAIRWISE).bind(subject.as_bytes().as_slice())
-            .bind(r.as_str()).fetch_one(c).await)?;
+        let row: Vec<u8> = on!(self, c => sqlx::query_scalar(KEEP_PAIRWISE).bind(subject.as_bytes().as_slice())
+            .bind(r.as_str()).bind(new.as_bytes().as_slice()).fetch_one(c).await)?;
         row.try_into().map_err(|_| StoreError::Corrupt("pairwise"))
     }
 

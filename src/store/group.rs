@@ -1,4 +1,4 @@
-//! Acts that share a commit: on SQLite all, because one connection alone writes; on PostgreSQL those that take the head first.
+//! Acts that share a commit: on SQLite all, because one connection alone writes; on PostgreSQL those that begin with the head.
 //!
 //! Whoever has carried out an act does not commit, but waits for another turn, behind those that came meanwhile; each of them carries out
 //! its act in the same transaction, after a savepoint. Who has a turn again first commits for all. So an act alone is committed at once, and
@@ -7,7 +7,7 @@
 //! What fails is undone to its savepoint and concerns nobody else. Where the whole transaction went, because SQLite ended it or the server
 //! went away, everybody in it runs again; where nobody knows how the commit went, nobody in it does.
 //!
-//! On PostgreSQL other nodes write too. An act that comes second in a commit holds what the first one locked, and whoever holds what it
+//! On PostgreSQL other nodes write too, and acts of a person alone share. An act that comes second in a commit holds what the first one locked, and whoever holds what it
 //! needs may wait for that: so it waits [`PATIENCE`] and no longer, and then comes first in another commit, where it holds the head alone,
 //! which nobody waits for who holds anything of a person.
 
@@ -18,8 +18,10 @@ use tokio::time::timeout;
 
 use super::open::CONNECT;
 use super::tx::{BoxFuture, TRIES, commit_failed};
-use super::{Store, StoreError, Transient, Tx, on};
+use super::{Begun, Store, StoreError, Transient, Tx, on};
+use crate::domain::Micros;
 use crate::fence::Fence;
+use crate::ids::Subject;
 use crate::mutant;
 
 /// Acts of one commit.
@@ -74,19 +76,26 @@ impl Drop for Inside {
 
 impl Open {
     /// After what others did in it.
-    async fn set_savepoint(&mut self) -> Result<(), StoreError> {
-        let sql = match (self.acts, self.has_savepoint, self.unfinished) {
-            (0, ..) => return Ok(()),
+    async fn begin_next(&mut self, act: Option<(Micros, &Subject)>) -> Result<Option<Begun>, StoreError> {
+        let savepoint = match (self.acts, self.has_savepoint, self.unfinished) {
+            (0, ..) => "",
             (_, false, _) if matches!(self.tx, Tx::Postgres(_)) && !mutant::on("acts_wait_for_others") => PATIENCE,
             (_, false, _) => "SAVEPOINT act",
             (_, true, true) if mutant::on("refused_acts_stay") => "RELEASE act; SAVEPOINT act",
             (_, true, true) => "ROLLBACK TO act",
             (_, true, false) => "RELEASE act; SAVEPOINT act",
         };
-        self.unfinished = true;
-        self.run(sql).await?;
-        self.has_savepoint = true;
-        Ok(())
+        self.unfinished = self.acts > 0;
+        let begun = match act {
+            Some(act) => Some(self.tx.begin_act(savepoint, act).await?),
+            None if savepoint.is_empty() => None,
+            None => {
+                self.run(savepoint).await?;
+                None
+            }
+        };
+        self.has_savepoint = self.acts > 0;
+        Ok(begun)
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
@@ -126,21 +135,25 @@ fn unanswered() -> StoreError {
 }
 
 impl Group {
-    async fn enter(&self, store: &Store) -> Result<Inside, StoreError> {
+    async fn enter(
+        &self,
+        store: &Store,
+        act: Option<(Micros, &Subject)>,
+    ) -> Result<(Inside, Option<Begun>), StoreError> {
         let turn = timeout(CONNECT, self.0.clone().lock_owned()).await;
         let mut turn = turn.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?;
         let open = turn.take();
         let mut inside = Inside { turn: Some(turn), open };
-        if let Some(open) = &mut inside.open
-            && open.set_savepoint().await.is_err()
-        {
-            drop(inside.open.take().map(|open| open.stage)); // the database ended it: those in it run again
+        if let Some(open) = &mut inside.open {
+            match open.begin_next(act).await {
+                Ok(begun) => return Ok((inside, begun)),
+                Err(_) => drop(inside.open.take().map(|open| open.stage)), // the database ended it: those in it run again
+            }
         }
-        if inside.open.is_none() {
-            let (tx, stage) = (store.begin_write().await?, watch::Sender::new(Stage::Open));
-            inside.open = Some(Open { tx, stage, acts: 0, has_savepoint: false, unfinished: false });
-        }
-        Ok(inside)
+        let (tx, stage) = (store.begin_write().await?, watch::Sender::new(Stage::Open));
+        let open = inside.open.insert(Open { tx, stage, acts: 0, has_savepoint: false, unfinished: false });
+        let begun = open.begin_next(act).await?;
+        Ok((inside, begun))
     }
 
     /// The act is done: it is part of the transaction now.
@@ -181,13 +194,14 @@ impl Group {
     ) -> Result<(), StoreError> {
         let ended = |stage: &Stage| matches!(stage, Stage::Committed | Stage::Refused { .. });
         let mut others = stage.clone();
-        let turn = match turn {
-            Some(turn) => Some(turn),
-            None => tokio::select! {
+        let turn = if turn.is_some() {
+            turn
+        } else {
+            tokio::select! {
                 biased;
                 () = async { drop(others.wait_for(ended).await) } => None,
                 turn = self.0.clone().lock_owned() => Some(turn),
-            },
+            }
         };
         if let Some(mut turn) = turn {
             match turn.take() {
@@ -212,17 +226,18 @@ impl Store {
     pub(super) async fn run_in_group<I, T, E>(
         &self,
         (group, fence): (&Group, Option<&Arc<Fence>>),
+        act: Option<(Micros, &Subject)>,
         input: &I,
-        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
+        body: impl for<'t> Fn(&'t mut Tx, Option<Begun>, &'t I) -> BoxFuture<'t, Result<T, E>>,
     ) -> Result<T, E>
     where
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
         for _ in 0..TRIES {
-            let mut inside = group.enter(self).await.map_err(E::from)?;
+            let (mut inside, begun) = group.enter(self, act).await.map_err(E::from)?;
             let Some(open) = &mut inside.open else { continue };
-            let error = match body(&mut open.tx, input).await {
+            let error = match body(&mut open.tx, begun, input).await {
                 Ok(value) => match group.leave(inside, fence).await {
                     Ok(()) => return Ok(value),
                     Err(error) => E::from(error),

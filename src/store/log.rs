@@ -87,6 +87,9 @@ sql! {
 /// A person's key, and their events by place, sealed.
 pub type KeyAndEvents = (WrappedKey, Vec<(Seq, Vec<u8>)>);
 
+/// How an act of a person begins: with the place in the order that it takes, and what they said so far. Nothing for somebody unknown.
+pub type Begun = (Head, Option<KeyAndEvents>);
+
 type KeyAndEventColumns = (i64, Vec<u8>, Option<i64>, Option<Vec<u8>>);
 type HeadColumns = (i64, Vec<u8>, String, i64);
 type LeafColumns = (i64, String, i64, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
@@ -143,23 +146,25 @@ impl Tx {
         row.map(head).ok_or(StoreError::Corrupt("log_head"))
     }
 
-    /// [`Tx::take_head`] and what [`Tx::key_and_events`] reads after it: on SQLite in one message.
-    pub async fn take_head_for(
+    /// [`Tx::take_head`] and what [`Tx::key_and_events`] reads after it. On SQLite in one message, with the statements that come `before`.
+    pub(super) async fn begin_act(
         &mut self,
-        now: Micros,
-        subject: &Subject,
-    ) -> Result<(Head, Option<KeyAndEvents>), StoreError> {
+        before: &'static str,
+        (now, subject): (Micros, &Subject),
+    ) -> Result<Begun, StoreError> {
         let Self::Sqlite(t) = self else {
+            if !before.is_empty() {
+                on!(self, c => sqlx::raw_sql(before).execute(c).await.map(drop))?;
+            }
             return Ok((self.take_head(now).await?, self.key_and_events(subject).await?));
         };
-        let both = format!("{TAKE_HEAD}; {}", renumbered(KEY_AND_EVENTS, 1));
-        let both = sqlx::query(AssertSqlSafe(both)).bind(now.0).bind(subject.as_bytes().as_slice());
-        let (mut taken, mut events, mut answers) = (None, Vec::new(), t.fetch_many(both));
+        let all = format!("{before}; {TAKE_HEAD}; {}", renumbered(KEY_AND_EVENTS, 1));
+        let all = sqlx::query(AssertSqlSafe(all)).bind(now.0).bind(subject.as_bytes().as_slice());
+        let (mut taken, mut events, mut answers) = (None, Vec::new(), t.fetch_many(all));
         while let Some(answer) = answers.try_next().await? {
             match answer.right() {
                 Some(row) if taken.is_none() => taken = Some(head(FromRow::from_row(&row)?)),
                 Some(row) => events.push(FromRow::from_row(&row)?),
-                None if taken.is_none() => return Err(StoreError::Corrupt("log_head")),
                 None => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Notices, by version, each with its text in other languages. One statement reads both, so that no version is seen without them.
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::Purpose;
+use crate::domain::{Purpose, Recipient};
 
 /// A version of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,28 @@ pub struct NoticeText {
     pub text: String,
 }
 
+/// What a yes would stand on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The newest version of the notice with the digest of each of its texts, in whichever order; empty for a purpose without one.
+    pub newest: Vec<(i64, String)>,
+    /// To whom; nothing for who is not registered.
+    pub recipient: Option<Offered>,
+}
+
+/// To whom a yes would be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// As what it is registered.
+    pub role: String,
+    /// Whether an operator switched it off.
+    pub disabled: bool,
+    /// For which purposes, separated by spaces.
+    pub purposes: String,
+    /// For which sources.
+    pub sources: String,
+}
+
 /// Which versions: the newest of each purpose, one, or all of every purpose. A translation stands behind the version that it is of.
 macro_rules! notices {
     ($which:literal) => {
@@ -51,11 +73,13 @@ sql! {
     INSERT_TRANSLATION(5) = "INSERT INTO notice_translation (purpose, version, locale, sha256, text) VALUES ($1, $2, $3, $4, $5)";
     READ_NOTICES(0) = notices!("n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = n.purpose)");
     NOTICE_AT(2) = notices!("n.purpose = $1 AND n.version = $2");
-    NEWEST_DIGESTS(1) = "SELECT version, sha256 FROM notice WHERE purpose = $1 AND version = (SELECT max(m.version) FROM notice m WHERE m.purpose = $1) UNION ALL SELECT version, sha256 FROM notice_translation WHERE purpose = $1 AND version = (SELECT max(m.version) FROM notice m WHERE m.purpose = $1)";
+    OFFER(2) = "SELECT n.version, n.sha256, c.role, c.disabled, c.purposes, c.sources FROM (SELECT version, sha256 FROM notice WHERE purpose = $1 UNION ALL SELECT version, sha256 FROM notice_translation WHERE purpose = $1) n LEFT JOIN client c ON c.id = $2 WHERE n.version = (SELECT max(m.version) FROM notice m WHERE m.purpose = $1)";
     NOTICE_VERSIONS(1) = "SELECT version, material FROM notice WHERE purpose = $1 ORDER BY version";
     ALL_NOTICES(0) = notices!("1 = 1");
     COUNT_TRANSLATIONS(0) = "SELECT count(*) FROM notice_translation";
 }
+
+type OfferColumns = (i64, String, Option<String>, Option<i64>, Option<String>, Option<String>);
 
 /// The third says whether it is a translation.
 type NoticeColumns = (String, i64, i64, String, String, i64, String);
@@ -106,9 +130,21 @@ impl Tx {
         notices(on!(self, c => sqlx::query_as(READ_NOTICES).fetch_all(c).await)?)
     }
 
-    /// The newest version of the notice of a purpose with the digest of each of its texts, in whichever order.
-    pub async fn newest_digests(&mut self, purpose: &Purpose) -> Result<Vec<(i64, String)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(NEWEST_DIGESTS).bind(purpose.as_str()).fetch_all(c).await)?)
+    /// What a yes for this purpose and recipient would stand on.
+    pub async fn offer(&mut self, purpose: &Purpose, recipient: &Recipient) -> Result<Offer, StoreError> {
+        let rows: Vec<OfferColumns> = on!(self, c =>
+            sqlx::query_as(OFFER).bind(purpose.as_str()).bind(recipient.as_str()).fetch_all(c).await)?;
+        let mut offer = Offer { newest: Vec::new(), recipient: None };
+        for (version, sha256, role, disabled, purposes, sources) in rows {
+            offer.newest.push((version, sha256));
+            offer.recipient = match (role, disabled, purposes, sources) {
+                (Some(role), Some(disabled), Some(purposes), Some(sources)) => {
+                    Some(Offered { role, disabled: disabled != 0, purposes, sources })
+                }
+                _ => None,
+            };
+        }
+        Ok(offer)
     }
 
     /// One version of the notice of a purpose.

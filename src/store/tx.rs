@@ -9,8 +9,10 @@ use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::error::gone;
 use super::open::CONNECTIONS;
-use super::{Store, StoreError, Transient};
+use super::{Begun, Store, StoreError, Transient};
+use crate::domain::Micros;
 use crate::fence::Lost;
+use crate::ids::Subject;
 
 /// How often a transaction that met another writer is run again.
 pub(super) const TRIES: u32 = 12;
@@ -95,14 +97,59 @@ impl Store {
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
-        if let Self::Sqlite { group, fence: Some(fence), writer, .. } = self
-            && !writer.is_closed()
-        {
-            return self.run_in_group((group, Some(fence)), input, body).await;
+        self.run(None, input, |tx, _, input| body(tx, input)).await
+    }
+
+    /// The same for an act of a person, which begins with [`Begun`] at this time. It locks nothing before: on PostgreSQL too it may share a
+    /// commit.
+    ///
+    /// # Errors
+    /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.
+    pub async fn run_act<I, T, E>(
+        &self,
+        (now, subject): (Micros, &Subject),
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, Begun, &'t I) -> BoxFuture<'t, Result<T, E>> + Sync,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        T: Send,
+        E: From<StoreError> + Transient + Send,
+    {
+        let act = (now, subject);
+        self.run(Some(act), &(input, &body, act), |tx, begun, (input, body, act)| {
+            Box::pin(async move {
+                let begun = match begun {
+                    Some(begun) => begun,
+                    None => tx.begin_act("", *act).await?,
+                };
+                body(tx, begun, input).await
+            })
+        })
+        .await
+    }
+
+    async fn run<I, T, E>(
+        &self,
+        act: Option<(Micros, &Subject)>,
+        input: &I,
+        body: impl for<'t> Fn(&'t mut Tx, Option<Begun>, &'t I) -> BoxFuture<'t, Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        E: From<StoreError> + Transient,
+    {
+        let shared = match self {
+            Self::Sqlite { group, fence: Some(fence), writer, .. } if !writer.is_closed() => Some((group, Some(fence))),
+            Self::Postgres { group, .. } if act.is_some() => Some((group, None)),
+            Self::Sqlite { .. } | Self::Postgres { .. } => None,
+        };
+        if let Some(shared) = shared {
+            return self.run_in_group(shared, act, input, body).await;
         }
         for _ in 0..TRIES {
             let mut tx = self.begin_write().await.map_err(E::from)?;
-            let error = match body(&mut tx, input).await {
+            let error = match body(&mut tx, None, input).await {
                 Ok(value) => match tx.commit().await {
                     Ok(()) => return Ok(value),
                     Err(e) => E::from(commit_failed(e)),
@@ -114,25 +161,6 @@ impl Store {
             }
         }
         Err(E::from(StoreError::Contention(TRIES)))
-    }
-
-    /// The same for an act that **takes the head before it locks anything**: on PostgreSQL too it may share a commit.
-    ///
-    /// # Errors
-    /// Those of the body; [`StoreError::OutcomeUnknown`] when the commit was not answered.
-    pub async fn run_sharing<I, T, E>(
-        &self,
-        input: &I,
-        body: impl for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>>,
-    ) -> Result<T, E>
-    where
-        I: Sync + ?Sized,
-        E: From<StoreError> + Transient,
-    {
-        match self {
-            Self::Postgres { group, .. } => self.run_in_group((group, None), input, body).await,
-            Self::Sqlite { .. } => self.run_tx(input, body).await,
-        }
     }
 
     /// Puts back whomever the gate does not find because nobody knew how a commit went.

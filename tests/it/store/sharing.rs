@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sayso::domain::{Day, Micros};
+use sayso::ids::Subject;
 use sayso::store::{Store, StoreError, Tx};
 
 use crate::on_both;
 use crate::people::{Member, join};
 use crate::world::{Db, World};
+
+const NOBODY: Subject = Subject::new([0; 16]);
 
 /// How an act of the story ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,6 @@ enum End {
 
 /// Two rows that belong together, with time to be disturbed between them.
 async fn write(tx: &mut Tx, number: i64, end: End) -> Result<i64, StoreError> {
-    tx.take_head(Micros(0)).await?;
     tx.count_unknown("first", Day(number), 1).await?;
     if number % 3 == 0 {
         tokio::task::yield_now().await;
@@ -33,7 +35,8 @@ async fn write(tx: &mut Tx, number: i64, end: End) -> Result<i64, StoreError> {
 
 async fn act(store: &Store, number: i64, end: End) -> Option<Result<i64, StoreError>> {
     let input = (number, end);
-    let running = store.run_sharing(&input, |tx, (number, end)| Box::pin(write(tx, *number, *end)));
+    let somebody = (Micros(0), &NOBODY);
+    let running = store.run_act(somebody, &input, |tx, _, (number, end)| Box::pin(write(tx, *number, *end)));
     match end {
         End::LeftAfter(patience) => tokio::time::timeout(patience, running).await.ok(),
         _ => Some(running.await),
@@ -80,7 +83,7 @@ on_both!(each_act_of_a_shared_commit_is_done_once_and_whole_or_not_at_all, |worl
             None => assert!(matches!(end, End::LeftAfter(_))),
         }
     }
-    store.run_sharing(&(), |tx, ()| Box::pin(tx.head())).await.unwrap(); // what is being committed now, is
+    store.run_act((Micros(0), &NOBODY), &(), |tx, _, ()| Box::pin(tx.head())).await.unwrap(); // what is being committed now, is
     let [first, second] = stored(&store).await;
     assert_eq!(first, second, "half an act was stored");
     assert!(answered.is_subset(&first), "an act was answered that is not stored");
@@ -173,10 +176,9 @@ async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
 
 /// An act that changes a person and takes its time.
 async fn changing(world: &World, member: &Member, pause: Duration) -> Result<bool, StoreError> {
-    let input = (member.caller.subject, pause);
-    let act = world.app.store.run_sharing(&input, |tx, (subject, pause)| {
+    let (subject, input) = (member.caller.subject, (member.caller.subject, pause));
+    let act = world.app.store.run_act((Micros(0), &subject), &input, |tx, _, (subject, pause)| {
         Box::pin(async move {
-            tx.take_head(Micros(0)).await?;
             let held = tx.hold_living(subject).await?;
             tokio::time::sleep(*pause).await;
             Ok(held)

@@ -1,7 +1,7 @@
 //! Callers, notices, counts of decisions.
 
 use sayso::domain::{Adult, Day, Micros, Purpose, Seq, Standing};
-use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, NoticeText, Tx};
+use sayso::store::{ClientRow, Counted, DecisionTally, HouseRow, NoticeRow, NoticeText, Offer, Offered, Tx};
 
 use super::{ANNA, BEN, Told, grant, person, stand, story, subject, triple};
 
@@ -69,11 +69,12 @@ async fn notices(tx: &mut Tx) -> Told {
         let mut digests: Vec<_> =
             std::iter::once(&row.sha256).chain(row.translations.iter().map(|one| &one.sha256)).collect();
         tx.insert_notice(&row).await?;
-        let mut newest = tx.newest_digests(&purpose).await?;
+        let mut newest = tx.offer(&purpose, &"nobody".parse().unwrap()).await?.newest;
         (digests.sort(), newest.sort());
         assert_eq!(newest, digests.into_iter().map(|sha256| (version, sha256.clone())).collect::<Vec<_>>());
     }
-    assert!(tx.newest_digests(&"nothing".parse().unwrap()).await?.is_empty());
+    let nothing = Offer { newest: vec![], recipient: None };
+    assert_eq!(tx.offer(&"nothing".parse().unwrap(), &"nobody".parse().unwrap()).await?, nothing);
     let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
     assert_eq!(newest.len(), 1);
     let all: Vec<_> = tx.all_notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
