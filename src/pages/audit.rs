@@ -229,6 +229,8 @@ async fn draw_checkpoint(
         h2 { (lang.t("audit.goes_on")) }
         p { (lang.t("audit.goes_on_text")) }
         (form("/audit/checkpoint", &app.form_key()?, &inner))
+        h2 { (lang.t("verify.title")) }
+        p { (lang.t("audit.receipts")) " " a href="/verify" { (lang.t("verify.title")) } }
     };
     Ok(Drawn { title: lang.t("audit.checkpoint"), visit, body })
 }

@@ -42,6 +42,7 @@ mod staff;
 mod states;
 mod stored;
 mod trouble;
+mod verify;
 mod visibility;
 mod visit;
 mod waiting;

@@ -6,7 +6,7 @@ import { DESK, PHONE, alike, barriers, close, code, enter, equal, heading, mirro
 
 const { AUDITOR, OPERATOR, PUBLIC } = process.env;
 const PASSWORD = "a long sentence";
-const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/notices/attention_score/1", "/nothing-here", PUBLIC];
+const OPEN = ["/", "/opt-out", "/requests", "/verify", "/stored", "/register", "/log-in", "/log-in/code", "/notices/attention_score/1", "/nothing-here", PUBLIC];
 const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/asked", "/me/data", "/me/data/delete", "/me/identifiers"];
 const OPERATE = ["/operate", "/operate/callers", "/operate/notices", "/operate/notices/public_profile", "/operate/rules", "/operate/rules/house.cedar", "/operate/contests", "/operate/deliveries"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";

@@ -235,6 +235,8 @@ async fn forms_sent_back_are_small(api: &Api, anna: &Member) {
         let names = ["identifier", "reason", "as_of", "known_at"].map(|name| (name.to_owned(), line.clone()));
         small_and_wrong(&mut looks, ("/audit/look", 422, "-wrong"), &names).await;
         let mut nobody = Visitor::new(api);
+        let receipt = [("receipt".to_owned(), text.clone())];
+        small_and_wrong(&mut nobody, ("/verify", 422, "receipt-wrong"), &receipt).await;
         for path in ["/log-in", "/log-in/code", "/log-in/confirm"] {
             let names =
                 ["identifier", "kept_path", "kept.words", "code", "back"].map(|name| (name.to_owned(), line.clone()));
