@@ -28,6 +28,7 @@ mod operate;
 mod opt_out;
 mod paged;
 mod parts;
+mod past;
 mod public;
 mod readable;
 mod receipt;

@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use super::{
     Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, look, notice,
-    notices, operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, verify, visibility,
+    notices, operate, opt_out, past, public, receipt_mail, requests, rules, score, staff, stored, verify, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -61,6 +61,7 @@ routes! {
     Anyone    Prompt Path  post "/staff/log-out" => staff::log_out;
     Auditor   Prompt Query get  "/audit" => audit::search;
     Auditor   Prompt Query get  "/audit/export" => audit::export;
+    Auditor   Prompt Query get  "/audit/past" => past::show;
     Auditor   Prompt Path  get  "/audit/checkpoint" => audit::checkpoint;
     Auditor   Prompt Path  post "/audit/checkpoint" => audit::verify;
     Auditor   Prompt Path  get  "/audit/look" => look::ask;

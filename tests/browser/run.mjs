@@ -9,6 +9,7 @@ const PASSWORD = "a long sentence";
 const OPEN = ["/", "/opt-out", "/requests", "/verify", "/stored", "/register", "/log-in", "/log-in/code", "/notices/attention_score/1", "/nothing-here", PUBLIC];
 const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/asked", "/me/data", "/me/data/delete", "/me/identifiers"];
 const OPERATE = ["/operate", "/operate/callers", "/operate/notices", "/operate/notices/public_profile", "/operate/rules", "/operate/rules/house.cedar", "/operate/contests", "/operate/deliveries"];
+const AUDIT = ["/staff", "/audit", "/audit/past", "/audit/past?at=9", "/audit/checkpoint", "/audit/look"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 const REFUSE = "Do not allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 
@@ -329,7 +330,7 @@ async function staff() {
     await page.getByText("Your look is recorded").waitFor();
     await shot(page, `${name}-audit-looked`);
     await barriers(page, "a look");
-    await visit(page, ["/staff", "/audit", "/audit/checkpoint", "/audit/look"], name);
+    await visit(page, AUDIT, name);
     await staffIn(page, "operator", OPERATOR);
     await heading(page, "Overview");
     await visit(page, OPERATE, name);
@@ -408,13 +409,15 @@ async function elsewhere() {
   await page.context().close();
 }
 
+const file = (path) => path.replace(PUBLIC, "/public").replaceAll(/[/?=]/g, "-");
+
 async function visit(page, paths, name) {
   for (const path of paths) {
     await page.goto(path);
     await barriers(page, `${name} ${path}`);
     if (path === "/me/consents/attention_score") await equal(page);
     if (path === "/me/score") await alike(page);
-    await shot(page, `${name}${path.replace(PUBLIC, "/public").replaceAll("/", "-")}`);
+    await shot(page, `${name}${file(path)}`);
   }
 }
 

@@ -182,7 +182,7 @@ async fn staff_pages_are_small(api: &Api) {
     assert!(weight(&mut visitor, &change).await <= PAGE_BYTES_MAX);
 
     let mut visitor = auditor(api).await;
-    for path in ["/audit", "/audit/checkpoint", "/audit/look"] {
+    for path in ["/audit", "/audit/past", "/audit/past?at=200", "/audit/checkpoint", "/audit/look"] {
         leaf_through(&mut visitor, path, "next").await;
     }
     let page = visitor.page("/audit/look").await;
