@@ -243,7 +243,7 @@ impl App {
             until,
             use_by: allow.use_by.min(computed.use_by()),
             policy_sha256: rules.house.as_ref().map(|house| house.sha256.clone()).ok_or(ServiceError::NotPermitted)?,
-            contested: !person.history.contests.is_empty(),
+            contested: person.history.contests_score(),
             seq,
             person,
         };
