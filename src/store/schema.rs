@@ -106,6 +106,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0016_notices_stay.sql"),
         include_str!("../../migrations/postgres/0016_notices_stay.sql"),
     ),
+    (
+        17,
+        "mail_queued",
+        include_str!("../../migrations/sqlite/0017_mail_queued.sql"),
+        include_str!("../../migrations/postgres/0017_mail_queued.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

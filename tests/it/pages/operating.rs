@@ -1,7 +1,8 @@
 //! The pages of operators: answering what is contested, health, deliveries.
 
-use sayso::domain::About;
+use sayso::domain::{About, Micros};
 use sayso::service::{NewClient, Role, Terms};
+use sayso::store::MailRow;
 
 use super::log_size;
 use super::staff::operator;
@@ -95,6 +96,17 @@ on_both!(an_operator_sees_what_is_well_and_what_is_not, |world| {
     api.world.app.send_login_code(&anna.email, sayso::words::Lang::English).await.unwrap();
     let mails = health(&mut visitor, "Mails").await;
     assert!(mails.contains("0 wait in the database; 1 wait in the outbox folder"), "{mails}");
+    assert!(mails.contains("The oldest in the folder is from") && !mails.contains("oldest in the database"), "{mails}");
+    let row = MailRow { id: [1; 16], blind: [1; 32], sealed: vec![1] };
+    let input = (&row, Micros::parse("2026-11-20T08:15:00Z").unwrap());
+    api.world.app.store.run_tx(&input, |tx, (row, queued)| Box::pin(tx.insert_mail(row, *queued))).await.unwrap();
+    let mails = health(&mut visitor, "Mails").await;
+    assert!(mails.starts_with("amiss\"") && mails.contains("1 wait in the database"), "{mails}");
+    assert!(mails.contains("The oldest in the database is from 20 November 2026, 08:15 UTC."), "{mails}");
+    tamper(&api.world, "UPDATE mail SET queued_us = NULL").await;
+    let mails = health(&mut visitor, "Mails").await;
+    assert!(mails.contains("1 wait in the database") && !mails.contains("oldest in the database"), "{mails}");
+    tamper(&api.world, "DELETE FROM mail").await;
     let ben = join(&api.world, "ben@example.org").await;
     api.world.app.erase(&ben.caller, None).await.unwrap();
     let erasures = health(&mut visitor, "Deletions under way").await;
