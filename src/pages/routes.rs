@@ -42,8 +42,8 @@ routes! {
     Anyone    Prompt Path  get  "/verify" => verify::ask;
     Anyone    Prompt Path  post "/verify" => verify::act;
     Anyone    Prompt Path  get  "/stored" => stored::show;
-    Anyone    Prompt Path  get  "/notices/{purpose}/{version}" => notice::version;
-    Anyone    Prompt Path  get  "/notices/{purpose}/{version}/{sha256}" => notice::text;
+    Anyone    Prompt Query get  "/notices/{purpose}/{version}" => notice::version;
+    Anyone    Prompt Query get  "/notices/{purpose}/{version}/{sha256}" => notice::text;
 
     Anyone    Rechecked Path get "/public/{page}" => public::show;
 
