@@ -97,6 +97,18 @@ async function jobs(name, options) {
   await page.getByText("Done, checked and certified").waitFor({ timeout: 20_000 });
   await shot(page, `${name}-certificate`);
   await look("certificate");
+  const certificate = await page.locator("details pre").textContent();
+  await page.goto("/verify");
+  await page.getByLabel("Receipt or certificate").fill(certificate);
+  await press(page, "Verify");
+  await page.getByText("The certificate holds.").waitFor();
+  await shot(page, `${name}-certificate-holds`);
+  await look("a certificate that holds");
+  await page.getByLabel("Receipt or certificate").fill(certificate.replace(/^index (\d)/m, "index 1$1"));
+  await press(page, "Verify");
+  await page.getByText("This does not hold").first().waitFor();
+  await shot(page, `${name}-certificate-does-not-hold`);
+  await look("a certificate that does not hold");
   await page.goto("/me/data");
   await heading(page, "Log in");
 
@@ -281,17 +293,24 @@ async function everyPage() {
 async function everyPageMirrored() {
   const page = await open({ viewport: PHONE });
   await logIn(page, "scored@example.org");
-  for (const path of [...OPEN, ...OWN]) {
-    await page.goto(path);
-    await mirrored(page, path);
-    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
-  }
+  const look = async (paths) => {
+    for (const path of paths) {
+      await page.goto(path);
+      await mirrored(page, path);
+      await shot(page, `phone-mirrored${file(path)}`);
+    }
+  };
+  await look([...OPEN, ...OWN]);
+  await staffIn(page, "an-auditor", AUDITOR);
+  await look(AUDIT);
+  await page.goto("/audit/look");
+  await page.getByLabel("E-mail address or account").fill("scored@example.org");
+  await page.getByLabel("Why").fill("a complaint");
+  await press(page, "Look at one person");
+  await mirrored(page, "a look");
+  await shot(page, "phone-mirrored-audit-looked");
   await staffIn(page, "operator", OPERATOR);
-  for (const path of OPERATE) {
-    await page.goto(path);
-    await mirrored(page, path);
-    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
-  }
+  await look(OPERATE);
   await page.goto("/opt-out");
   await press(page, "Opt out for myself");
   await mirrored(page, "a wrong form");
@@ -299,11 +318,32 @@ async function everyPageMirrored() {
   await close(page);
 }
 
-async function staffIn(page, client, secret) {
+async function staffIn(page, client, secret, [name, hidden, enter] = ["Name", "Secret", "Log in"]) {
   await page.goto("/staff");
-  await page.getByLabel("Name").fill(client);
-  await page.getByLabel("Secret").fill(secret);
-  await press(page, "Log in");
+  await page.getByLabel(name).fill(client);
+  await page.getByLabel(hidden).fill(secret);
+  await press(page, enter);
+}
+
+/// The pages of auditors and operators in German, whose words are longer.
+async function staffInGerman() {
+  for (const [name, viewport] of [["phone", PHONE], ["desk", DESK]]) {
+    const page = await open({ viewport, locale: "de-DE" });
+    const words = ["Name", "Geheimnis", "Anmelden"];
+    await staffIn(page, "an-auditor", AUDITOR, words);
+    await heading(page, "Das Protokoll");
+    await visit(page, AUDIT, `${name}-german`);
+    await page.getByLabel("E-Mail-Adresse oder Konto").fill("scored@example.org");
+    await page.getByLabel("Warum").fill("eine Beschwerde");
+    await press(page, "Eine Person ansehen");
+    await page.getByText("Dass Sie nachgesehen haben, ist festgehalten.").waitFor();
+    await barriers(page, "a look in German");
+    await shot(page, `${name}-german-audit-looked`);
+    await staffIn(page, "operator", OPERATOR, words);
+    await heading(page, "Überblick");
+    await visit(page, OPERATE, `${name}-german`);
+    await close(page);
+  }
 }
 
 /// An auditor searches, verifies and looks; an operator sees what goes on.
@@ -434,6 +474,7 @@ const stories = {
   "every-page": everyPage,
   mirrored: everyPageMirrored,
   staff,
+  "staff-in-german": staffInGerman,
 };
 const story = stories[process.argv[2]];
 assert.ok(story, `there is no story ${process.argv[2]}`);
