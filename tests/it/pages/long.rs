@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sayso::domain::About;
-use sayso::service::Telling;
+use sayso::service::{Action, Asked, ClientCaller, GateQuestion, Scored, Telling};
 
 use super::staff::{auditor, operator};
 use super::visitor::{COOKIE, Visitor, filled, plain};
@@ -111,12 +111,23 @@ async fn told_to_many(world: &World, anna: &Member) {
         let granted = allow(world, anna, &triple("public_profile", "activitypub", &name)).await;
         let (purpose, source) = ("public_profile".parse().unwrap(), "activitypub".parse().unwrap());
         let telling = Telling { pairwise: granted.pairwise.unwrap(), purpose, source };
+        write_score(world, &caller, &telling).await;
         world.app.disclose(&caller, &telling).await.unwrap();
     }
     world.app.flush_decisions().await.unwrap();
     world.app.hold(&anna.caller, None).await.unwrap();
     world.app.release(&anna.caller, None).await.unwrap();
     tamper(world, "UPDATE delivery SET state = 'failed', tries = 22").await;
+}
+
+/// What an engine worked out for the same.
+async fn write_score(world: &World, engine: &ClientCaller, telling: &Telling) {
+    let Telling { pairwise, purpose, source } = telling;
+    let (purpose, source, ids) = (purpose.clone(), source.clone(), vec![Asked::Pairwise(*pairwise)]);
+    let question = GateQuestion { action: Action::Score, purpose: purpose.clone(), source: source.clone(), ids };
+    let epoch = world.app.filter(engine, &question).await.unwrap().seq;
+    let scored = Scored { pairwise: *pairwise, purpose, source };
+    world.app.write_score(engine, &scored, &crate::engines::score(epoch, 42)).await.unwrap();
 }
 
 fn visitor_of<'a>(api: &'a Api, member: &Member) -> Visitor<'a> {
@@ -143,6 +154,8 @@ async fn own_pages_are_small(api: &Api, anna: &Member) {
     everything(&mut visitor, "/me/identifiers", &many("anna-with-a-long-name-"), ("", "</bdi>")).await;
     everything(&mut visitor, "/me/consents", &many("a-recipient-with-quite-a-long-name-"), ("for ", "</h3>")).await;
     everything(&mut visitor, "/me/asked", &many("a-recipient-with-quite-a-long-name-"), ("for ", ". Told")).await;
+    let (engines, title) = (many("a-recipient-with-quite-a-long-name-"), ", Show my attention score");
+    everything(&mut visitor, "/me/score", &engines, ("", title)).await;
     let seqs =
         api.world.app.consents(&anna.caller).await.unwrap().history.into_iter().map(|entry| entry.seq.0.to_string());
     everything(&mut visitor, "/me/history", &seqs.collect::<Vec<_>>(), ("/me/receipts/", "\"")).await;
