@@ -39,7 +39,8 @@ impl App {
     /// Contests something.
     ///
     /// # Errors
-    /// For words that are empty or too long, an unknown topic, a score that no engine computed, and more than twenty that nobody has answered.
+    /// For words that are empty or too long, an unknown topic, a score that no engine computed, and more than twenty that nobody has
+    /// answered.
     pub async fn contest(
         &self,
         caller: &PersonCaller,

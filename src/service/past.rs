@@ -1,7 +1,8 @@
 //! The log as it was: its checkpoint, and what had been recorded by then. No personal data.
 //!
-//! The checkpoint is signed anew. It says nothing but size and root, and a signature depends on nothing but what is signed, so it is the one
-//! that was handed out then. It is signed only when the newest checkpoint, which was signed as the log grew, proves that the log had this root.
+//! The checkpoint is signed anew. It says nothing but size and root, and a signature depends on nothing but what is signed, so it is the
+//! one that was handed out then. It is signed only when the newest checkpoint, which was signed as the log grew, proves that the log had
+//! this root.
 
 use super::{App, ServiceError};
 use crate::domain::{Day, Seq};
