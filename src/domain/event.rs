@@ -37,6 +37,11 @@ pub enum About {
         /// When.
         week: Week,
     },
+    /// What an engine of others computed.
+    EngineScore {
+        /// Which engine, and for what.
+        triple: Triple,
+    },
 }
 
 /// A grant that an event ended.

@@ -101,7 +101,7 @@ pub fn lawful(before: &History, event: &Event, seq: Seq, rulebook: &Rulebook) ->
             }
             may_be_told(before, triple, *lineage, event.at, rulebook)
         }
-        Act::ContestAnswered { contest, .. } if !before.contests.contains(contest) => {
+        Act::ContestAnswered { contest, .. } if !before.contests.contains_key(contest) => {
             Err("an answer to what nobody contested, or what was answered before")
         }
         Act::TopicDecided { topic, accepted: true } if before.topics.get(topic) == Some(&false) => {

@@ -3,9 +3,9 @@
 //! [`Standing`] is what the gate needs and what the store keeps beside the events; [`History`] is the whole fold.
 //! `fold(prefix) then apply(rest)` equals `fold(all)`; nothing here looks at a clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Act, Adult, Assurance, Event, Micros, Seq, Topic, Triple, Whom};
+use super::{About, Act, Adult, Assurance, Event, Micros, Seq, Topic, Triple, Whom};
 
 /// A live yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub struct History {
     /// When the person's browser last said that nothing may be shared.
     pub signalled: Option<Seq>,
     /// What is contested and not answered.
-    pub contests: BTreeSet<Seq>,
+    pub contests: BTreeMap<Seq, About>,
     /// The last event.
     pub seq: Option<Seq>,
 }
@@ -114,6 +114,19 @@ impl History {
     pub const ERASE_AFTER_DAYS: i64 = 90;
     /// The same for a child.
     pub const ERASE_CHILD_AFTER_DAYS: i64 = 30;
+
+    /// Whether the score of this service is contested, or something of it.
+    pub fn contests_score(&self) -> bool {
+        self.contests.values().any(|about| !matches!(about, About::EngineScore { .. }))
+    }
+
+    /// Whether what an engine computed is contested: by itself, or with what this service says.
+    pub fn contests_engine(&self, computed: &Triple) -> bool {
+        self.contests.values().any(|about| match about {
+            About::EngineScore { triple } => triple == computed,
+            About::Score {} | About::Topic { .. } | About::Part { .. } => true,
+        })
+    }
 
     /// The fold of events in order.
     pub fn fold<'a>(events: impl IntoIterator<Item = (Seq, &'a Event)>) -> Self {
@@ -159,7 +172,7 @@ impl History {
                 }
                 self.signalled = Some(seq);
             }
-            Act::Contested { .. } => drop(self.contests.insert(seq)),
+            Act::Contested { about, .. } => drop(self.contests.insert(seq, about.clone())),
             Act::ContestAnswered { contest, .. } => drop(self.contests.remove(contest)),
             Act::Held {} => {
                 self.standing.held = true;

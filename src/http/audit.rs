@@ -91,6 +91,7 @@ pub(super) struct Search {
     to: Option<String>,
     purpose: Option<Purpose>,
     recipient: Option<Recipient>,
+    until: Option<i64>,
     after: Option<i64>,
     limit: Option<i64>,
     #[serde(default)]
@@ -109,6 +110,7 @@ pub(super) async fn events(
         to: search.to.as_deref().map(|text| day("to", text)).transpose()?,
         purpose: search.purpose,
         recipient: search.recipient,
+        until: search.until.map(Seq),
         after: search.after.map(Seq),
         limit: search.limit,
     };

@@ -322,9 +322,10 @@ enum Contested {
     Score,
     Topic,
     Part,
+    EngineScore,
 }
 
-/// What is contested, and why; the fields of a part are those of the explanation.
+/// What is contested, and why; the fields of a part are those of the explanation, those of an engine's score are those of the list of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Contest {
@@ -332,18 +333,28 @@ pub(super) struct Contest {
     topic: Option<Topic>,
     kind: Option<ResponseKind>,
     week: Option<Week>,
+    engine: Option<Recipient>,
+    purpose: Option<Purpose>,
+    source: Option<Source>,
     words: String,
 }
 
 impl Contest {
     fn about(&self) -> Result<About, ServiceError> {
-        let (topic, kind, week) = (self.topic.clone(), self.kind, self.week);
-        match (self.what, topic, kind, week) {
-            (Contested::Score, None, None, None) => Ok(About::Score {}),
-            (Contested::Topic, Some(topic), None, None) => Ok(About::Topic { topic }),
-            (Contested::Part, Some(topic), Some(kind), Some(week)) => Ok(About::Part { topic, kind, week }),
+        let of_score = (self.topic.clone(), self.kind, self.week);
+        let of_engine = (self.engine.clone(), self.purpose.clone(), self.source.clone());
+        match (self.what, of_score, of_engine) {
+            (Contested::Score, (None, None, None), (None, None, None)) => Ok(About::Score {}),
+            (Contested::Topic, (Some(topic), None, None), (None, None, None)) => Ok(About::Topic { topic }),
+            (Contested::Part, (Some(topic), Some(kind), Some(week)), (None, None, None)) => {
+                Ok(About::Part { topic, kind, week })
+            }
+            (Contested::EngineScore, (None, None, None), (Some(recipient), Some(purpose), Some(source))) => {
+                Ok(About::EngineScore { triple: Triple { purpose, source, recipient } })
+            }
             _ => {
-                let expected = "`score` alone, `topic` with `topic`, or `part` with `topic`, `kind` and `week`";
+                let expected = "`score` alone, `topic` with `topic`, `part` with `topic`, `kind` and `week`, or \
+                                `engine_score` with `engine`, `purpose` and `source`";
                 Err(ServiceError::invalid("what", expected))
             }
         }

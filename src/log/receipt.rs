@@ -1,5 +1,7 @@
 //! A receipt: the proof that a leaf is in the log, with what opens it. Anybody with the log's public key can check one.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::leaf::{Leaf, commitment};
@@ -69,7 +71,19 @@ struct Opening {
     body: String,
 }
 
+/// Where a receipt stands in JSON: in an answer of the service, in a Kantara receipt, in a record of ISO/IEC TS 27560.
+const WITHIN: [&str; 4] = ["/receipt", "/certificate", "/proof", "/dct:provenance/rdf:value"];
+
 impl Receipt {
+    /// The text of the receipt in what somebody has: itself, or JSON that carries it. None for JSON that carries none.
+    pub fn text_in(text: &str) -> Option<Cow<'_, str>> {
+        if !text.trim_start().starts_with('{') {
+            return Some(Cow::Borrowed(text));
+        }
+        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        WITHIN.iter().find_map(|place| value.pointer(place)?.as_str().map(|found| Cow::Owned(found.to_owned())))
+    }
+
     /// Reads a receipt without checking it.
     ///
     /// # Errors

@@ -22,8 +22,12 @@ use crate::web::problem::Problem;
 
 /// Leaves of one page.
 const SHOWN: i64 = 100;
-pub(super) const PAGES: [(&str, &str); 3] =
-    [("/audit", "audit.title"), ("/audit/checkpoint", "audit.checkpoint"), ("/audit/look", "audit.look")];
+pub(super) const PAGES: [(&str, &str); 4] = [
+    ("/audit", "audit.title"),
+    ("/audit/past", "audit.past"),
+    ("/audit/checkpoint", "audit.checkpoint"),
+    ("/audit/look", "audit.look"),
+];
 
 pub(super) async fn search(State(app): State<Shared>, auditor: Auditor, RawQuery(query): RawQuery) -> Answered {
     let (visit, typed) = (auditor.visit, Form::parse(&query.unwrap_or_default())?);
@@ -75,6 +79,7 @@ fn read(typed: &Form, (after, limit): (Option<Seq>, i64)) -> Result<AuditQuery, 
         to: day("to")?,
         purpose: some("purpose").map(|_| typed.read("purpose")).transpose()?,
         recipient: some("recipient").map(|_| typed.read("recipient")).transpose()?,
+        until: some("until").map(|text| text.parse().map(Seq).map_err(|_| wrong("until"))).transpose()?,
         after,
         limit: Some(limit),
     })
@@ -107,6 +112,7 @@ fn filter(lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Markup {
             (line("to", "audit.to").with("date", "off").draw(lang, typed, wrong))
             (line("purpose", "audit.purpose").draw(lang, typed, wrong))
             (line("recipient", "consents.recipient").draw(lang, typed, wrong))
+            (line("until", "audit.until_place").draw(lang, typed, wrong))
             button { (lang.t("audit.search")) }
         }
     }
@@ -229,6 +235,8 @@ async fn draw_checkpoint(
         h2 { (lang.t("audit.goes_on")) }
         p { (lang.t("audit.goes_on_text")) }
         (form("/audit/checkpoint", &app.form_key()?, &inner))
+        h2 { (lang.t("verify.title")) }
+        p { (lang.t("audit.receipts")) " " a href="/verify" { (lang.t("verify.title")) } }
     };
     Ok(Drawn { title: lang.t("audit.checkpoint"), visit, body })
 }

@@ -1,5 +1,7 @@
 //! How a deletion goes: its steps, who was told, what is kept and why, the certificate.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -84,7 +86,7 @@ fn draw(lang: Lang, erasure: &ErasureView, told: &Markup) -> Markup {
             @if let Some(finished) = erasure.finished_us { dt { (lang.t("erasure.until")) } dd { (lang.time(Micros(finished))) } }
             @if let Some(after) = erasure.unreadable_after_us { dt { (lang.t("erasure.unreadable")) } dd { (lang.time(after)) } }
         }
-        (removed(lang, erasure))
+        (removed(lang, &erasure.removed, &erasure.kept))
         (told)
         @if !erasure.stores.is_empty() {
             h2 { (lang.t("erasure.stores")) }
@@ -92,29 +94,30 @@ fn draw(lang: Lang, erasure: &ErasureView, told: &Markup) -> Markup {
         }
         @if let Some(certificate) = &erasure.certificate {
             h2 { (lang.t("erasure.certificate")) }
-            p { (lang.t("erasure.certificate_text")) }
+            p { (lang.t("erasure.certificate_text")) " " a href="/verify" { (lang.t("verify.title")) } }
             p { a class="button quiet" href=(format!("/erasures/{}/certificate", erasure.reference)) download { (lang.t("receipt.save")) } }
             @if certificate.len() <= SHOWN_BYTES_MAX { details { summary { (lang.t("receipt.read")) } pre tabindex="0" { (certificate) } } }
         }
     }
 }
 
-fn removed(lang: Lang, erasure: &ErasureView) -> Markup {
+/// Rows that went, by table, and tables that are kept, with the reason.
+pub(super) fn removed(lang: Lang, removed: &BTreeMap<String, u64>, kept: &BTreeMap<String, String>) -> Markup {
     html! {
-        @if !erasure.removed.is_empty() {
+        @if !removed.is_empty() {
             h2 { (lang.t("erasure.removed")) }
             table {
                 thead { tr { th scope="col" { (lang.t("stored.what")) } th scope="col" class="number" { (lang.t("erasure.rows")) } } }
                 tbody {
-                    @for (table, rows) in erasure.removed.iter().filter(|(_, rows)| **rows > 0) {
+                    @for (table, rows) in removed.iter().filter(|(_, rows)| **rows > 0) {
                         tr { td { (lang.named("table", table)) } td class="number" { (lang.number(i64::try_from(*rows).unwrap_or(i64::MAX))) } }
                     }
                 }
             }
         }
-        @if !erasure.kept.is_empty() {
+        @if !kept.is_empty() {
             h2 { (lang.t("erasure.kept")) }
-            dl { @for (table, why) in &erasure.kept { dt { (lang.named("table", table)) } dd { (lang.find(&format!("why.{table}")).unwrap_or(why)) } } }
+            dl { @for (table, why) in kept { dt { (lang.named("table", table)) } dd { (lang.find(&format!("why.{table}")).unwrap_or(why)) } } }
         }
     }
 }

@@ -46,6 +46,7 @@ fn guarantees(lang: Lang) -> Markup {
         ("front.minors", "/opt-out", "opt_out.title"),
         ("front.never", "/v1/notices", "front.notices"),
         ("front.log", "/v1/log/key", "front.log_key"),
+        ("front.check", "/verify", "verify.title"),
     ];
     html! {
         ul { @for (text, path, name) in links { li { (lang.t(text)) " " a href=(path) { (lang.t(name)) } } } }

@@ -55,8 +55,11 @@ fn mails(lang: Lang, health: &Health) -> Line {
     let files = i64::try_from(health.mail_files).unwrap_or(i64::MAX);
     let numbers = [("queued", &*lang.number(health.mails)), ("files", &*lang.number(files))];
     let mut says = lang.say("health.mails_wait", &numbers);
-    if let Some(since) = health.mail_files_since {
-        says = format!("{says} {}", lang.say("health.oldest", &[("time", &lang.time(since))]));
+    let oldest = [(health.mails_since, "health.oldest_queued"), (health.mail_files_since, "health.oldest_file")];
+    for (since, words) in oldest {
+        if let Some(since) = since {
+            says = format!("{says} {}", lang.say(words, &[("time", &lang.time(since))]));
+        }
     }
     let late = health.mail_files_since.is_some_and(|since| since.plus_seconds(MAIL_SECONDS) < health.now);
     Line { name: "health.mails", well: health.mails == 0 && !late, says }

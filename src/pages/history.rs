@@ -113,6 +113,7 @@ pub(super) async fn draw_receipt(
         (receipt_mail::offer(app, lang, caller, seq).await?)
         h2 { (lang.t("receipt.check")) }
         p { (lang.t("receipt.check_text")) }
+        p { a href="/verify" { (lang.t("verify.title")) } }
         (code::svg(&format!("{public}/v1/log/proof/inclusion?seq={seq}"), lang.t("receipt.code")))
         h2 { (lang.t("receipt.text")) }
         @if text.len() <= SHOWN_BYTES_MAX { pre tabindex="0" { (text) } } @else { p { (lang.t("receipt.long")) } }

@@ -108,6 +108,7 @@ fn footer(visit: &Visit) -> Markup {
                     ul {
                         (entry(visit, "/opt-out", lang.t("opt_out.title")))
                         (entry(visit, "/requests", lang.t("requests.title")))
+                        (entry(visit, "/verify", lang.t("verify.title")))
                         (entry(visit, "/stored", lang.t("stored.title")))
                         (entry(visit, "/v1/log/checkpoint", lang.t("layout.checkpoint")))
                         (entry(visit, "/staff", lang.t("staff.title")))

@@ -1,11 +1,14 @@
 //! A notice as it was shown: every version, in every language, for whoever wants to read what they or others decided on.
 
-use axum::extract::State;
+use std::cmp::Reverse;
+
+use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
 use super::Shared;
+use super::paged::{self, List};
 use super::parts::{self, Drawn};
-use super::visit::Visit;
+use super::visit::{Form, Visit};
 use super::words::Lang;
 use crate::domain::{Act, Purpose};
 use crate::service::{NoticeView, ServiceError, ShownNotice};
@@ -41,11 +44,12 @@ pub(super) async fn version(
     State(app): State<Shared>,
     visit: Visit,
     Path((purpose, Version(version))): Path<(Purpose, Version)>,
+    RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let notice = app.notice(&purpose, version).await?;
     let versions = app.notice_versions(&purpose).await?;
     let shown = notice.in_language(visit.lang.tag());
-    Ok(draw(visit, (&versions, &notice), shown))
+    draw(visit, (&versions, &notice), (shown, &address(&purpose, version)), query.as_deref())
 }
 
 /// The text with one digest: as it was shown.
@@ -53,15 +57,30 @@ pub(super) async fn text(
     State(app): State<Shared>,
     visit: Visit,
     Path((purpose, Version(version), sha256)): Path<(Purpose, Version, String)>,
+    RawQuery(query): RawQuery,
 ) -> Result<Drawn, Problem> {
     let notice = app.notice(&purpose, version).await?;
     let versions = app.notice_versions(&purpose).await?;
     let shown = notice.with_digest(&sha256).ok_or(ServiceError::NotFound("text of this notice"))?;
-    Ok(draw(visit, (&versions, &notice), shown))
+    let path = format!("{}/{}", address(&purpose, version), shown.sha256);
+    draw(visit, (&versions, &notice), (shown, &path), query.as_deref())
 }
 
-fn draw(visit: Visit, (versions, notice): (&[(i64, bool)], &NoticeView), shown: ShownNotice<'_>) -> Drawn {
-    let lang = visit.lang;
+/// Room for the list of versions, in bytes.
+const VERSIONS_BYTES: usize = 4_000;
+
+fn draw(
+    visit: Visit,
+    (versions, notice): (&[(i64, bool)], &NoticeView),
+    (shown, path): (ShownNotice<'_>, &str),
+    query: Option<&str>,
+) -> Result<Drawn, Problem> {
+    let (lang, query) = (visit.lang, Form::parse(query.unwrap_or_default())?);
+    let stretch = paged::asked(&query, "list", |name| name.parse().ok().map(Reverse))?;
+    let list = List { path, name: "list", title: lang.t("notice.versions"), bytes: VERSIONS_BYTES, newest_first: true };
+    let newest_first: Vec<_> = versions.iter().rev().collect();
+    let found = stretch.of(&newest_first, |(version, _)| Reverse(*version));
+    let listed = list.fill(&stretch, found, |(version, _)| version.to_string(), |one| line(lang, notice, ***one));
     let own = address(&notice.purpose, notice.version);
     let newest = versions.last().map(|(version, _)| *version).filter(|newest| *newest > notice.version);
     let (number, written) = (notice.version.to_string(), language(lang, shown.locale));
@@ -77,17 +96,21 @@ fn draw(visit: Visit, (versions, notice): (&[(i64, bool)], &NoticeView), shown: 
             h2 { (lang.t("notice.languages")) }
             ul { @for one in notice.texts() { li { a href=(format!("{own}/{}", one.sha256)) hreflang=(one.locale) aria-current=[(one == shown).then_some("page")] { (language(lang, one.locale)) } } } }
         }
-        h2 { (lang.t("notice.versions")) }
-        ul { @for one in versions.iter().rev() { li { (line(lang, notice, *one)) } } }
+        h2 { (list.title) }
+        @if let Some(nothing) = listed.nothing(lang, "list.nothing_more") { p { (nothing) } }
+        ul { (listed.entries) }
+        (list.links(lang, &listed))
     };
-    Drawn { title: lang.t("notice.title"), visit, body }
+    Ok(Drawn { title: lang.t("notice.title"), visit, body })
 }
 
 fn line(lang: Lang, here: &NoticeView, (version, material): (i64, bool)) -> Markup {
     let text = lang.say("notice.one", &[("version", &version.to_string())]);
     let path = address(&here.purpose, version);
     html! {
-        a href=(path) aria-current=[(version == here.version).then_some("page")] { (text) }
-        @if material && version > 1 { ": " (lang.t("notice.material")) }
+        li {
+            a href=(path) aria-current=[(version == here.version).then_some("page")] { (text) }
+            @if material && version > 1 { ": " (lang.t("notice.material")) }
+        }
     }
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::consents::{done, notice_of, said};
 use super::notice::{self, language};
 use super::operate::PAGES;
-use super::parts::{self, Drawn, Wrong, form, hidden, summary, text_area};
+use super::parts::{self, Drawn, Wrong, form, hidden, summary, text_area_in};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
@@ -89,11 +89,16 @@ fn typed_texts(form: &Form) -> impl Iterator<Item = (&str, &str)> {
 
 /// The text in another language, and under it the choice to leave that out, where the newest version has it: an emptied field alone takes no
 /// language away.
-fn other_text(lang: Lang, (notice, locale): (&NoticeView, &str), typed: &Form, wrong: Option<&Wrong>) -> Markup {
+fn other_text(
+    lang: Lang,
+    (notice, locale): (&NoticeView, &str),
+    (typed, wrong): (&Form, Option<&Wrong>),
+    room: &mut usize,
+) -> Markup {
     let (name, leave) = (field(locale), left_out(locale));
     let is_there = notice.translations.iter().any(|one| one.locale == locale);
     html! {
-        (text_area(lang, (&name, &label(lang, locale)), typed.get(&name), wrong))
+        (text_area_in(room, lang, (&name, &label(lang, locale)), typed.get(&name), wrong))
         @if is_there {
             div class="option" {
                 input type="checkbox" id=(leave) name=(leave) value="yes" checked[typed.get(&leave) == "yes"];
@@ -103,15 +108,18 @@ fn other_text(lang: Lang, (notice, locale): (&NoticeView, &str), typed: &Form, w
     }
 }
 
-/// So much of the newest version is shown beside what was written over an older one, in bytes.
-const NEWEST_BYTES_MAX: usize = 8_000;
+/// Room for all texts of a form, in bytes; what a version may have fits it.
+const TEXTS_BYTES: usize = 30_000;
+/// Longest name of a language that a form is shown again with, in bytes, and most of them.
+const LOCALE_BYTES_MAX: usize = 35;
+const LANGUAGES_MAX: usize = 21;
 
-/// The version that was published while the form was filled in.
-fn newest_now(lang: Lang, notice: &NoticeView) -> Markup {
+/// The version that was published while the form was filled in, where there is room for it beside what was written.
+fn newest_now(lang: Lang, notice: &NoticeView, room: usize) -> Markup {
     let texts = html! { @for text in notice.texts() { (parts::notice(text.text, text.locale)) } };
     html! {
         h2 { (lang.say("operate.newest_now", &[("version", &lang.number(notice.version))])) }
-        @if texts.0.len() <= NEWEST_BYTES_MAX { (texts) }
+        @if texts.0.len() <= room { (texts) }
         p { a href=(notice::address(&notice.purpose, notice.version)) { (lang.t("notice.newest")) } }
     }
 }
@@ -129,14 +137,16 @@ async fn draw(
     // Whoever was shown the newest version writes over that one from then on.
     let over = if newer { notice.version.to_string() } else { typed.get("over").to_owned() };
     let mut locales = other_languages(&notice);
-    let more = typed_texts(typed).map(|(locale, _)| locale.to_owned());
+    let more = typed_texts(typed).map(|(locale, _)| locale.to_owned()).filter(|one| one.len() <= LOCALE_BYTES_MAX);
     let more: Vec<String> = more.filter(|locale| !locales.contains(locale)).collect();
     locales.extend(more);
+    locales.truncate(LANGUAGES_MAX);
+    let mut room = TEXTS_BYTES;
     let inner = html! {
         (hidden("purpose", purpose)) (hidden("locale", &notice.locale)) (hidden("over", &over))
-        (text_area(lang, ("text", &label(lang, &notice.locale)), typed.get("text"), wrong))
+        (text_area_in(&mut room, lang, ("text", &label(lang, &notice.locale)), typed.get("text"), wrong))
         div id="translations" {
-            @for locale in &locales { (other_text(lang, (&notice, locale), typed, wrong)) }
+            @for locale in &locales { (other_text(lang, (&notice, locale), (typed, wrong), &mut room)) }
         }
         div class="pair" {
             button name="material" value="yes" { (lang.t("operate.material")) }
@@ -150,7 +160,7 @@ async fn draw(
         p { (lang.named("purpose", purpose)) ", " (lang.say("operate.version", &[("version", &lang.number(notice.version))])) }
         p { (lang.say("operate.again", &[("grants", &grants)])) }
         p { (lang.t("operate.languages_text")) }
-        @if newer { (newest_now(lang, &notice)) }
+        @if newer { (newest_now(lang, &notice, room)) }
         (form("/operate/notices", &app.form_key()?, &inner))
         p { a href="/operate/notices" { (lang.t("operate.notices")) } }
     };
@@ -206,7 +216,8 @@ pub(super) async fn publish(State(app): State<Shared>, sent: SentByOperator) -> 
         Ok(_) => Ok(said("/operate/notices", "published")),
         Err(problem) => {
             let fields = newest.translations.iter().map(|one| field(&one.locale));
-            let wrong = fields.fold(Wrong::of(problem)?, |wrong, name| wrong.of_field(&name, ("missing_text", &name)));
+            let wrong = Wrong::of(problem)?.of_field("texts", ("texts", "translations"));
+            let wrong = fields.fold(wrong, |wrong, name| wrong.of_field(&name, ("missing_text", &name)));
             let form = (sent.form.get("purpose"), &sent.form);
             Ok(wrong.answer(&draw(&app, sent.visit.clone(), form, Some(&wrong)).await?))
         }

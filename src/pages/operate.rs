@@ -9,7 +9,7 @@ use super::parts::{self, Drawn, Wrong, again, form, summary, words_area};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
-use super::{Answered, Shared, health};
+use super::{Answered, Shared, health, score};
 use crate::domain::{About, Seq, Stretch};
 use crate::ids::DeliveryId;
 use crate::service::{App, DeliveryView, OpenContest};
@@ -118,6 +118,7 @@ async fn answer_again(app: &App, sent: &SentByOperator, contest_seq: Seq, wrong:
 fn about(lang: Lang, about: &About) -> String {
     match about {
         About::Score {} => lang.t("score.whole").to_owned(),
+        About::EngineScore { triple } => score::engine(lang, triple),
         About::Topic { topic } => lang.say("score.the_topic", &[("topic", topic.as_str())]),
         About::Part { topic, kind, week } => {
             let week = lang.say("score.week_of", &[("day", &lang.day(week.monday()))]);

@@ -193,6 +193,20 @@ pub(super) fn text_area(lang: Lang, named: (&str, &str), value: &str, wrong: Opt
     area(lang, (named, ""), sent_back(value, TEXT_BYTES_MAX), wrong)
 }
 
+/// One of several on a page, which leaves less room for the others.
+pub(super) fn text_area_in(
+    room: &mut usize,
+    lang: Lang,
+    named: (&str, &str),
+    value: &str,
+    wrong: Option<&Wrong>,
+) -> Markup {
+    let shown = sent_back(value, *room);
+    let taken = shown.map_or(0, |text| html! { (text) }.0.len());
+    *room = room.saturating_sub(taken);
+    area(lang, (named, ""), shown, wrong)
+}
+
 /// A person's own words, after a hint.
 pub(super) fn words_area(
     lang: Lang,

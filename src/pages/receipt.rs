@@ -12,7 +12,7 @@ pub(super) fn kept(lang: Lang, text: &str, name: &str) -> Markup {
     html! {
         section class="receipt" {
             h2 { (lang.t("receipt.title")) }
-            p { (lang.t("receipt.what")) }
+            p { (lang.t("receipt.what")) " " a href="/verify" { (lang.t("verify.title")) } }
             p { a class="button quiet" href=(file) download=(format!("sayso-{name}.tlog-proof")) { (lang.t("receipt.save")) } }
             details { summary { (lang.t("receipt.read")) } pre tabindex="0" { (text) } }
         }

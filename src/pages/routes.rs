@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use super::{
     Shared, account, asked, assets, audit, callers, consents, data, erasure, front, history, identifiers, look, notice,
-    notices, operate, opt_out, public, receipt_mail, requests, rules, score, staff, stored, visibility,
+    notices, operate, opt_out, past, public, receipt_mail, requests, rules, score, staff, stored, verify, visibility,
 };
 use crate::web::{Access, Pace, Reads, Route};
 
@@ -39,9 +39,11 @@ routes! {
     Anyone    Steady Path  post "/requests/confirm" => requests::confirm;
     Anyone    Prompt Query get  "/erasures/{reference}" => erasure::show;
     Anyone    Prompt Path  get  "/erasures/{reference}/certificate" => erasure::certificate;
+    Anyone    Prompt Path  get  "/verify" => verify::ask;
+    Anyone    Prompt Path  post "/verify" => verify::act;
     Anyone    Prompt Path  get  "/stored" => stored::show;
-    Anyone    Prompt Path  get  "/notices/{purpose}/{version}" => notice::version;
-    Anyone    Prompt Path  get  "/notices/{purpose}/{version}/{sha256}" => notice::text;
+    Anyone    Prompt Query get  "/notices/{purpose}/{version}" => notice::version;
+    Anyone    Prompt Query get  "/notices/{purpose}/{version}/{sha256}" => notice::text;
 
     Anyone    Rechecked Path get "/public/{page}" => public::show;
 
@@ -59,6 +61,7 @@ routes! {
     Anyone    Prompt Path  post "/staff/log-out" => staff::log_out;
     Auditor   Prompt Query get  "/audit" => audit::search;
     Auditor   Prompt Query get  "/audit/export" => audit::export;
+    Auditor   Prompt Query get  "/audit/past" => past::show;
     Auditor   Prompt Path  get  "/audit/checkpoint" => audit::checkpoint;
     Auditor   Prompt Path  post "/audit/checkpoint" => audit::verify;
     Auditor   Prompt Path  get  "/audit/look" => look::ask;

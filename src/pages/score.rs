@@ -46,11 +46,15 @@ async fn draw(
     let lang = visit.lang;
     let consents = app.consents(caller).await?;
     let parts = paged::asked(typed, "parts", paged::number)?;
+    let computed = app.engine_scores(caller).await?;
+    let (engines, by_engines) = engines(lang, &computed, typed)?;
+    let mut contestable = Vec::new();
     let inner = match app.own_score(caller, WEEKS_SHOWN).await {
         Ok(OwnScore { score, explanation, values }) => {
             let points = points(app, values, &consents).await?;
             let (parts, cells) = score_parts::draw(lang, &explanation, parts);
             let (topics, some) = topics(app, lang, &score.topics, typed)?;
+            contestable = of_score(lang, &some, &cells);
             html! {
                 (number(lang, &score))
                 (score_next::draw(lang, &score))
@@ -58,7 +62,6 @@ async fn draw(
                 (parts)
                 (score_parts::history(lang, score.version, &points))
                 (topics)
-                (contest(app, lang, (&some, &cells), (typed, wrong))?)
                 (sources(lang, &score.sources))
             }
         }
@@ -69,12 +72,14 @@ async fn draw(
         },
         Err(error) => return Err(error.into()),
     };
+    contestable.extend(by_engines.into_iter().map(|one| (of_engine(one), engine(lang, &triple_of(one)))));
     let body = html! {
         (summary(lang, wrong))
         h1 { (lang.t("score.title")) }
         (said)
         (inner)
-        (engines(lang, &app.engine_scores(caller).await?, typed)?)
+        (engines)
+        @if !contestable.is_empty() { (contest(app, lang, &contestable, (typed, wrong))?) }
         (visibility::draw(app, lang, (caller, &consents), typed).await?)
         (asked::beginning(app, lang, caller).await?)
     };
@@ -211,13 +216,11 @@ fn topic_choice(lang: Lang, topic: &TopicView) -> Markup {
     }
 }
 
-/// What is shown of it can be contested: the whole, a topic, a part.
-fn contest(
-    app: &App,
-    lang: Lang,
-    (topics, cells): (&[&TopicView], &[&Cell]),
-    (typed, wrong): (&Form, Option<&Wrong>),
-) -> Result<Markup, Problem> {
+/// What can be contested, as the form names it, and in words.
+type Contestable = Vec<(String, String)>;
+
+/// What is shown of the score: the whole, a topic, a part.
+fn of_score(lang: Lang, topics: &[&TopicView], cells: &[&Cell]) -> Contestable {
     let mut options = vec![(String::from("score"), lang.t("score.whole").to_owned())];
     options.extend(
         topics
@@ -228,11 +231,20 @@ fn contest(
         let value = format!("part|{}|{}|{}", cell.topic, cell.kind.as_str(), cell.week.0);
         (value, score_parts::name(lang, cell))
     }));
+    options
+}
+
+fn contest(
+    app: &App,
+    lang: Lang,
+    options: &Contestable,
+    (typed, wrong): (&Form, Option<&Wrong>),
+) -> Result<Markup, Problem> {
     let inner = html! {
         div class="field" {
             label for="about" { (lang.t("score.contest_what")) }
             select id="about" name="about" {
-                @for (value, text) in &options { option value=(value) selected[typed.get("about") == value] { (text) } }
+                @for (value, text) in options { option value=(value) selected[typed.get("about") == value] { (text) } }
             }
         }
         (words_area(lang, (("words", lang.t("score.contest_why")), lang.t("score.contest_hint")), typed.get("words"), wrong))
@@ -245,8 +257,27 @@ fn contest(
     })
 }
 
-/// Scores that engines worked out.
-fn engines(lang: Lang, engines: &[EngineScoreView], query: &Form) -> Result<Markup, Problem> {
+fn triple_of(one: &EngineScoreView) -> Triple {
+    Triple { purpose: one.purpose.clone(), source: one.source.clone(), recipient: one.engine.clone() }
+}
+
+/// As the form names it.
+fn of_engine(one: &EngineScoreView) -> String {
+    format!("engine|{}|{}|{}", one.engine, one.purpose, one.source)
+}
+
+/// What an engine worked out, in words.
+pub(super) fn engine(lang: Lang, triple: &Triple) -> String {
+    let Triple { purpose, source, recipient } = triple;
+    format!("{recipient}, {}, {}", lang.named("purpose", purpose.as_str()), lang.named("source", source.as_str()))
+}
+
+/// Scores that engines worked out, and those of them that are shown.
+fn engines<'a>(
+    lang: Lang,
+    engines: &'a [EngineScoreView],
+    query: &Form,
+) -> Result<(Markup, Vec<&'a EngineScoreView>), Problem> {
     let (stretch, title) = (paged::asked(query, "engines", paged::number)?, lang.t("score.engines"));
     let list = List { path: PATH, name: "engines", title, bytes: SHORT_BYTES, newest_first: false };
     let engines = numbered(engines);
@@ -254,15 +285,17 @@ fn engines(lang: Lang, engines: &[EngineScoreView], query: &Form) -> Result<Mark
     let draw = |(_, one): &&(usize, &EngineScoreView)| {
         html! {
             li {
-                bdi { (one.engine) } ", " (lang.named("purpose", one.purpose.as_str())) ", " (lang.named("source", one.source.as_str())) ": "
+                bdi { (engine(lang, &triple_of(one))) } ": "
                 @match &one.score { Some(score) => (score.value), None => (lang.t("score.no_number")) }
+                @if one.contested { " " (lang.t("score.engine_contested")) }
             }
         }
     };
     let shown = list.fill(&stretch, found, |(number, _)| number.to_string(), draw);
-    Ok(html! {
+    let drawn = html! {
         @if !engines.is_empty() { h2 { (title) } ul { (shown.entries) } (list.links(lang, &shown)) }
-    })
+    };
+    Ok((drawn, shown.these.iter().map(|(_, one)| *one).collect()))
 }
 
 pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
@@ -312,6 +345,16 @@ async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Ans
 }
 
 fn about(text: &str) -> Option<About> {
+    if let Some(engine) = text.strip_prefix("engine|") {
+        let mut words = engine.split('|');
+        let (Some(recipient), Some(purpose), Some(source), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return None;
+        };
+        let (recipient, purpose, source) = (recipient.parse().ok()?, purpose.parse().ok()?, source.parse().ok()?);
+        return Some(About::EngineScore { triple: Triple { purpose, source, recipient } });
+    }
     let mut words = text.split('|');
     let what = words.next()?;
     let topic = words.next().map(str::parse::<Topic>);

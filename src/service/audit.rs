@@ -41,6 +41,8 @@ pub struct AuditQuery {
     pub purpose: Option<Purpose>,
     /// Only what decides about this recipient; the same holds.
     pub recipient: Option<Recipient>,
+    /// Up to this place, that one included.
+    pub until: Option<Seq>,
     /// After this place.
     pub after: Option<Seq>,
     /// At most so many.
@@ -158,12 +160,15 @@ impl App {
             let full = i64::try_from(rows.len()) == Ok(page);
             looked_at += rows.len();
             for row in rows {
+                if query.until.is_some_and(|until| row.seq > until) {
+                    return Ok(AuditPage { leaves, next: None });
+                }
                 after = row.seq;
                 if !opens || self.decides_about(tx, &mut keys, &row, query).await? {
                     leaves.push(view(row));
                 }
                 if i64::try_from(leaves.len()) == Ok(limit) {
-                    return Ok(AuditPage { leaves, next: Some(after) });
+                    return Ok(AuditPage { leaves, next: Some(after).filter(|_| query.until != Some(after)) });
                 }
             }
             if !full {

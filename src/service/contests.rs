@@ -1,5 +1,5 @@
-//! Contesting a score, a topic or a part: marked at once for everyone who gets it, answered by a human with a reason (GDPR articles 16,
-//! 21 and 22), and everyone who was told is told again.
+//! Contesting a score, a topic, a part, or what an engine computed: marked at once for everyone who gets it, answered by a human with a
+//! reason (GDPR articles 16, 21 and 22), and everyone who was told is told again.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -39,7 +39,8 @@ impl App {
     /// Contests something.
     ///
     /// # Errors
-    /// For words that are empty or too long, an unknown topic, and more than twenty that nobody has answered.
+    /// For words that are empty or too long, an unknown topic, a score that no engine computed, and more than twenty that nobody has
+    /// answered.
     pub async fn contest(
         &self,
         caller: &PersonCaller,
@@ -54,17 +55,39 @@ impl App {
             return Err(ServiceError::invalid("topic", "a topic that your score or its explanation shows"));
         }
         let act = Act::Contested { about: about.clone(), words };
-        self.act_of_person(&caller.subject, idempotency, &(self, act), |tx, (head, mut person), (app, act)| {
-            Box::pin(async move {
-                if person.history.contests.len() >= OPEN_MAX {
-                    return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
-                }
-                let done = app.record(tx, head, &mut person, act.clone()).await?;
-                app.announce_to_all(tx, (&person.subject, None), DeliveryKind::ScoreContested).await?;
-                Ok(done)
-            })
-        })
+        self.act_of_person(
+            &caller.subject,
+            idempotency,
+            &(self, about, act),
+            |tx, (head, mut person), (app, about, act)| {
+                Box::pin(async move {
+                    if person.history.contests.len() >= OPEN_MAX {
+                        return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
+                    }
+                    if let About::EngineScore { triple } = about
+                        && !app.has_engine_score(tx, &person.subject, triple).await?
+                    {
+                        return Err(ServiceError::invalid("about", "a score that an engine computed about you"));
+                    }
+                    let done = app.record(tx, head, &mut person, act.clone()).await?;
+                    app.announce_contest(tx, &person.subject, about).await?;
+                    Ok(done)
+                })
+            },
+        )
         .await
+    }
+
+    /// Tells those who were given what is contested, or was: of a score that an engine computed that engine, of all else everybody.
+    async fn announce_contest(&self, tx: &mut Tx, subject: &Subject, about: &About) -> Result<(), ServiceError> {
+        match about {
+            About::EngineScore { triple } => {
+                self.announce_to(tx, subject, (&triple.recipient, DeliveryKind::ScoreContested)).await
+            }
+            About::Score {} | About::Topic { .. } | About::Part { .. } => {
+                self.announce_to_all(tx, (subject, None), DeliveryKind::ScoreContested).await
+            }
+        }
     }
 
     /// Whether something that was contested still waits for its answer.
@@ -74,7 +97,7 @@ impl App {
     pub async fn waits_for_an_answer(&self, caller: &PersonCaller, contest: Seq) -> Result<bool, ServiceError> {
         let input = (self, caller.subject);
         let person = self.store.read_tx(&input, |tx, (app, subject)| Box::pin(app.person(tx, subject))).await?;
-        Ok(person.history.contests.contains(&contest))
+        Ok(person.history.contests.contains_key(&contest))
     }
 
     /// What waits for an answer, the oldest first.
@@ -132,7 +155,7 @@ impl App {
             Act::Contested { about, words } => Some((seq, OpenContest { contest: seq, at_us: event.at, about, words })),
             _ => None,
         };
-        Ok(events.into_iter().filter(|(seq, _)| open.contains(seq)).filter_map(contest).collect())
+        Ok(events.into_iter().filter(|(seq, _)| open.contains_key(seq)).filter_map(contest).collect())
     }
 
     /// A human answers. The mark goes, and everyone who was told is told again.
@@ -153,11 +176,9 @@ impl App {
                 let head = app.head(tx).await?;
                 let subject = tx.event(*contest).await?.and_then(|row| row.subject).ok_or_else(unknown)?;
                 let mut person = app.person(tx, &subject).await?;
-                if !person.history.contests.contains(contest) {
-                    return Err(unknown());
-                }
+                let about = person.history.contests.get(contest).cloned().ok_or_else(unknown)?;
                 let done = app.record(tx, head, &mut person, act.clone()).await?;
-                app.announce_to_all(tx, (&subject, None), DeliveryKind::ScoreContested).await?;
+                app.announce_contest(tx, &subject, &about).await?;
                 Ok((done, None))
             })
         })

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{App, ClientCaller, PersonCaller, ServiceError};
 use crate::crypto::{Blind, WebhookSigner};
-use crate::domain::{Micros, SAYSO, Standing, Stretch};
+use crate::domain::{Micros, Recipient, SAYSO, Standing, Stretch};
 use crate::ids::{DeliveryId, Pairwise, Reference, Subject};
 use crate::store::{DeliveryKind, DeliveryRow, DeliveryState, Hearer, NameHolder, StoreError, Tx};
 
@@ -94,6 +94,19 @@ impl App {
         }
         let kind = DeliveryKind::ConsentChanged;
         for hearer in tx.hearers(subject, kind).await?.into_iter().filter(|one| losing.contains(&one.recipient)) {
+            self.queue(tx, (subject, None), hearer, kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Queues something for one who has a name for a person.
+    pub(super) async fn announce_to(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        (recipient, kind): (&Recipient, DeliveryKind),
+    ) -> Result<(), ServiceError> {
+        for hearer in tx.hearers(subject, kind).await?.into_iter().filter(|one| one.recipient == recipient.as_str()) {
             self.queue(tx, (subject, None), hearer, kind).await?;
         }
         Ok(())

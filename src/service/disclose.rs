@@ -248,7 +248,7 @@ impl App {
             until,
             use_by: allow.use_by.min(computed.use_by()),
             policy_sha256: found.policy_sha256.clone(),
-            contested: !person.history.contests.is_empty(),
+            contested: person.history.contests_score(),
             seq,
             person,
         };

@@ -97,6 +97,8 @@ pub struct EngineScoreView {
     /// What is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Denial>,
+    /// The person contests it, and no human has answered yet.
+    pub contested: bool,
 }
 
 impl App {
@@ -179,7 +181,7 @@ impl App {
                     };
                     let written = tx.engine_scores(&somebody.subject).await?;
                     let own = written.into_iter().find(|(lineage, _)| *lineage == allow.lineage);
-                    let contested = !app.person(tx, &somebody.subject).await?.history.contests.is_empty();
+                    let contested = app.person(tx, &somebody.subject).await?.history.contests_engine(triple);
                     let view = |(_, row)| OwnEngineScore { score: view(row), contested, use_by_us: allow.use_by };
                     Ok::<_, ServiceError>((found, true, own.map(view)))
                 })
@@ -199,17 +201,30 @@ impl App {
             .await
     }
 
+    /// Whether there is a score that an engine computed for what a grant to it is about.
+    pub(super) async fn has_engine_score(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        triple: &Triple,
+    ) -> Result<bool, ServiceError> {
+        let standing = tx.standing(subject).await?.ok_or(ServiceError::Unauthenticated)?;
+        let Some(grant) = standing.grants.get(triple) else { return Ok(false) };
+        Ok(tx.engine_scores(subject).await?.iter().any(|(lineage, _)| *lineage == grant.lineage))
+    }
+
     async fn engine_scores_of(&self, tx: &mut Tx, subject: &Subject) -> Result<Vec<EngineScoreView>, ServiceError> {
         let (now, rules) = (self.now(), self.rules(tx).await?);
         let standing = tx.standing(subject).await?.ok_or(ServiceError::Unauthenticated)?;
+        let history = self.person(tx, subject).await?.history;
         let mut views = Vec::new();
         for (lineage, row) in tx.engine_scores(subject).await? {
             let grant = standing.grants.iter().find(|(_, grant)| grant.lineage == lineage);
             let Some((triple, _)) = grant else { continue };
             let decision = decide_for(tx, &standing, triple, &rules, now).await?;
             let Triple { purpose, source, recipient: engine } = triple.clone();
-            let score = decision.is_ok().then(|| view(row));
-            views.push(EngineScoreView { engine, purpose, source, score, reason: decision.err() });
+            let (score, contested) = (decision.is_ok().then(|| view(row)), history.contests_engine(triple));
+            views.push(EngineScoreView { engine, purpose, source, score, reason: decision.err(), contested });
         }
         Ok(views)
     }

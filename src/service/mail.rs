@@ -107,7 +107,7 @@ impl App {
     pub(super) async fn queue_mail(&self, tx: &mut Tx, blind: &[u8; 32], mail: &Mail) -> Result<(), ServiceError> {
         let id: [u8; 16] = self.entropy.bytes()?;
         let sealed = self.seal_transit(&place(&id), &serde_json::to_vec(mail)?)?;
-        Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }).await?)
+        Ok(tx.insert_mail(&MailRow { id, blind: *blind, sealed }, self.now()).await?)
     }
 
     /// Whether this address may get one more mail that carries no code. Kept in memory alone: nothing about a stranger is

@@ -15,6 +15,8 @@ use crate::domain::{Act, Purpose, Source};
 use crate::store::{NoticeRow, NoticeText, Tx};
 
 const TEXT_BYTES_MAX: usize = 20_000;
+/// A version is shown and edited on pages: so much of it, in all languages, fits one, in bytes as it stands there.
+const VERSION_BYTES_MAX: usize = 26_000;
 const TRANSLATIONS_MAX: usize = 20;
 const LOCALE_BYTES_MAX: usize = 35;
 
@@ -143,8 +145,8 @@ impl App {
     /// anew.
     ///
     /// # Errors
-    /// For a purpose that is not registered, an empty or overlong text, what is no language or stands twice, and when another version was
-    /// published after the one that it was written over.
+    /// For a purpose that is not registered, an empty or overlong text, more text than fits a page, what is no language or stands twice,
+    /// and when another version was published after the one that it was written over.
     pub async fn publish_notice(
         &self,
         notice: &NewNotice,
@@ -160,6 +162,12 @@ impl App {
             return Err(ServiceError::invalid("locale", "a language tag such as `en` or `de-CH`"));
         }
         check_translations(notice)?;
+        let texts = notice.translations.iter().map(|one| &one.text).chain([&notice.text]);
+        if texts.map(|text| in_a_page(text)).sum::<usize>() > VERSION_BYTES_MAX {
+            let expected = "at most 26,000 bytes in all languages together as they stand in a page, where `&`, `<`, `>` and `\"` have \
+                            up to six and each paragraph seven more";
+            return Err(ServiceError::invalid("texts", expected));
+        }
         self.act(idempotency, &(self, notice), |tx, (app, notice)| {
             Box::pin(async move { Ok((publish(app, tx, notice).await?, None)) })
         })
@@ -169,6 +177,17 @@ impl App {
 
 fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.contains('\0')
+}
+
+/// Bytes of a text as it stands in a page: what is escaped there, and the marks of its paragraphs.
+fn in_a_page(text: &str) -> usize {
+    let bytes = |c: char| match c {
+        '&' => "&amp;".len(),
+        '<' | '>' => "&lt;".len(),
+        '"' => "&quot;".len(),
+        other => other.len_utf8(),
+    };
+    text.chars().map(bytes).sum::<usize>() + "<p></p>".len() * text.matches("\n\n").count()
 }
 
 /// A language, then what else a tag may say of it, such as the script or the country (BCP 47).

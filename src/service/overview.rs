@@ -48,6 +48,8 @@ pub struct Health {
     pub kept: Option<Seq>,
     /// Mails that wait in the database.
     pub mails: i64,
+    /// Since when the oldest of these, where that is known.
+    pub mails_since: Option<Micros>,
     /// Mails that wait in the outbox folder to be fetched.
     pub mail_files: usize,
     /// Since when the oldest of these.
@@ -76,11 +78,12 @@ impl App {
                 Ok::<_, ServiceError>((tx.head().await?.seq, tx.count_mails().await?, failing, open))
             })
         });
-        let (size, mails, failing, open) = read.await?;
+        let (size, (mails, mails_since), failing, open) = read.await?;
         Ok(Health {
             size,
             kept: kept.and_then(|kept| i64::try_from(kept.size).ok()).map(Seq),
             mails,
+            mails_since,
             mail_files,
             mail_files_since,
             failing: failing.into_iter().map(|(state, count, since)| Failing { state, count, since }).collect(),

@@ -11,7 +11,8 @@ use super::{App, PersonCaller, ServiceError};
 use crate::domain::{Act, Event, Seq, Triple};
 use crate::exchange::{Controller, Decision, Matter, iso27560, kantara};
 use crate::log::{
-    Hash, Leaf, Receipt, Tile, TileKind, consistency_proof, inclusion_proof, parse_vkey, verify, verify_consistency,
+    BadReceipt, Hash, Leaf, Opened, Receipt, Tile, TileKind, consistency_proof, inclusion_proof, parse_vkey, verify,
+    verify_consistency,
 };
 use crate::store::{StoreError, Tx};
 
@@ -49,7 +50,36 @@ pub struct ConsistencyProof {
     pub hashes: Vec<String>,
 }
 
+/// What a receipt or a certificate that somebody has shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shows {
+    /// That this was recorded, and the log of now, of so many entries, goes on from the log that it signs.
+    Recorded(Opened, u64),
+    /// That this was recorded, in a log that is not the beginning of the log of now, of so many entries: it was rewritten.
+    Rewritten(Opened, u64),
+    /// Nothing.
+    Nothing(BadReceipt),
+}
+
 impl App {
+    /// What a receipt or a certificate shows, whoever has it. Nothing of it is stored.
+    ///
+    /// # Errors
+    /// Only for the database.
+    pub async fn shown_by(&self, text: &str) -> Result<Shows, ServiceError> {
+        let key = parse_vkey(&self.log_vkey())?;
+        let checked = Receipt::text_in(text).ok_or(BadReceipt::Opening).and_then(|text| {
+            let receipt = Receipt::parse(&text)?;
+            Ok((receipt.check(&key)?, receipt.checkpoint))
+        });
+        let (opened, checkpoint) = match checked {
+            Ok(checked) => checked,
+            Err(bad) => return Ok(Shows::Nothing(bad)),
+        };
+        let (goes_on, _, now) = self.goes_on_from(&checkpoint).await?;
+        Ok(if goes_on { Shows::Recorded(opened, now) } else { Shows::Rewritten(opened, now) })
+    }
+
     /// That an event's leaf is in the log of a size, which is the present one unless it is said.
     ///
     /// # Errors

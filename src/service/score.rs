@@ -70,7 +70,7 @@ impl App {
                 let computed = app.compute_in(tx, wanted(Action::Score), *weeks - 1).await?;
                 let explained = app.compute_again(tx, wanted(Action::Explain), &computed).await?;
                 let person = app.person(tx, subject).await?;
-                Ok::<_, ServiceError>((computed, explained, !person.history.contests.is_empty()))
+                Ok::<_, ServiceError>((computed, explained, person.history.contests_score()))
             })
         });
         let (computed, explained, contested) = read.await?;
@@ -116,7 +116,7 @@ impl App {
     async fn is_contested(&self, subject: &Subject) -> Result<bool, ServiceError> {
         let person =
             self.store.read_tx(&(self, subject), |tx, (app, subject)| Box::pin(app.person(tx, subject))).await?;
-        Ok(!person.history.contests.is_empty())
+        Ok(person.history.contests_score())
     }
 
     /// How a person's own score came about.

@@ -58,9 +58,9 @@ sql! {
     LOCK_CODE_BY_REFERENCE(1) = "UPDATE code SET tries = tries WHERE reference = $1";
     COUNT_TRY(2) = "UPDATE code SET tries = tries + 1 WHERE blind = $1 AND what = $2";
     DELETE_CODE(2) = "DELETE FROM code WHERE blind = $1 AND what = $2";
-    INSERT_MAIL(3) = "INSERT INTO mail (id, blind, sealed) VALUES ($1, $2, $3)";
+    INSERT_MAIL(4) = "INSERT INTO mail (id, blind, sealed, queued_us) VALUES ($1, $2, $3, $4)";
     READ_MAILS(1) = "SELECT id, blind, sealed FROM mail ORDER BY id LIMIT $1";
-    COUNT_MAILS(0) = "SELECT count(*) FROM mail";
+    COUNT_MAILS(0) = "SELECT count(*), CASE WHEN count(*) = count(queued_us) THEN min(queued_us) END FROM mail";
     DELETE_MAIL(1) = "DELETE FROM mail WHERE id = $1";
     INSERT_SUPPRESSION(4) = "INSERT INTO suppression (digest, reason, month, due_us) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET reason = CASE WHEN suppression.reason = 'child' THEN 'child' ELSE excluded.reason END, due_us = CASE WHEN suppression.due_us IS NULL OR excluded.due_us < suppression.due_us THEN excluded.due_us ELSE suppression.due_us END";
     SUPPRESSIONS_DUE(2) = "SELECT digest FROM suppression WHERE due_us <= $1 ORDER BY due_us, digest LIMIT $2";
@@ -148,9 +148,9 @@ impl Tx {
     }
 
     /// Queues a mail.
-    pub async fn insert_mail(&mut self, row: &MailRow) -> Result<(), StoreError> {
+    pub async fn insert_mail(&mut self, row: &MailRow, queued: Micros) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(INSERT_MAIL).bind(row.id.as_slice()).bind(row.blind.as_slice())
-            .bind(row.sealed.as_slice()).execute(c).await.map(drop))?;
+            .bind(row.sealed.as_slice()).bind(queued.0).execute(c).await.map(drop))?;
         Ok(())
     }
 
@@ -166,9 +166,10 @@ impl Tx {
         rows.into_iter().map(mail).collect()
     }
 
-    /// How many wait.
-    pub async fn count_mails(&mut self) -> Result<i64, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(COUNT_MAILS).fetch_one(c).await)?)
+    /// How many wait, and since when the oldest; nothing when that is not known of each.
+    pub async fn count_mails(&mut self) -> Result<(i64, Option<Micros>), StoreError> {
+        let (count, since): (i64, Option<i64>) = on!(self, c => sqlx::query_as(COUNT_MAILS).fetch_one(c).await)?;
+        Ok((count, since.map(Micros)))
     }
 
     /// Removes a mail that was handed over.

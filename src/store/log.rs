@@ -79,6 +79,8 @@ sql! {
     OWN_EVENTS(1) = "SELECT seq, body FROM event WHERE kind = $1 AND subject IS NULL AND body IS NOT NULL ORDER BY seq";
     OWN_WITHOUT_BODY(0) = "SELECT count(*) FROM event WHERE kind = 'notice_published' AND body IS NULL";
     EVENT_COUNTS(2) = "SELECT day, kind, count(*) FROM event WHERE day >= $1 AND day <= $2 GROUP BY day, kind ORDER BY day, kind";
+    KIND_COUNTS(1) = "SELECT kind, count(*) FROM event WHERE seq <= $1 GROUP BY kind ORDER BY kind";
+    LAST_UNTIL(1) = "SELECT seq FROM event WHERE day <= $1 ORDER BY seq DESC LIMIT 1";
     NODES(3) = "SELECT level, place, hash FROM tree_node WHERE level = $1 AND place >= $2 AND place <= $3 ORDER BY place";
     COUNT_NODES(0) = "SELECT count(*) FROM tree_node";
     COUNT_EVENTS(0) = "SELECT count(*) FROM event";
@@ -236,6 +238,17 @@ impl Tx {
         let rows: Vec<(i64, String, i64)> = on!(self, c =>
             sqlx::query_as(EVENT_COUNTS).bind(days.0.0).bind(days.1.0).fetch_all(c).await)?;
         Ok(rows.into_iter().map(|(day, kind, times)| (Day(day), kind, times)).collect())
+    }
+
+    /// How many events of each kind there are up to a place.
+    pub async fn kind_counts(&mut self, until: Seq) -> Result<Vec<(String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(KIND_COUNTS).bind(until.0).fetch_all(c).await)?)
+    }
+
+    /// The last event that its leaf shows on a day or before it; none before the first.
+    pub async fn last_until(&mut self, day: Day) -> Result<Option<Seq>, StoreError> {
+        let seq: Option<i64> = on!(self, c => sqlx::query_scalar(LAST_UNTIL).bind(day.0).fetch_optional(c).await)?;
+        Ok(seq.map(Seq))
     }
 
     /// The complete subtrees of one level, from one place to another, both included. One that is no hash is not there.

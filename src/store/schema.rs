@@ -112,6 +112,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0017_decided_by.sql"),
         include_str!("../../migrations/postgres/0017_decided_by.sql"),
     ),
+    (
+        18,
+        "mail_queued",
+        include_str!("../../migrations/sqlite/0018_mail_queued.sql"),
+        include_str!("../../migrations/postgres/0018_mail_queued.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

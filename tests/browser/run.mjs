@@ -6,9 +6,10 @@ import { DESK, PHONE, alike, barriers, close, code, enter, equal, heading, mirro
 
 const { AUDITOR, OPERATOR, PUBLIC } = process.env;
 const PASSWORD = "a long sentence";
-const OPEN = ["/", "/opt-out", "/requests", "/stored", "/register", "/log-in", "/log-in/code", "/notices/attention_score/1", "/nothing-here", PUBLIC];
+const OPEN = ["/", "/opt-out", "/requests", "/verify", "/stored", "/register", "/log-in", "/log-in/code", "/notices/attention_score/1", "/nothing-here", PUBLIC];
 const OWN = ["/me/consents", "/me/consents/attention_score", "/me/consents/public_profile", "/me/consents/public_page", "/me/consents/public_name", "/me/history", "/me/score", "/me/asked", "/me/data", "/me/data/delete", "/me/identifiers"];
 const OPERATE = ["/operate", "/operate/callers", "/operate/notices", "/operate/notices/public_profile", "/operate/rules", "/operate/rules/house.cedar", "/operate/contests", "/operate/deliveries"];
+const AUDIT = ["/staff", "/audit", "/audit/past", "/audit/past?at=9", "/audit/checkpoint", "/audit/look"];
 const ALLOW = "Allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 const REFUSE = "Do not allow ActivityPub servers (Mastodon, Pixelfed, PeerTube), for myself alone";
 
@@ -96,6 +97,18 @@ async function jobs(name, options) {
   await page.getByText("Done, checked and certified").waitFor({ timeout: 20_000 });
   await shot(page, `${name}-certificate`);
   await look("certificate");
+  const certificate = await page.locator("details pre").textContent();
+  await page.goto("/verify");
+  await page.getByLabel("Receipt or certificate").fill(certificate);
+  await press(page, "Verify");
+  await page.getByText("The certificate holds.").waitFor();
+  await shot(page, `${name}-certificate-holds`);
+  await look("a certificate that holds");
+  await page.getByLabel("Receipt or certificate").fill(certificate.replace(/^index (\d)/m, "index 1$1"));
+  await press(page, "Verify");
+  await page.getByText("This does not hold").first().waitFor();
+  await shot(page, `${name}-certificate-does-not-hold`);
+  await look("a certificate that does not hold");
   await page.goto("/me/data");
   await heading(page, "Log in");
 
@@ -280,17 +293,24 @@ async function everyPage() {
 async function everyPageMirrored() {
   const page = await open({ viewport: PHONE });
   await logIn(page, "scored@example.org");
-  for (const path of [...OPEN, ...OWN]) {
-    await page.goto(path);
-    await mirrored(page, path);
-    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
-  }
+  const look = async (paths) => {
+    for (const path of paths) {
+      await page.goto(path);
+      await mirrored(page, path);
+      await shot(page, `phone-mirrored${file(path)}`);
+    }
+  };
+  await look([...OPEN, ...OWN]);
+  await staffIn(page, "an-auditor", AUDITOR);
+  await look(AUDIT);
+  await page.goto("/audit/look");
+  await page.getByLabel("E-mail address or account").fill("scored@example.org");
+  await page.getByLabel("Why").fill("a complaint");
+  await press(page, "Look at one person");
+  await mirrored(page, "a look");
+  await shot(page, "phone-mirrored-audit-looked");
   await staffIn(page, "operator", OPERATOR);
-  for (const path of OPERATE) {
-    await page.goto(path);
-    await mirrored(page, path);
-    await shot(page, `phone-mirrored${path.replaceAll("/", "-")}`);
-  }
+  await look(OPERATE);
   await page.goto("/opt-out");
   await press(page, "Opt out for myself");
   await mirrored(page, "a wrong form");
@@ -298,11 +318,32 @@ async function everyPageMirrored() {
   await close(page);
 }
 
-async function staffIn(page, client, secret) {
+async function staffIn(page, client, secret, [name, hidden, enter] = ["Name", "Secret", "Log in"]) {
   await page.goto("/staff");
-  await page.getByLabel("Name").fill(client);
-  await page.getByLabel("Secret").fill(secret);
-  await press(page, "Log in");
+  await page.getByLabel(name).fill(client);
+  await page.getByLabel(hidden).fill(secret);
+  await press(page, enter);
+}
+
+/// The pages of auditors and operators in German, whose words are longer.
+async function staffInGerman() {
+  for (const [name, viewport] of [["phone", PHONE], ["desk", DESK]]) {
+    const page = await open({ viewport, locale: "de-DE" });
+    const words = ["Name", "Geheimnis", "Anmelden"];
+    await staffIn(page, "an-auditor", AUDITOR, words);
+    await heading(page, "Das Protokoll");
+    await visit(page, AUDIT, `${name}-german`);
+    await page.getByLabel("E-Mail-Adresse oder Konto").fill("scored@example.org");
+    await page.getByLabel("Warum").fill("eine Beschwerde");
+    await press(page, "Eine Person ansehen");
+    await page.getByText("Dass Sie nachgesehen haben, ist festgehalten.").waitFor();
+    await barriers(page, "a look in German");
+    await shot(page, `${name}-german-audit-looked`);
+    await staffIn(page, "operator", OPERATOR, words);
+    await heading(page, "Überblick");
+    await visit(page, OPERATE, `${name}-german`);
+    await close(page);
+  }
 }
 
 /// An auditor searches, verifies and looks; an operator sees what goes on.
@@ -329,7 +370,7 @@ async function staff() {
     await page.getByText("Your look is recorded").waitFor();
     await shot(page, `${name}-audit-looked`);
     await barriers(page, "a look");
-    await visit(page, ["/staff", "/audit", "/audit/checkpoint", "/audit/look"], name);
+    await visit(page, AUDIT, name);
     await staffIn(page, "operator", OPERATOR);
     await heading(page, "Overview");
     await visit(page, OPERATE, name);
@@ -408,13 +449,15 @@ async function elsewhere() {
   await page.context().close();
 }
 
+const file = (path) => path.replace(PUBLIC, "/public").replaceAll(/[/?=]/g, "-");
+
 async function visit(page, paths, name) {
   for (const path of paths) {
     await page.goto(path);
     await barriers(page, `${name} ${path}`);
     if (path === "/me/consents/attention_score") await equal(page);
     if (path === "/me/score") await alike(page);
-    await shot(page, `${name}${path.replace(PUBLIC, "/public").replaceAll("/", "-")}`);
+    await shot(page, `${name}${file(path)}`);
   }
 }
 
@@ -431,6 +474,7 @@ const stories = {
   "every-page": everyPage,
   mirrored: everyPageMirrored,
   staff,
+  "staff-in-german": staffInGerman,
 };
 const story = stories[process.argv[2]];
 assert.ok(story, `there is no story ${process.argv[2]}`);

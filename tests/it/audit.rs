@@ -5,6 +5,7 @@ mod facts;
 mod filtering;
 mod kept;
 pub(crate) mod outside;
+mod past;
 mod tampering;
 
 use sayso::domain::Whom;

@@ -1,6 +1,6 @@
 //! Engines write back what they computed: only what is still allowed, only while it is, and for nobody else to see.
 
-use sayso::domain::{Day, Seq, Triple, Whom};
+use sayso::domain::{About, Day, Event, Seq, Triple, Whom};
 use sayso::gate::Denial;
 use sayso::ids::Pairwise;
 use sayso::service::{Action, Asked, ClientCaller, GateQuestion, NewScore, Scored, ServiceError};
@@ -21,13 +21,13 @@ async fn engine(world: &World) -> ClientCaller {
     recipient(world, "engine", &[SCORE, "public_profile"], &["activitypub", "blog"]).await
 }
 
-fn of(pairwise: Pairwise) -> Scored {
+pub(crate) fn of(pairwise: Pairwise) -> Scored {
     let Triple { purpose, source, .. } = theirs();
     Scored { pairwise, purpose, source }
 }
 
 /// Asks the gate, as every engine must, for the epoch.
-async fn epoch(world: &World, engine: &ClientCaller, pairwise: Pairwise) -> Option<Seq> {
+pub(crate) async fn epoch(world: &World, engine: &ClientCaller, pairwise: Pairwise) -> Option<Seq> {
     let Scored { purpose, source, .. } = of(pairwise);
     let ids = vec![Asked::Pairwise(pairwise)];
     let question = GateQuestion { action: Action::Score, purpose, source, ids };
@@ -35,7 +35,7 @@ async fn epoch(world: &World, engine: &ClientCaller, pairwise: Pairwise) -> Opti
     (answer.allowed == [0]).then_some(answer.seq)
 }
 
-fn score(epoch: Seq, value: u8) -> NewScore {
+pub(crate) fn score(epoch: Seq, value: u8) -> NewScore {
     let window = (Day(20_000), Day(20_181));
     NewScore { epoch, value, version: "ours-3.1".into(), window, population: "readers of our site".into() }
 }
@@ -45,7 +45,7 @@ async fn rows(world: &World) -> Vec<String> {
 }
 
 /// Somebody whom the engine may score, and by which name.
-async fn scored(world: &World) -> (Member, ClientCaller, Pairwise) {
+pub(crate) async fn scored(world: &World) -> (Member, ClientCaller, Pairwise) {
     let (ann, engine) = (join(world, "ann@example.org").await, engine(world).await);
     let pairwise = allow(world, &ann, &theirs()).await.pairwise.unwrap();
     (ann, engine, pairwise)
@@ -78,6 +78,7 @@ on_both!(what_an_engine_computed_is_seen_by_the_person_and_the_engine_and_nobody
         "engine": "engine", "purpose": SCORE, "source": "activitypub", "value": 43, "version": "ours-3.1",
         "window_from_day": 20_000, "window_to_day": 20_181, "population": "readers of our site",
         "not_suitable_for": own.score.not_suitable_for, "epoch": now, "written_us": own.score.written_us,
+        "contested": false,
     });
     assert_eq!(serde_json::to_value(view).unwrap(), seen);
     refused(world.app.own_engine_score(&other, &of(pairwise)).await);
@@ -240,3 +241,55 @@ on_both!(an_engine_hears_over_http_that_its_epoch_is_over, |world| {
     assert_eq!(write(&before).await.expect_status(409).problem(), "stale-epoch");
     assert!(write(&asked().await).await.status < 300);
 });
+
+on_both!(what_an_engine_computed_is_contested_by_itself_and_marked_until_a_human_has_answered, |world| {
+    let (ann, engine, pairwise) = scored(&world).await;
+    allow(&world, &ann, &triple(SCORE, "activitypub", "sayso")).await;
+    let other = recipient(&world, "other", &[SCORE], &["activitypub"]).await;
+    let of_other = allow(&world, &ann, &triple(SCORE, "activitypub", "other")).await.pairwise.unwrap();
+    let about = About::EngineScore { triple: theirs() };
+    let early = world.app.contest(&ann.caller, &about, "wrong", None).await;
+    assert!(matches!(early, Err(ServiceError::Invalid(_))), "there is no such score yet: {early:?}");
+    for (engine, pairwise) in [(&engine, pairwise), (&other, of_other)] {
+        let now = epoch(&world, engine, pairwise).await.unwrap();
+        world.app.write_score(engine, &of(pairwise), &score(now, 42)).await.unwrap();
+    }
+    let bea = join(&world, "bea@example.org").await;
+    let of_another = world.app.contest(&bea.caller, &about, "wrong", None).await;
+    assert!(matches!(of_another, Err(ServiceError::Invalid(_))), "{of_another:?}");
+    let marked = async || {
+        let views = world.app.engine_scores(&ann.caller).await.unwrap();
+        let own = [(&engine, pairwise, "engine"), (&other, of_other, "other")].map(async |(caller, name, id)| {
+            let told = world.app.own_engine_score(caller, &of(name)).await.unwrap().contested;
+            assert_eq!(views.iter().find(|view| view.engine.as_str() == id).unwrap().contested, told);
+            told
+        });
+        let [first, second] = own;
+        (first.await, second.await, world.app.score(&ann.caller, None).await.unwrap().contested)
+    };
+    assert_eq!(marked().await, (false, false, false));
+    for upheld in [true, false] {
+        world.app.contest(&ann.caller, &about, "it is about somebody else", None).await.unwrap();
+        assert_eq!(marked().await, (true, false, false), "it alone");
+        let open = world.app.open_contests().await.unwrap();
+        assert_eq!((open.len(), &open[0].about), (1, &about));
+        world.app.answer_contest(open[0].contest, upheld, "we asked them", None).await.unwrap();
+        assert_eq!(marked().await, (false, false, false));
+    }
+    let told = world.app.deliveries(&ann.caller).await.unwrap();
+    assert!(!told.is_empty(), "the engine is told");
+    assert!(told.iter().all(|one| one.kind == "score.contested" && one.recipient == "engine"), "{told:?}");
+    world.app.contest(&ann.caller, &About::Score {}, "all of it", None).await.unwrap();
+    assert_eq!(marked().await, (true, true, true), "whoever contests what is said about them contests it everywhere");
+    assert_eq!(world.app.verify_log(&[], |_| ()).await.unwrap().findings, []);
+});
+
+#[test]
+fn what_was_contested_before_engines_could_be_is_still_read() {
+    let old = r#"{"at":1795435200000000,"act":{"kind":"contested","about":{"what":"score"},"words":"no"}}"#;
+    let event: Event = serde_json::from_str(old).unwrap();
+    assert_eq!(event.canonical().unwrap(), serde_json::from_str::<Event>(old).unwrap().canonical().unwrap());
+    let about = serde_json::to_value(About::EngineScore { triple: theirs() }).unwrap();
+    let triple = json!({ "purpose": SCORE, "source": "activitypub", "recipient": "engine" });
+    assert_eq!(about, json!({ "what": "engine_score", "triple": triple }));
+}

@@ -59,6 +59,7 @@ const PAIRS: &[(&str, &str)] = &[
         "old_keys_stay",
         "rotating::nothing_of_the_erased_can_be_read_in_an_old_copy_after_the_day_that_the_certificate_names::sqlite",
     ),
+    ("past_is_signed_unproved", "audit::past::no_past_is_signed_that_the_newest_checkpoint_does_not_prove::sqlite"),
     ("pages_always_name", "showing::names_stand_only_under_a_yes_of_their_own::sqlite"),
     (
         "pages_keep_their_address",

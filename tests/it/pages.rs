@@ -13,6 +13,7 @@ mod refused;
 mod rules;
 mod showing;
 mod staff;
+mod verifying;
 pub mod visitor;
 mod words;
 
@@ -31,11 +32,12 @@ pub async fn member<'a>(api: &'a Api, address: &str) -> visitor::Visitor<'a> {
 }
 
 /// Every page that needs no log-in and can be asked for as it stands.
-pub const OPEN: [&str; 9] = [
+pub const OPEN: [&str; 10] = [
     "/",
     "/staff",
     "/opt-out",
     "/requests",
+    "/verify",
     "/stored",
     "/register",
     "/log-in",

@@ -1,5 +1,6 @@
 //! What somebody holds in their hand: a receipt, or the certificate of an erasure. Checked with the public key alone.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -93,20 +94,11 @@ async fn still_there(url: &str, key: &VerifierKey, old: &Checkpoint) -> Result<(
         .map_err(|_| CliError::Remote("its log does not begin with what this receipt signs: it was rewritten".into()))
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(alias = "certificate")]
-    receipt: String,
-}
-
-/// The text of a receipt in a file; of a JSON answer the receipt or certificate in it.
+/// The text of a receipt in a file, also where it stands in JSON.
 pub(in super::super) fn receipt_text(path: &Path) -> Result<String, CliError> {
     let text = text(path)?;
-    if !text.starts_with('{') {
-        return Ok(text);
-    }
-    let answer: Result<Answer, _> = serde_json::from_str(&text);
-    answer.map(|answer| answer.receipt).map_err(|_| {
+    let found = Receipt::text_in(&text).map(Cow::into_owned);
+    found.ok_or_else(|| {
         CliError::Usage(format!("`{}` is JSON without a `receipt` or `certificate` in it", path.display()))
     })
 }

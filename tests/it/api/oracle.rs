@@ -128,6 +128,8 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
     names.push(json!({ "kind": "handle", "identifier": "github:nobody" }));
     api.world.pass_seconds(sayso::limits::GRANT_DAYS * 86_400);
     let token = text(&api.token("a-recipient", &recipient.secret).await.json(), "access_token");
+    let policy = api.world.app.policies().await.unwrap().sha256;
+    let denial = format!(r#"{{"decision":false,"context":{{"policy_sha256":"{policy}"}}}}"#);
     let mut answers = Vec::new();
     for name in &names {
         let body = json!({ "action": "disclose", "purpose": "public_profile", "source": "activitypub", "ids": [name] });
@@ -145,7 +147,7 @@ on_both!(the_gate_denies_everybody_with_the_same_bytes, |world| {
             "context": { "purpose": "public_profile", "source": "activitypub" },
         });
         let answer = api.post("/access/v1/evaluation").bearer(&token).json(&question).send().await.expect_status(200);
-        assert_eq!(answer.text(), "{\"decision\":false}", "{name}");
+        assert_eq!(answer.text(), denial, "{name}");
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");

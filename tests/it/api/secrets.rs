@@ -76,6 +76,8 @@ async fn be_wrong(program: &Program, person: &Somebody) {
         quiet(program.get(&path).bearer_auth(MARK).header("idempotency-key", MARK)).await;
     }
     quiet(program.post("/v1/auth/token").basic_auth(MARK, Some(MARK)).form(&[(MARK, MARK)])).await;
+    let typed = program.post("/verify").header("sec-fetch-site", "same-origin").form(&[("receipt", MARK)]);
+    assert_eq!(typed.send().await.unwrap().status(), 422, "what was typed comes back to whoever typed it");
     let method = reqwest::Method::from_bytes(b"MRK7F3A9").unwrap();
     quiet(program.http.request(method, format!("{}/v1/me", program.url))).await;
 }

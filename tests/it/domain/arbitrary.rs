@@ -136,6 +136,7 @@ fn contested() -> impl Strategy<Value = Act> {
         Just(About::Score {}),
         topic().prop_map(|topic| About::Topic { topic }),
         (topic(), kind, any::<i64>()).prop_map(|(topic, kind, week)| About::Part { topic, kind, week: Week(week) }),
+        triple().prop_map(|triple| About::EngineScore { triple }),
     ];
     prop_oneof![
         (about, "\\PC{0,12}").prop_map(|(about, words)| Act::Contested { about, words }),

@@ -128,3 +128,41 @@ async fn a_file_of_the_log_holds_all_that_the_filter_finds() {
     assert_eq!(audited.lines().count(), 2_005);
     assert!(audited.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"] == "audited"));
 }
+
+on_both!(an_auditor_sees_the_log_as_it_was_and_lists_it_up_to_there, |world| {
+    let api = Api::over(world);
+    join(&api.world, "anna@example.org").await;
+    let (size, checkpoint) = (log_size(&api.world).await, api.world.app.checkpoint().await.unwrap());
+    api.world.pass_seconds(24 * 3600);
+    join(&api.world, "bea@example.org").await;
+    let mut visitor = auditor(&api).await;
+    assert!(!visitor.page("/audit/past").await.contains("It had"), "nothing was asked yet");
+    let page = plain(&visitor.page(&format!("/audit/past?at={size}")).await);
+    assert!(page.contains(&format!("It had {size} entries.")) && page.contains(&checkpoint), "{page}");
+    assert!(page.contains("<td>Registered</td><td class=\"number\">1</td>"), "{page}");
+    assert!(!page.contains("anna") && !page.contains("bea@"), "{page}");
+    for link in [format!("/audit?until={size}"), format!("/audit/export?until={size}&form=csv")] {
+        assert!(page.contains(&format!("href=\"{link}\"")), "{link}: {page}");
+        let listed = visitor.get(&link).await.expect_status(200).text();
+        assert!(listed.contains("egistered"), "{listed}");
+    }
+    let lines = visitor.get(&format!("/audit/export?until={size}&form=csv")).await.text().lines().count();
+    assert_eq!(i64::try_from(lines).unwrap(), size + 1, "a head and every leaf");
+    let whole = plain(&visitor.page(&format!("/audit/past?at={}", api.world.app.clock.now().day().text())).await);
+    assert!(whole.contains(&api.world.app.checkpoint().await.unwrap()), "{whole}");
+    assert!(plain(&visitor.page("/audit/past?at=1970-01-01").await).contains("It had 0 entries."));
+    for (path, field) in [
+        ("/audit/past?at=yesterday", "at"),
+        ("/audit/past?at=99999", "at"),
+        ("/audit/past?at=2999-01-01", "at"),
+        ("/audit/past?at=-1", "at"),
+        ("/audit?until=x", "until"),
+    ] {
+        let answer = visitor.get(path).await;
+        assert!(
+            answer.status == 422 && answer.text().contains(&format!("id=\"{field}-wrong\"")),
+            "{path}: {}",
+            answer.text()
+        );
+    }
+});

@@ -138,6 +138,11 @@ async fn an_auditor_and_an_operator_do_their_work() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_of_auditors_and_operators_have_no_barrier_in_german() {
+    tell("staff-in-german").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_sticks_out_where_words_go_from_right_to_left() {
     tell("mirrored").await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sayso::domain::About;
-use sayso::service::Telling;
+use sayso::service::{Action, Asked, ClientCaller, GateQuestion, Scored, Telling};
 
 use super::staff::{auditor, operator};
 use super::visitor::{COOKIE, Visitor, filled, plain};
@@ -111,12 +111,23 @@ async fn told_to_many(world: &World, anna: &Member) {
         let granted = allow(world, anna, &triple("public_profile", "activitypub", &name)).await;
         let (purpose, source) = ("public_profile".parse().unwrap(), "activitypub".parse().unwrap());
         let telling = Telling { pairwise: granted.pairwise.unwrap(), purpose, source };
+        write_score(world, &caller, &telling).await;
         world.app.disclose(&caller, &telling).await.unwrap();
     }
     world.app.flush_decisions().await.unwrap();
     world.app.hold(&anna.caller, None).await.unwrap();
     world.app.release(&anna.caller, None).await.unwrap();
     tamper(world, "UPDATE delivery SET state = 'failed', tries = 22").await;
+}
+
+/// What an engine worked out for the same.
+async fn write_score(world: &World, engine: &ClientCaller, telling: &Telling) {
+    let Telling { pairwise, purpose, source } = telling;
+    let (purpose, source, ids) = (purpose.clone(), source.clone(), vec![Asked::Pairwise(*pairwise)]);
+    let question = GateQuestion { action: Action::Score, purpose: purpose.clone(), source: source.clone(), ids };
+    let epoch = world.app.filter(engine, &question).await.unwrap().seq;
+    let scored = Scored { pairwise: *pairwise, purpose, source };
+    world.app.write_score(engine, &scored, &crate::engines::score(epoch, 42)).await.unwrap();
 }
 
 fn visitor_of<'a>(api: &'a Api, member: &Member) -> Visitor<'a> {
@@ -143,6 +154,8 @@ async fn own_pages_are_small(api: &Api, anna: &Member) {
     everything(&mut visitor, "/me/identifiers", &many("anna-with-a-long-name-"), ("", "</bdi>")).await;
     everything(&mut visitor, "/me/consents", &many("a-recipient-with-quite-a-long-name-"), ("for ", "</h3>")).await;
     everything(&mut visitor, "/me/asked", &many("a-recipient-with-quite-a-long-name-"), ("for ", ". Told")).await;
+    let (engines, title) = (many("a-recipient-with-quite-a-long-name-"), ", Show my attention score");
+    everything(&mut visitor, "/me/score", &engines, ("", title)).await;
     let seqs =
         api.world.app.consents(&anna.caller).await.unwrap().history.into_iter().map(|entry| entry.seq.0.to_string());
     everything(&mut visitor, "/me/history", &seqs.collect::<Vec<_>>(), ("/me/receipts/", "\"")).await;
@@ -182,7 +195,7 @@ async fn staff_pages_are_small(api: &Api) {
     assert!(weight(&mut visitor, &change).await <= PAGE_BYTES_MAX);
 
     let mut visitor = auditor(api).await;
-    for path in ["/audit", "/audit/checkpoint", "/audit/look"] {
+    for path in ["/audit", "/audit/past", "/audit/past?at=200", "/audit/checkpoint", "/audit/look"] {
         leaf_through(&mut visitor, path, "next").await;
     }
     let page = visitor.page("/audit/look").await;
@@ -235,6 +248,8 @@ async fn forms_sent_back_are_small(api: &Api, anna: &Member) {
         let names = ["identifier", "reason", "as_of", "known_at"].map(|name| (name.to_owned(), line.clone()));
         small_and_wrong(&mut looks, ("/audit/look", 422, "-wrong"), &names).await;
         let mut nobody = Visitor::new(api);
+        let receipt = [("receipt".to_owned(), text.clone())];
+        small_and_wrong(&mut nobody, ("/verify", 422, "receipt-wrong"), &receipt).await;
         for path in ["/log-in", "/log-in/code", "/log-in/confirm"] {
             let names =
                 ["identifier", "kept_path", "kept.words", "code", "back"].map(|name| (name.to_owned(), line.clone()));

@@ -1,12 +1,14 @@
 //! The pages of operators: answering what is contested, health, deliveries.
 
-use sayso::domain::About;
+use sayso::domain::{About, Micros};
 use sayso::service::{NewClient, Role, Terms};
+use sayso::store::MailRow;
 
 use super::log_size;
 use super::staff::operator;
 use super::visitor::{COOKIE, Visitor, plain};
 use crate::api::Api;
+use crate::engines::{of, score};
 use crate::on_both;
 use crate::people::{Member, allow, join, tamper, triple};
 use crate::world::World;
@@ -94,6 +96,17 @@ on_both!(an_operator_sees_what_is_well_and_what_is_not, |world| {
     api.world.app.send_login_code(&anna.email, sayso::words::Lang::English).await.unwrap();
     let mails = health(&mut visitor, "Mails").await;
     assert!(mails.contains("0 wait in the database; 1 wait in the outbox folder"), "{mails}");
+    assert!(mails.contains("The oldest in the folder is from") && !mails.contains("oldest in the database"), "{mails}");
+    let row = MailRow { id: [1; 16], blind: [1; 32], sealed: vec![1] };
+    let input = (&row, Micros::parse("2026-11-20T08:15:00Z").unwrap());
+    api.world.app.store.run_tx(&input, |tx, (row, queued)| Box::pin(tx.insert_mail(row, *queued))).await.unwrap();
+    let mails = health(&mut visitor, "Mails").await;
+    assert!(mails.starts_with("amiss\"") && mails.contains("1 wait in the database"), "{mails}");
+    assert!(mails.contains("The oldest in the database is from 20 November 2026, 08:15 UTC."), "{mails}");
+    tamper(&api.world, "UPDATE mail SET queued_us = NULL").await;
+    let mails = health(&mut visitor, "Mails").await;
+    assert!(mails.contains("1 wait in the database") && !mails.contains("oldest in the database"), "{mails}");
+    tamper(&api.world, "DELETE FROM mail").await;
     let ben = join(&api.world, "ben@example.org").await;
     api.world.app.erase(&ben.caller, None).await.unwrap();
     let erasures = health(&mut visitor, "Deletions under way").await;
@@ -148,4 +161,45 @@ on_both!(what_was_told_and_what_was_announced_are_two_lists, |world| {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("Nobody had been given anything"), "{page}");
+});
+
+on_both!(what_an_engine_computed_is_contested_on_the_page_and_answered_by_an_operator, |world| {
+    let api = Api::over(world);
+    let (ann, engine, pairwise) = crate::engines::scored(&api.world).await;
+    let mut visitor = Visitor::new(&api);
+    visitor.cookies.insert(COOKIE.into(), ann.tokens.refresh_token.clone());
+    let page = visitor.page("/me/score").await;
+    assert!(page.contains("There is no score about you") && !page.contains("/me/score/contests"), "{page}");
+    let now = crate::engines::epoch(&api.world, &engine, pairwise).await.unwrap();
+    api.world.app.write_score(&engine, &of(pairwise), &score(now, 42)).await.unwrap();
+    let page = visitor.page("/me/score").await;
+    assert!(page.contains("There is no score about you") && !page.contains("value=\"score\""), "nothing else: {page}");
+    let about = "engine|engine|attention_score|activitypub";
+    assert!(page.contains(&format!("<option value=\"{about}\">")), "{page}");
+    for wrong in [
+        "engine|engine|attention_score",
+        "engine|other|attention_score|activitypub",
+        "engine|engine|x y|blog",
+        "engine|",
+    ] {
+        let answer = visitor.submit(&page, "/me/score/contests", &[("about", wrong), ("words", "no")]).await;
+        assert_eq!(answer.status, 422, "{wrong}: {}", answer.text());
+    }
+    let answer = visitor.submit(&page, "/me/score/contests", &[("about", about), ("words", "I am not a reader")]).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/me/score?done=contested"), "{}", answer.text());
+    assert!(visitor.page("/me/score").await.contains("</bdi>: 42 Marked as contested."));
+    assert!(api.world.app.own_engine_score(&engine, &of(pairwise)).await.unwrap().contested);
+
+    let mut operator = operator(&api).await;
+    let page = operator.page("/operate/contests").await;
+    let shown = "engine, Work out how much attention my public posts receive, ActivityPub servers";
+    assert!(page.contains(shown) && page.contains("I am not a reader") && !page.contains("example.org"), "{page}");
+    let seq = page.split("action=\"/operate/contests/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let typed = [(format!("reason-{seq}"), "We asked the engine."), ("upheld".to_owned(), "yes")];
+    let typed: Vec<_> = typed.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let answer = operator.submit(&page, &format!("/operate/contests/{seq}"), &typed).await;
+    assert_eq!(answer.header("location"), "/operate/contests?done=answered", "{}", answer.text());
+    assert!(!api.world.app.own_engine_score(&engine, &of(pairwise)).await.unwrap().contested);
+    assert!(!visitor.page("/me/score").await.contains("Marked as contested."));
+    assert!(visitor.page("/me/history").await.contains("We asked the engine."));
 });

@@ -5,7 +5,7 @@ use sayso::words::Lang;
 
 use super::in_force::publish;
 use super::staff::operator;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, plain};
 use super::{log_size, member};
 use crate::api::Api;
 use crate::on_both;
@@ -208,10 +208,11 @@ on_both!(no_language_vanishes_by_a_field_that_was_emptied, |world| {
         assert!(answer.status == 422 && html.contains("id=\"text-de-wrong\"") && html.contains("# Typed"), "{html}");
         assert!(html.contains("href=\"#text-de\"") && html.contains("The text in this language is missing"), "{html}");
     }
-    // What does not fit the page is empty in it; sent as it stands, it takes no language away.
-    let long = "&".repeat(15_000);
-    let typed = [("text", "# Same"), ("text-de", long.as_str()), ("material", "yes")];
+    let typed = [("text", "# Same"), ("text-de", "# Gleich"), ("material", "yes")];
     assert_eq!(visitor.submit(&page, "/operate/notices", &typed).await.status, 303);
+    // What does not fit the page, of before there was a bound, is empty in it; sent as it stands, it takes no language away.
+    let long = format!("UPDATE notice_translation SET text = '{}' WHERE version = 2", "&".repeat(15_000));
+    crate::people::tamper(&api.world, &long).await;
     let page = visitor.page("/operate/notices/link").await;
     assert!(!page.contains("&amp;&amp;") && page.contains("too long to stand here"), "{page}");
     let typed = [("text", "# Next"), ("text-de", ""), ("material", "no")];
@@ -259,4 +260,76 @@ on_both!(a_version_is_never_written_over_one_that_its_writer_did_not_see, |world
         assert_eq!(answer.status, status, "{over:?}: {}", answer.text());
         assert!(status == 201 || answer.json()["type"] == "urn:sayso:problem:newer-notice", "{}", answer.text());
     }
+});
+
+on_both!(a_version_that_fits_no_page_is_refused_with_its_reason_and_one_that_fits_can_be_edited, |world| {
+    let api = Api::over(world);
+    let mut visitor = operator(&api).await;
+    let size = log_size(&api.world).await;
+    let page = visitor.page("/operate/notices/link").await;
+    let (letters, others, paragraphs) = ("x".repeat(13_001), "&".repeat(2_600), "x\n\n".repeat(3_000));
+    for (text, german) in [
+        (letters.as_str(), "y".repeat(13_001)),
+        (&letters, "y".repeat(20_000)),
+        (&others, format!("y{}", "<\"".repeat(1_300))),
+        (&paragraphs, "z".to_owned()),
+    ] {
+        let typed = [("text", text), ("text-de", &german), ("material", "no")];
+        let answer = visitor.submit(&page, "/operate/notices", &typed).await;
+        let html = answer.text();
+        assert!(answer.status == 422 && html.contains("All languages together are too long"), "{}", answer.status);
+        assert!(html.contains("href=\"#translations\"") && html.contains("id=\"translations\""));
+        assert!(html.len() < 48_000, "{} bytes", html.len());
+        assert!(text.len() + german.len() > 27_000 || plain(&html).contains(&german), "what was typed is lost");
+    }
+    assert_eq!(log_size(&api.world).await, size);
+    let german = "y".repeat(12_999);
+    let typed = [("text", letters.as_str()), ("text-de", &german), ("material", "no")];
+    assert_eq!(visitor.submit(&page, "/operate/notices", &typed).await.status, 303);
+    let editor = visitor.page("/operate/notices/link").await;
+    assert!(editor.contains(&letters) && editor.contains(&german) && editor.len() < 48_000, "{} bytes", editor.len());
+    let stale = visitor
+        .submit(&page, "/operate/notices", &[("text", &german), ("text-de", &letters), ("material", "no")])
+        .await;
+    let html = stale.text();
+    assert!(
+        stale.status == 409 && html.contains(&letters) && html.contains("Newest now: version 2"),
+        "{}",
+        stale.status
+    );
+    assert!(html.len() < 48_000, "{} bytes", html.len());
+    let many: Vec<_> = (0..400).map(|number| (format!("text-x{number}"), "a text".to_owned())).collect();
+    let fields =
+        [("purpose", "link"), ("locale", "en"), ("over", "2"), ("text", "one"), ("text-de", "two"), ("material", "no")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(many);
+    let answer = visitor.post("/operate/notices", &fields.collect::<Vec<_>>()).await;
+    assert!(answer.status == 422 && answer.body.len() < 48_000, "{}: {} bytes", answer.status, answer.body.len());
+});
+
+on_both!(every_version_is_behind_the_links_of_each, |world| {
+    let api = Api::over(world);
+    for version in 2..=60 {
+        publish(&api.world, "link", version % 7 == 0).await;
+    }
+    let digest = api.world.app.notice(&"link".parse().unwrap(), 3).await.unwrap().sha256;
+    let mut visitor = Visitor::new(&api);
+    for begin in ["/notices/link/1".to_owned(), "/notices/link/60".into(), format!("/notices/link/3/{digest}")] {
+        let (mut path, mut versions, mut pages) = (begin.clone(), Vec::new(), 0);
+        loop {
+            let html = visitor.page(&path).await;
+            assert!(html.len() < 48_000 && html.contains("class=\"notice\""), "{path}: {} bytes", html.len());
+            let list = html.split("<h2>Every version</h2>").nth(1).unwrap_or_else(|| panic!("no list: {html}"));
+            let links = list.split("href=\"/notices/link/").skip(1);
+            versions.extend(links.filter_map(|rest| rest.split('"').next().unwrap().parse::<i64>().ok()));
+            pages += 1;
+            let Some(next) = html.split("rel=\"next\" href=\"").nth(1) else { break };
+            path = plain(next.split('"').next().unwrap());
+            assert!(path.starts_with(&format!("{begin}?list=after-")), "{path}");
+        }
+        assert_eq!(versions, (1..=60).rev().collect::<Vec<_>>(), "{begin}");
+        assert!(pages > 1, "{begin}");
+        let back = visitor.page(&format!("{begin}?list=before-1")).await;
+        assert!(back.contains("href=\"/notices/link/2\"") && back.contains("rel=\"next\""), "{back}");
+    }
+    assert_eq!(visitor.get("/notices/link/1?list=sideways-1").await.status, 422);
 });

@@ -45,10 +45,11 @@ const NAUGHTY: [&str; 30] = [
 ];
 
 /// Every form, and its fields.
-const FORMS: [(&str, &str); 23] = [
+const FORMS: [(&str, &str); 24] = [
     ("/language", "lang back"),
     ("/opt-out", "identifier for"),
     ("/requests", "identifier what"),
+    ("/verify", "receipt"),
     ("/requests/confirm", "identifier what code"),
     ("/register", "identifier adult back kept_path kept.words"),
     ("/log-in", "identifier password back kept_path kept.words kept.key"),
@@ -214,6 +215,7 @@ async fn whatever_is_typed_is_shown_as_text() {
         for (page, action, field) in [
             ("/opt-out", "/opt-out", "identifier"),
             ("/requests", "/requests", "identifier"),
+            ("/verify", "/verify", "receipt"),
             ("/log-in", "/log-in", "identifier"),
             ("/log-in", "/log-in", "back"),
             ("/log-in/code", "/log-in/code", "identifier"),

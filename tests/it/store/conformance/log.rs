@@ -76,6 +76,13 @@ async fn events(tx: &mut Tx) -> Told {
     let counts = tx.event_counts((Day(100), Day(101))).await?;
     assert_eq!(counts, [(Day(100), "held".into(), 1), (Day(101), "released".into(), 1)]);
 
+    let counted = tx.kind_counts(Seq(first + 1)).await?;
+    assert_eq!(counted.iter().map(|(_, times)| times).sum::<i64>(), first + 1);
+    assert!(counted.contains(&("released".into(), 1)) && !counted.iter().any(|(kind, _)| kind == "opted_out"));
+    assert_eq!(tx.last_until(Day(101)).await?, Some(Seq(first + 1)));
+    assert_eq!(tx.last_until(Day(i64::MAX)).await?, Some(Seq(first + 3)));
+    assert_eq!(tx.last_until(Day(i64::MIN)).await?, None);
+
     let all = (Day(i64::MIN), Day(i64::MAX));
     let before = Seq(first - 1);
     assert_eq!(tx.audit_events(before, None, all, 10).await?.len(), 3);

@@ -50,13 +50,19 @@ async fn codes(tx: &mut Tx) -> Told {
 story!(mails_wait_in_order, mails);
 async fn mails(tx: &mut Tx) -> Told {
     for byte in [3, 1, 2] {
-        tx.insert_mail(&MailRow { id: [byte; 16], blind: [byte; 32], sealed: vec![byte] }).await?;
+        let row = MailRow { id: [byte; 16], blind: [byte; 32], sealed: vec![byte] };
+        tx.insert_mail(&row, Micros(i64::from(byte))).await?;
     }
+    assert_eq!(tx.count_mails().await?, (3, Some(Micros(1))));
     let ids = |mails: Vec<MailRow>| mails.into_iter().map(|mail| (mail.id[0], mail.sealed)).collect::<Vec<_>>();
     assert_eq!(ids(tx.mails(2).await?), [(1, vec![1]), (2, vec![2])]);
     tx.delete_mail(&[1; 16]).await?;
     assert_eq!(ids(tx.mails(10).await?), [(2, vec![2]), (3, vec![3])]);
-    assert_eq!(tx.count_mails().await?, 2);
+    assert_eq!(tx.count_mails().await?, (2, Some(Micros(2))));
+    for byte in [2, 3] {
+        tx.delete_mail(&[byte; 16]).await?;
+    }
+    assert_eq!(tx.count_mails().await?, (0, None));
     Ok(())
 }
 
