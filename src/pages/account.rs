@@ -197,9 +197,9 @@ pub(super) async fn ask_to_register(State(app): State<Shared>, visit: Visit) -> 
 fn draw_register(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<Drawn, Problem> {
     let lang = visit.lang;
     let ages = [
-        ("yes", lang.t("account.adult_yes")),
-        ("no", lang.t("account.adult_no")),
-        ("unknown", lang.t("account.adult_unknown")),
+        ("yes", lang.t("account.adult_yes").to_owned()),
+        ("no", lang.t("account.adult_no").to_owned()),
+        ("unknown", lang.t("account.adult_unknown").to_owned()),
     ];
     let inner = html! {
         (Field::address(lang).draw(lang, typed, wrong))

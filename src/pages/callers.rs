@@ -5,15 +5,15 @@ use maud::{Markup, html};
 
 use super::consents::done;
 use super::layout::page;
-use super::operate::{PAGES, after, words};
+use super::operate::{PAGES, after};
 use super::paged::{self, List};
-use super::parts::{Drawn, Field, Wrong, choice, form, summary};
+use super::parts::{Drawn, Field, Wrong, choice, form, is_ticked, several, summary};
 use super::staff::{Operator, SentByOperator, navigation};
 use super::visit::{Form, Visit, wrong};
 use super::words::Lang;
 use super::{Answered, Shared};
 use crate::domain::Recipient;
-use crate::service::{App, ClientView, NewClient, RegisteredClient, Role, Terms};
+use crate::service::{App, Choices, ClientView, NewClient, RegisteredClient, Role, Terms};
 use crate::web::path::Path;
 use crate::web::problem::Problem;
 
@@ -41,14 +41,20 @@ async fn draw(
     let title = lang.t("operate.callers");
     let list = List { path: PATH, name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let shown = list.fill(&stretch, &found, |client| client.client_id.clone(), |client| caller(lang, client, &key));
-    let roles = ["recipient", "auditor", "collector", "operator"]
-        .map(|role| (role, lang.find(&format!("role.{role}")).unwrap_or(role)));
+    let Choices { classes, purposes, sources } = app.client_choices();
+    let roles = ["recipient", "auditor", "collector", "operator"].map(|role| (role, lang.named("role", role)));
+    let classes: Vec<_> =
+        classes.into_iter().map(|name| (name.as_str(), lang.named("recipient_class", name.as_str()))).collect();
+    let purposes: Vec<_> =
+        purposes.into_iter().map(|name| (name.as_str(), lang.named("purpose", name.as_str()))).collect();
+    let sources: Vec<_> =
+        sources.into_iter().map(|name| (name.as_str(), lang.named("source", name.as_str()))).collect();
     let inner = html! {
         (Field::text("id", lang.t("operate.name")).draw(lang, typed, wrong))
         (choice(("role", lang.t("operate.role")), &roles, typed, (lang, wrong)))
-        (Field::text("class", lang.t("operate.class")).with_hint(lang.t("operate.class_hint")).draw(lang, typed, wrong))
-        (Field::text("purposes", lang.t("operate.purposes")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, wrong))
-        (Field::text("sources", lang.t("operate.sources")).with_hint(lang.t("operate.words_hint")).draw(lang, typed, wrong))
+        (choice(("class", lang.t("operate.class")), &classes, typed, (lang, wrong)))
+        (several(("purposes", lang.t("operate.purposes")), &purposes, typed, (lang, wrong)))
+        (several(("sources", lang.t("operate.sources")), &sources, typed, (lang, wrong)))
         (Field::text("webhook", lang.t("operate.webhook")).with("url", "off").draw(lang, typed, wrong))
         button { (lang.t("operate.register")) }
     };
@@ -93,13 +99,14 @@ pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) ->
         let role = [Role::Recipient, Role::Auditor, Role::Collector, Role::Operator]
             .into_iter()
             .find(|one| one.as_str() == role);
+        let Choices { purposes, sources, .. } = app.client_choices();
         let some = |name: &str| !sent.form.get(name).trim().is_empty();
         let client = NewClient {
             id: sent.form.read("id")?,
             role: role.ok_or_else(|| wrong("role"))?,
             class: some("class").then(|| sent.form.read("class")).transpose()?,
-            purposes: words(&sent.form, "purposes")?,
-            sources: words(&sent.form, "sources")?,
+            purposes: chosen(purposes, |name| is_ticked(&sent.form, "purposes", name.as_str())),
+            sources: chosen(sources, |name| is_ticked(&sent.form, "sources", name.as_str())),
             webhook: some("webhook").then(|| sent.form.get("webhook").trim().to_owned()),
             public_key: None,
             terms: Terms::default(),
@@ -114,6 +121,10 @@ pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) ->
             Ok(wrong.answer(&drawn))
         }
     }
+}
+
+fn chosen<T: Clone>(all: Vec<&T>, is_chosen: impl Fn(&T) -> bool) -> Vec<T> {
+    all.into_iter().filter(|one| is_chosen(one)).cloned().collect()
 }
 
 /// Shown once.

@@ -197,9 +197,3 @@ pub(super) fn after<T>(outcome: Result<T, Problem>, ((path, done), drawn): ((&st
         }),
     }
 }
-
-/// Words set apart by spaces, commas or lines.
-pub(super) fn words<T: std::str::FromStr>(form: &Form, name: &str) -> Result<Vec<T>, Problem> {
-    let words = form.get(name).split([' ', ',', '\r', '\n']).filter(|word| !word.is_empty());
-    words.map(|word| word.parse().map_err(|_| wrong(name))).collect()
-}

@@ -234,12 +234,45 @@ fn area(lang: Lang, ((name, label), hint): ((&str, &str), &str), value: Option<&
     }
 }
 
+/// What a box says that is ticked.
+const TICKED: &str = "yes";
+
 /// A choice of one; nothing is chosen beforehand.
 pub(super) fn choice(
     (name, question): (&str, &str),
-    options: &[(&str, &str)],
+    options: &[(&str, String)],
     form: &Form,
+    wrong: (Lang, Option<&Wrong>),
+) -> Markup {
+    choices((name, question), options, wrong, |value, id| {
+        html! { input type="radio" name=(name) value=(value) checked[form.get(name) == value] id=(id); }
+    })
+}
+
+/// A choice of several, each by a field of its own; nothing is chosen beforehand.
+pub(super) fn several(
+    (name, question): (&str, &str),
+    options: &[(&str, String)],
+    form: &Form,
+    wrong: (Lang, Option<&Wrong>),
+) -> Markup {
+    choices((name, question), options, wrong, |value, id| {
+        let field = format!("{name}-{value}");
+        html! { input type="checkbox" name=(field) value=(TICKED) checked[is_ticked(form, name, value)] id=(id); }
+    })
+}
+
+/// Whether one of several was chosen.
+pub(super) fn is_ticked(form: &Form, name: &str, value: &str) -> bool {
+    form.get(&format!("{name}-{value}")) == TICKED
+}
+
+/// A question with its answers, of which the first is where a link to the field leads.
+fn choices(
+    (name, question): (&str, &str),
+    options: &[(&str, String)],
     (lang, wrong): (Lang, Option<&Wrong>),
+    input: impl Fn(&str, &str) -> Markup,
 ) -> Markup {
     let wrong = wrong.filter(|wrong| wrong.is_about(name));
     html! {
@@ -247,11 +280,8 @@ pub(super) fn choice(
             legend { (question) }
             @if let Some(wrong) = wrong { p class="wrong-text" id=(format!("{name}-wrong")) { (wrong.text(lang)) } }
             @for (number, (value, text)) in options.iter().enumerate() {
-                div class="option" {
-                    input type="radio" name=(name) value=(value) checked[form.get(name) == *value]
-                        id=(if number == 0 { name.to_owned() } else { format!("{name}-{value}") });
-                    label for=(if number == 0 { name.to_owned() } else { format!("{name}-{value}") }) { (text) }
-                }
+                @let id = if number == 0 { name.to_owned() } else { format!("{name}-{value}") };
+                div class="option" { (input(value, &id)) label for=(id) { (text) } }
             }
         }
     }

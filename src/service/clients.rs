@@ -53,6 +53,17 @@ pub struct RegisteredClient {
     pub done: Done,
 }
 
+/// What a caller can be registered for.
+#[derive(Debug)]
+pub struct Choices<'a> {
+    /// Classes of recipients.
+    pub classes: Vec<&'a RecipientClass>,
+    /// Purposes.
+    pub purposes: Vec<&'a Purpose>,
+    /// Sources.
+    pub sources: Vec<&'a Source>,
+}
+
 impl App {
     /// Registers a caller.
     ///
@@ -101,6 +112,17 @@ impl App {
         .await
     }
 
+    /// What a caller can be registered for.
+    pub fn client_choices(&self) -> Choices<'_> {
+        let classes = self.registry.recipient_class.iter().map(|entry| &entry.name);
+        let purposes = self.registry.purpose.iter().map(|entry| &entry.name);
+        Choices {
+            classes: classes.filter(|name| name.as_str() != EVERYBODY).collect(),
+            purposes: purposes.filter(|name| !for_everybody(name)).collect(),
+            sources: self.registry.source.iter().map(|entry| &entry.name).collect(),
+        }
+    }
+
     fn check_client(&self, client: &NewClient) -> Result<(), ServiceError> {
         if [SAYSO, EVERYBODY].contains(&client.id.as_str()) {
             return Err(ServiceError::invalid(
@@ -111,13 +133,11 @@ impl App {
         if client.purposes.iter().any(prohibited) {
             return Err(ServiceError::ProhibitedPurpose);
         }
-        let purpose =
-            |name: &Purpose| !for_everybody(name) && self.registry.purpose.iter().any(|entry| entry.name == *name);
-        if !client.purposes.iter().all(purpose) {
+        let Choices { classes, purposes, sources } = self.client_choices();
+        if !client.purposes.iter().all(|name| purposes.contains(&name)) {
             return Err(ServiceError::invalid("purposes", "registered purposes"));
         }
-        let source = |name: &Source| self.registry.source.iter().any(|entry| entry.name == *name);
-        if !client.sources.iter().all(source) {
+        if !client.sources.iter().all(|name| sources.contains(&name)) {
             return Err(ServiceError::invalid("sources", "registered sources"));
         }
         if let Some(url) = &client.webhook {
@@ -130,8 +150,6 @@ impl App {
         if client.role == Role::Recipient {
             client.terms.check()?;
         }
-        let classes = self.registry.recipient_class.iter().map(|entry| &entry.name);
-        let classes: Vec<&RecipientClass> = classes.filter(|name| name.as_str() != EVERYBODY).collect();
         let class = client.class.as_ref().is_some_and(|class| classes.contains(&class));
         match client.role {
             Role::Person => Err(ServiceError::invalid("role", "`operator`, `auditor`, `collector` or `recipient`")),

@@ -62,7 +62,7 @@ pub use app::{App, Boot, BootError};
 pub use as_of::{AsOfView, InForce, Look, LookView, PointInTime, Proved};
 pub use audit::{AskedCount, AuditPage, AuditQuery, DayCount, LeafView, Summary};
 pub use auth::{Caller, ClientCaller, ClientToken, PersonCaller};
-pub use clients::{NewClient, RegisteredClient};
+pub use clients::{Choices, NewClient, RegisteredClient};
 pub use consents::{ConsentDecision, ConsentRequest, ConsentView};
 pub use contests::OpenContest;
 pub use deliveries::DeliveryView;

@@ -393,9 +393,9 @@ async function work() {
   await page.goto("/operate/callers");
   await page.getByLabel("Name", { exact: true }).fill("a-shop");
   await page.getByLabel("Recipient", { exact: true }).check();
-  await page.getByLabel("Class of a recipient").fill("company");
-  await page.getByLabel("Purposes").fill("public_profile");
-  await page.getByLabel("Sources").fill("activitypub");
+  await page.getByLabel("a company", { exact: true }).check();
+  await page.getByLabel("Show my attention score to a recipient I choose").check();
+  await page.getByLabel("ActivityPub servers (Mastodon, Pixelfed, PeerTube)").check();
   await press(page, "Register a caller");
   await heading(page, "The caller is registered");
   await barriers(page, "a new caller");

@@ -239,8 +239,7 @@ async fn forms_sent_back_are_small(api: &Api, anna: &Member) {
         let page = staff.page("/operate/notices/public_profile").await;
         let fields = filled(&page, "/operate/notices", &[("text", text), ("material", "no")]);
         small_and_wrong(&mut staff, ("/operate/notices", 422, "text-wrong"), &fields).await;
-        let names =
-            ["id", "role", "class", "purposes", "sources", "webhook"].map(|name| (name.to_owned(), line.clone()));
+        let names = ["id", "role", "class", "webhook"].map(|name| (name.to_owned(), line.clone()));
         small_and_wrong(&mut staff, ("/operate/callers", 422, "-wrong"), &names).await;
         let page = looks.page("/audit/checkpoint").await;
         let fields = filled(&page, "/audit/checkpoint", &[("checkpoint", text)]);

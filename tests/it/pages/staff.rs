@@ -128,8 +128,9 @@ on_both!(an_operator_registers_publishes_compares_and_answers, |world| {
         ("id", "a-company"),
         ("role", "recipient"),
         ("class", "company"),
-        ("purposes", "public_profile"),
-        ("sources", "activitypub, bluesky"),
+        ("purposes-public_profile", "yes"),
+        ("sources-activitypub", "yes"),
+        ("sources-bluesky", "yes"),
     ];
     let fields = filled(&page, "/operate/callers", &typed);
     let first = visitor.post("/operate/callers", &fields).await.expect_status(200).text();
