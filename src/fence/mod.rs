@@ -93,6 +93,8 @@ pub struct Fence {
     shards: Vec<RwLock<Shard>>,
     /// Odd while what holds for everybody changes.
     generation: AtomicU64,
+    /// Odd while anything changes.
+    changes: AtomicU64,
     seq: AtomicI64,
     /// Those of whom nobody knows how a commit went.
     lost: Mutex<Lost>,
@@ -151,7 +153,14 @@ impl Fence {
     /// With nobody in it.
     pub fn new(secret: Key) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self { secret, shards, generation: AtomicU64::new(0), seq: AtomicI64::new(0), lost: Mutex::default() }
+        Self {
+            secret,
+            shards,
+            generation: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            seq: AtomicI64::new(0),
+            lost: Mutex::default(),
+        }
     }
 
     /// Where the entries of a triple are, for people named by a pairwise id or by a blind index.
@@ -198,6 +207,11 @@ impl Fence {
         Some(self.generation.load(Ordering::SeqCst)).filter(|generation| generation.is_multiple_of(2))
     }
 
+    /// Counts all changes; nothing while one is on its way: whoever was not found between two times that it was the same, is not there.
+    pub fn changes(&self) -> Option<u64> {
+        Some(self.changes.load(Ordering::SeqCst)).filter(|changes| changes.is_multiple_of(2))
+    }
+
     /// Of whom it must be read anew how they stand.
     pub fn lost(&self) -> Lost {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -206,6 +220,7 @@ impl Fence {
     /// Takes away whomever a change touches, right before it is committed. Whoever is in [`Fence::lost`] must be in it.
     pub fn hide(&self, change: Change) -> Hidden<'_> {
         *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Lost::default();
+        self.changes.fetch_or(1, Ordering::SeqCst);
         if change.rules {
             self.generation.fetch_or(1, Ordering::SeqCst);
         }
@@ -282,6 +297,7 @@ impl Hidden<'_> {
         if self.change.rules {
             self.fence.generation.fetch_add(1, Ordering::SeqCst);
         }
+        self.fence.changes.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -82,6 +82,13 @@ pub struct Activity {
     pub doing: Doing,
 }
 
+impl Activity {
+    /// Whether it adds something, and takes nothing back.
+    pub fn adds(&self) -> bool {
+        matches!(self.doing, Doing::Respond { .. } | Doing::Post { .. })
+    }
+}
+
 /// What can be done.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Doing {

@@ -1,7 +1,8 @@
 //! Taking in activities. Both ends are looked up in memory; unless both said yes for this source nothing is written, not
 //! even that there was a line (guarantee G4). Taking back always works, whatever the standing.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::ident::Identifier;
 use crate::ids::Subject;
 use crate::ingest::{Activity, Doing, Drop, Format, Item, Items, Topics};
 use crate::limits;
+use crate::mutant;
 use crate::store::{ActivityRow, EdgeKey, FoundBy, Known, ObjectRow, StoreError, Tx};
 
 /// Items of one transaction: small, because it keeps the standings of everybody in it as they are.
@@ -45,6 +47,9 @@ impl Ingested {
     }
 }
 
+/// Each name with what it may be found by.
+type Names<'i> = HashMap<&'i str, Digests>;
+
 /// Somebody whom a line names, and who is known.
 struct Somebody {
     subject: Subject,
@@ -57,10 +62,11 @@ struct Somebody {
 struct Batch<'a> {
     app: &'a App,
     source: &'a Source,
-    triple: Triple,
+    triple: &'a Triple,
     rules: Rules,
     now: Micros,
-    people: BTreeMap<Vec<u8>, Somebody>,
+    names: &'a Names<'a>,
+    people: HashMap<[u8; 32], Somebody>,
 }
 
 type Outcome = Result<Result<(), Drop>, ServiceError>;
@@ -108,24 +114,65 @@ impl App {
             return Err(ServiceError::invalid("source", "a registered source"));
         }
         let mut all = Ingested::default();
+        let (triple, names) = (collecting(source)?, self.names_in(source, &items));
         for chunk in items.chunks(CHUNK) {
-            let taken = self
-                .store
-                .run_tx(&(self, source, chunk), |tx, (app, source, chunk)| Box::pin(app.take_chunk(tx, source, chunk)))
-                .await?;
-            all.add(taken);
+            let strangers = self.strangers(&triple, chunk, &names);
+            let of_a_stranger = |item: &&Item| matches!(item, Item::Activity(one) if one.adds() && strangers.contains(one.actor.as_str()));
+            let (dropped, others): (Vec<&Item>, Vec<&Item>) = chunk.iter().partition(of_a_stranger);
+            for _ in dropped {
+                all.count(Err(Drop::NoConsent));
+            }
+            if !others.is_empty() {
+                let input = (self, source, (&triple, others.as_slice(), &names));
+                let taken = self.store.run_tx(&input, |tx, (app, source, read)| Box::pin(app.take(tx, source, *read)));
+                all.add(taken.await?);
+            }
         }
         Ok(all)
     }
 
-    async fn take_chunk(&self, tx: &mut Tx, source: &Source, chunk: &[Item]) -> Result<Ingested, ServiceError> {
-        let triple = collecting(source)?;
+    /// Everybody who is named, with what they may be found by: worked out once for each, however often they are named.
+    fn names_in<'i>(&self, source: &Source, items: &'i [Item]) -> Names<'i> {
+        let mut names = Names::new();
+        for name in items.iter().flat_map(names_of) {
+            if let Entry::Vacant(new) = names.entry(name)
+                && let Ok(identifier) = Identifier::handle(source, name)
+            {
+                new.insert(self.blinds(&identifier));
+            }
+        }
+        names
+    }
+
+    /// Those who do something in this chunk, and of whom memory knows that they gave nothing: the database is not asked about them. Nobody
+    /// while anybody changes, because whoever changes is away from memory until it is done.
+    fn strangers<'i>(&self, triple: &Triple, chunk: &'i [Item], names: &Names<'i>) -> HashSet<&'i str> {
+        let Some(fence) = self.store.fence() else { return HashSet::new() };
+        let (before, column) = (fence.changes(), fence.column(triple, false));
+        let actors = chunk.iter().filter_map(|item| match item {
+            Item::Activity(activity) => Some(activity.actor.as_str()),
+            Item::Dropped(_) => None,
+        });
+        let is_stranger = |actor: &&str| {
+            names.get(actor).into_iter().flatten().all(|blind| fence.find(&column, blind).grant.is_none())
+        };
+        let strangers = actors.filter(is_stranger).collect();
+        let is_still = before.is_some() && fence.changes() == before;
+        if is_still || mutant::on("strangers_of_a_moment") { strangers } else { HashSet::new() }
+    }
+
+    async fn take(
+        &self,
+        tx: &mut Tx,
+        source: &Source,
+        (triple, items, names): (&Triple, &[&Item], &Names<'_>),
+    ) -> Result<Ingested, ServiceError> {
         tx.hold_rules().await?;
         let rules = self.rules(tx).await?;
-        let mut batch = Batch { app: self, source, triple, rules, now: self.now(), people: BTreeMap::new() };
-        batch.look_up(tx, chunk).await?;
+        let mut batch = Batch { app: self, source, triple, rules, now: self.now(), names, people: HashMap::new() };
+        batch.look_up(tx, items).await?;
         let mut taken = Ingested::default();
-        for item in chunk {
+        for item in items {
             let outcome = match item {
                 Item::Dropped(reason) => Err(*reason),
                 Item::Activity(activity) => batch.take(tx, activity).await?,
@@ -134,6 +181,16 @@ impl App {
         }
         Ok(taken)
     }
+}
+
+/// Who does something, and to whose.
+fn names_of(item: &Item) -> impl Iterator<Item = &str> {
+    let Item::Activity(activity) = item else { return [None, None].into_iter().flatten() };
+    let owner = match &activity.doing {
+        Doing::Respond { owner, .. } => owner.as_deref(),
+        _ => None,
+    };
+    [Some(activity.actor.as_str()), owner].into_iter().flatten()
 }
 
 /// The grant under which a source is collected for the built-in score.
@@ -147,14 +204,15 @@ pub(super) fn collecting(source: &Source) -> Result<Triple, ServiceError> {
 }
 
 impl Batch<'_> {
-    /// Everybody whom the chunk names, in one question, kept as they are until the commit.
-    async fn look_up(&mut self, tx: &mut Tx, chunk: &[Item]) -> Result<(), ServiceError> {
-        let mut names: Vec<Vec<u8>> = chunk.iter().flat_map(|item| self.names(item)).collect();
+    /// Everybody who is named, in one question, kept as they are until the commit.
+    async fn look_up(&mut self, tx: &mut Tx, items: &[&Item]) -> Result<(), ServiceError> {
+        let named = items.iter().flat_map(|item| names_of(item)).filter_map(|name| self.names.get(name));
+        let mut names: Vec<Vec<u8>> = named.flatten().map(|blind| blind.to_vec()).collect();
         names.sort_unstable();
         names.dedup();
         for some in names.chunks(500) {
-            for known in tx.known(some, FoundBy::Blind, &self.triple, true).await? {
-                let name = known.name.clone();
+            for known in tx.known(some, FoundBy::Blind, self.triple, true).await? {
+                let name = known.name.as_slice().try_into().map_err(|_| StoreError::Corrupt("identifier"))?;
                 let somebody = self.somebody(&known)?;
                 self.people.insert(name, somebody);
             }
@@ -162,24 +220,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn names(&self, item: &Item) -> Vec<Vec<u8>> {
-        let Item::Activity(activity) = item else { return Vec::new() };
-        let owner = match &activity.doing {
-            Doing::Respond { owner, .. } => owner.as_deref(),
-            _ => None,
-        };
-        [Some(activity.actor.as_str()), owner].into_iter().flatten().flat_map(|name| self.blinds(name)).collect()
-    }
-
-    /// What somebody may be found by; nothing when the name is none.
-    fn blinds(&self, name: &str) -> Vec<Vec<u8>> {
-        let identifier = Identifier::handle(self.source, name).ok();
-        let blinds = identifier.map(|identifier| self.app.blinds(&identifier));
-        blinds.into_iter().flatten().map(|blind| blind.to_vec()).collect()
-    }
-
     fn found(&self, name: &str) -> Option<&Somebody> {
-        self.blinds(name).iter().find_map(|blind| self.people.get(blind))
+        self.names.get(name)?.iter().find_map(|blind| self.people.get(blind))
     }
 
     fn somebody(&self, known: &Known) -> Result<Somebody, ServiceError> {
@@ -188,7 +230,7 @@ impl Batch<'_> {
     }
 
     fn allowed(&self, standing: &Standing) -> Option<Seq> {
-        let (asker, action, triple) = (Asker::Ourselves, Action::Collect, &self.triple);
+        let (asker, action, triple) = (Asker::Ourselves, Action::Collect, self.triple);
         let question = Question { asker, action, triple, other_end: true };
         decide(Some(standing), &question, &self.rules, self.now).ok().map(|allow| allow.lineage)
     }
@@ -305,7 +347,7 @@ impl Batch<'_> {
     /// The owner of a known post, kept as they are like everybody else in the batch.
     async fn owner(&self, tx: &mut Tx, subject: &Subject) -> Result<Option<Somebody>, ServiceError> {
         let name = vec![subject.as_bytes().to_vec()];
-        let known = tx.known(&name, FoundBy::Subject, &self.triple, true).await?;
+        let known = tx.known(&name, FoundBy::Subject, self.triple, true).await?;
         known.first().map(|known| self.somebody(known)).transpose()
     }
 

@@ -7,9 +7,9 @@
 //! What fails is undone to its savepoint and concerns nobody else. Where the whole transaction went, because SQLite ended it or the server
 //! went away, everybody in it runs again; where nobody knows how the commit went, nobody in it does.
 //!
-//! On PostgreSQL other nodes write too, and acts of a person alone share. An act that comes second in a commit holds what the first one locked, and whoever holds what it
-//! needs may wait for that: so it waits [`PATIENCE`] and no longer, and then comes first in another commit, where it holds the head alone,
-//! which nobody waits for who holds anything of a person.
+//! On PostgreSQL other nodes write too, and acts of a person alone share. An act that comes second in a commit holds what the first one
+//! locked, and whoever holds what it needs may wait for that: so it waits [`PATIENCE`] and no longer. Whoever tries again comes first in
+//! a commit: there it holds the head alone, which nobody waits for who holds anything of a person, and waits as long as it takes.
 
 use std::sync::Arc;
 
@@ -137,13 +137,19 @@ fn unanswered() -> StoreError {
 impl Group {
     async fn enter(
         &self,
-        store: &Store,
+        (store, fence): (&Store, Option<&Arc<Fence>>),
         act: Option<(Micros, &Subject)>,
+        first: bool,
     ) -> Result<(Inside, Option<Begun>), StoreError> {
         let turn = timeout(CONNECT, self.0.clone().lock_owned()).await;
         let mut turn = turn.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?;
         let open = turn.take();
         let mut inside = Inside { turn: Some(turn), open };
+        if first && let Some(open) = inside.open.take() {
+            let fence = fence.cloned();
+            let committing = tokio::spawn(async move { open.commit(fence.as_deref()).await });
+            drop(committing.await); // those in it are told by its stage
+        }
         if let Some(open) = &mut inside.open {
             match open.begin_next(act).await {
                 Ok(begun) => return Ok((inside, begun)),
@@ -234,8 +240,13 @@ impl Store {
         I: Sync + ?Sized,
         E: From<StoreError> + Transient,
     {
-        for _ in 0..TRIES {
-            let (mut inside, begun) = group.enter(self, act).await.map_err(E::from)?;
+        for tries in 0..TRIES {
+            let first = tries > 0 && !mutant::on("who_tries_again_comes_second");
+            let (mut inside, begun) = match group.enter((self, fence), act, first).await {
+                Ok(entered) => entered,
+                Err(error) if error.is_transient() => continue,
+                Err(error) => return Err(error.into()),
+            };
             let Some(open) = &mut inside.open else { continue };
             let error = match body(&mut open.tx, begun, input).await {
                 Ok(value) => match group.leave(inside, fence).await {

@@ -80,12 +80,17 @@ const PAIRS: &[(&str, &str)] = &[
     ("rules_beside_the_log", "recipients::rules_that_the_log_does_not_name_are_not_in_force::sqlite"),
     ("stale_scores_count", "engines::what_was_allowed_before_a_no_is_stale_even_after_the_next_yes::sqlite"),
     ("stale_grants_count", "consent::an_old_yes_is_stale_after_every_restriction_of_its_triple::sqlite"),
+    (
+        "strangers_of_a_moment",
+        "strangers::fence::nothing_of_somebody_is_lost_while_they_decide_about_something_else::sqlite",
+    ),
     ("tellings_ignore_the_gate", "showing::whatever_stands_in_its_way_a_page_is_gone::sqlite"),
     ("staff_stay_logged_in", "pages::staff::a_copied_log_in_of_staff_is_worth_nothing_after_the_log_out::sqlite"),
     ("told_after_the_wait", "disclosing::an_answer_that_had_to_wait_is_decided_once_more::sqlite"),
     ("told_from_every_source", "disclosing::a_value_is_made_from_the_one_source_that_the_grant_names::sqlite"),
     ("store_read_back_skipped", "stores::waiting::a_row_that_comes_back_before_the_certificate_is_found_and_goes_too"),
     ("token_never_expires", "people::tokens::an_access_token_counts_for_ten_minutes::sqlite"),
+    ("who_tries_again_comes_second", "store::sharing::an_act_that_waited_in_vain_comes_first"),
     ("withdrawal_keeps_grant", "consent::ending::withdrawing_one_disclosure_touches_nothing_else::sqlite"),
 ];
 

@@ -1,8 +1,10 @@
 //! Acts that come together share a commit, and nothing else.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sayso::domain::{Day, Micros};
 use sayso::ids::Subject;
 use sayso::store::{Store, StoreError, Tx};
@@ -159,11 +161,12 @@ async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
     sqlx::raw_sql("SET LOCAL lock_timeout = '800ms'").execute(&mut *other).await.unwrap();
     let hold = |member: &Member| sqlx::query(HOLD).bind(member.caller.subject.as_bytes().to_vec());
     hold(&ann).execute(&mut *other).await.unwrap();
+    let tries = AtomicU32::new(0);
     // Carried out first, and not over before the other act waits for its turn.
-    let of_bob = changing(&world, &bob, Duration::from_millis(200));
+    let of_bob = changing(&world, &bob, (Duration::from_millis(200), &tries));
     let of_ann = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        changing(&world, &ann, Duration::ZERO).await
+        changing(&world, &ann, (Duration::ZERO, &tries)).await
     };
     let both = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -174,11 +177,41 @@ async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
     assert!(of_bob.unwrap() && of_ann.unwrap());
 }
 
-/// An act that changes a person and takes its time.
-async fn changing(world: &World, member: &Member, pause: Duration) -> Result<bool, StoreError> {
-    let (subject, input) = (member.caller.subject, (member.caller.subject, pause));
-    let act = world.app.store.run_act((Micros(0), &subject), &input, |tx, _, (subject, pause)| {
+/// Somebody else holds a person while acts of others keep coming: whoever waited in vain once comes first and waits as long as it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_that_waited_in_vain_comes_first() {
+    let world = World::new(Db::Postgres).await;
+    let (ann, bob) = (join(&world, "ann@example.org").await, join(&world, "bob@example.org").await);
+    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let hold = "UPDATE standing SET reminded = reminded WHERE subject = $1";
+    for round in 0..30 {
+        let mut other = pool.begin().await.unwrap();
+        sqlx::query(hold).bind(ann.caller.subject.as_bytes().to_vec()).execute(&mut *other).await.unwrap();
+        let (tries, ms) = (AtomicU32::new(0), Duration::from_millis(1));
+        let of_others = (0..30).map(async |number| {
+            tokio::time::sleep(4 * ms * number).await;
+            assert!(changing(&world, &bob, (Duration::ZERO, &AtomicU32::new(0))).await.unwrap());
+        });
+        let of_ann = async {
+            tokio::time::sleep(10 * ms).await;
+            assert!(changing(&world, &ann, (Duration::ZERO, &tries)).await.unwrap());
+        };
+        let release = async {
+            tokio::time::sleep(120 * ms).await;
+            other.commit().await.unwrap();
+        };
+        tokio::join!(join_all(of_others), of_ann, release);
+        assert!(tries.load(Ordering::Relaxed) <= 2, "round {round}: {tries:?}");
+    }
+}
+
+/// An act that changes a person and takes its time. How often it was tried is counted.
+async fn changing(world: &World, member: &Member, time: (Duration, &AtomicU32)) -> Result<bool, StoreError> {
+    let subject = member.caller.subject;
+    let input = (subject, time);
+    let act = world.app.store.run_act((Micros(0), &subject), &input, |tx, _, (subject, (pause, tries))| {
         Box::pin(async move {
+            tries.fetch_add(1, Ordering::Relaxed);
             let held = tx.hold_living(subject).await?;
             tokio::time::sleep(*pause).await;
             Ok(held)

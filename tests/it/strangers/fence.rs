@@ -1,5 +1,7 @@
 //! The write fence: once a restriction is answered nothing more is stored or read under what it ended.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
 
 use super::*;
@@ -105,4 +107,26 @@ on_both!(many_collectors_at_once_count_everything_once, |world| {
     assert_eq!(one.accepted + two.accepted + three.accepted, 600);
     let sums = ask(&world, "SELECT CAST(CAST(sum(times) AS BIGINT) AS TEXT) FROM edge").await;
     assert_eq!(sums, ["600"]);
+});
+
+on_both!(nothing_of_somebody_is_lost_while_they_decide_about_something_else, |world| {
+    let ann = scored_member(&world, "ann").await;
+    scored_member(&world, "ben").await;
+    let (world, over) = (&world, AtomicBool::new(false));
+    let deciding = async {
+        while !over.load(Ordering::Relaxed) {
+            let given = allow(world, &ann, &scoring("github")).await;
+            world.app.withdraw(&ann.caller, given.consent_id, None).await.unwrap();
+        }
+    };
+    let taking = async {
+        let mut accepted = 0;
+        for number in 0..200 {
+            accepted +=
+                super::ingest(world, &[super::like(&format!("while-{number}"), "ann", "ben", number)]).await.accepted;
+        }
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(accepted, 200);
+    };
+    tokio::join!(deciding, taking);
 });

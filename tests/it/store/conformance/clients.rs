@@ -73,6 +73,10 @@ async fn notices(tx: &mut Tx) -> Told {
         (digests.sort(), newest.sort());
         assert_eq!(newest, digests.into_iter().map(|sha256| (version, sha256.clone())).collect::<Vec<_>>());
     }
+    let acme = client("acme", None);
+    tx.insert_client(&acme).await?;
+    let offered = Offered { role: acme.role, disabled: false, purposes: acme.purposes, sources: acme.sources };
+    assert_eq!(tx.offer(&purpose, &"acme".parse().unwrap()).await?.recipient, Some(offered));
     let nothing = Offer { newest: vec![], recipient: None };
     assert_eq!(tx.offer(&"nothing".parse().unwrap(), &"nobody".parse().unwrap()).await?, nothing);
     let newest: Vec<_> = tx.notices().await?.into_iter().filter(|notice| notice.purpose == purpose).collect();
