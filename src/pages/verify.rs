@@ -16,7 +16,7 @@ use crate::domain::Act;
 use crate::service::{App, BadReceipt, NoteError, Opened, Shows};
 use crate::web::problem::Problem;
 
-/// What was signed is shown byte for byte unless it is longer, in bytes as it stands in the page.
+/// What was recorded is shown in full unless it is longer, in bytes as it stands in the page.
 const SHOWN_BYTES_MAX: usize = 12_000;
 
 pub(super) async fn ask(State(app): State<Shared>, visit: Visit) -> Result<Drawn, Problem> {
@@ -45,7 +45,7 @@ pub(super) async fn act(State(app): State<Shared>, sent: Sent) -> Answered {
     let lang = sent.visit.lang;
     // A form sends every end of line as two characters, and a receipt has one.
     let text = sent.form.get("receipt").replace("\r\n", "\n");
-    let (status, said) = match app.shown_by(&format!("{}\n", text.trim())).await? {
+    let (status, said) = match app.shown_by(&format!("{}\n", text.trim_start_matches('\u{feff}').trim())).await? {
         Shows::Recorded(opened, now) => (StatusCode::OK, shown(lang, &opened, now)),
         Shows::Rewritten(opened, now) => {
             let places = [("from", opened.size.to_string()), ("to", now.to_string())];

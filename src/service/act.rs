@@ -128,6 +128,9 @@ impl App {
         idempotency: Option<&Idempotency>,
     ) -> Result<T, ServiceError> {
         match outcome {
+            Err(ServiceError::Store(StoreError::Duplicate)) if idempotency.is_some() => {
+                self.answered_before(idempotency).await?.ok_or_else(|| StoreError::Duplicate.into())
+            }
             Err(error) => self.answered_before(idempotency).await.ok().flatten().ok_or(error),
             done => done,
         }

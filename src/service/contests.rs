@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use serde::Serialize;
 
 use super::act::Idempotency;
+use super::record::Person;
 use super::{App, Done, PersonCaller, ServiceError};
 use crate::domain::{About, Act, Event, History, Micros, Seq, Stretch};
 use crate::ids::Subject;
@@ -55,27 +56,33 @@ impl App {
             return Err(ServiceError::invalid("topic", "a topic that your score or its explanation shows"));
         }
         let act = Act::Contested { about: about.clone(), words };
-        self.act_of_person(
-            &caller.subject,
-            idempotency,
-            &(self, about, act),
-            |tx, (head, mut person), (app, about, act)| {
-                Box::pin(async move {
-                    if person.history.contests.len() >= OPEN_MAX {
-                        return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
-                    }
-                    if let About::EngineScore { triple } = about
-                        && !app.has_engine_score(tx, &person.subject, triple).await?
-                    {
-                        return Err(ServiceError::invalid("about", "a score that an engine computed about you"));
-                    }
-                    let done = app.record(tx, head, &mut person, act.clone()).await?;
-                    app.announce_contest(tx, &person.subject, about).await?;
-                    Ok(done)
-                })
-            },
-        )
+        let input = (self, about, act);
+        self.act_of_person(&caller.subject, idempotency, &input, |tx, (head, mut person), (app, about, act)| {
+            Box::pin(async move {
+                app.may_contest(tx, &person, about).await?;
+                let done = app.record(tx, head, &mut person, act.clone()).await?;
+                app.announce_contest(tx, &person.subject, about).await?;
+                Ok(done)
+            })
+        })
         .await
+    }
+
+    /// Of what an engine computed one contest waits, so that there is room for others.
+    async fn may_contest(&self, tx: &mut Tx, person: &Person, about: &About) -> Result<(), ServiceError> {
+        let open = &person.history.contests;
+        if open.len() >= OPEN_MAX {
+            return Err(ServiceError::invalid("about", "at most 20 that wait for an answer"));
+        }
+        let About::EngineScore { triple } = about else { return Ok(()) };
+        if open.values().any(|one| one == about) {
+            return Err(ServiceError::Conflict("contest of this score"));
+        }
+        if self.has_engine_score(tx, &person.subject, triple).await? {
+            Ok(())
+        } else {
+            Err(ServiceError::invalid("about", "a score that an engine computed about you"))
+        }
     }
 
     /// Tells those who were given what is contested, or was: of a score that an engine computed that engine, of all else everybody.

@@ -210,7 +210,7 @@ impl Batch<'_> {
         let mut names: Vec<Vec<u8>> = named.flatten().map(|blind| blind.to_vec()).collect();
         names.sort_unstable();
         names.dedup();
-        for some in names.chunks(500) {
+        for some in names.chunks(4 * CHUNK) {
             for known in tx.known(some, FoundBy::Blind, self.triple, true).await? {
                 let name = known.name.as_slice().try_into().map_err(|_| StoreError::Corrupt("identifier"))?;
                 let somebody = self.somebody(&known)?;

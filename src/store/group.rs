@@ -9,7 +9,7 @@
 //!
 //! On PostgreSQL other nodes write too, and acts of a person alone share. An act that comes second in a commit holds what the first one
 //! locked, and whoever holds what it needs may wait for that: so it waits [`PATIENCE`] and no longer. Whoever tries again comes first in
-//! a commit: there it holds the head alone, which nobody waits for who holds anything of a person, and waits as long as it takes.
+//! a commit: there it holds the head alone, which nobody waits for who holds anything of a person, and waits for seconds.
 
 use std::sync::Arc;
 
@@ -156,7 +156,7 @@ impl Group {
                 Err(_) => drop(inside.open.take().map(|open| open.stage)), // the database ended it: those in it run again
             }
         }
-        let (tx, stage) = (store.begin_write().await?, watch::Sender::new(Stage::Open));
+        let (tx, stage) = (store.begin_acts().await?, watch::Sender::new(Stage::Open));
         let open = inside.open.insert(Open { tx, stage, acts: 0, has_savepoint: false, unfinished: false });
         let begun = open.begin_next(act).await?;
         Ok((inside, begun))

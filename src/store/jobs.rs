@@ -63,7 +63,7 @@ pub struct JobRow {
 
 sql! {
     INSERT_JOB(8) = "INSERT INTO erasure_job (reference, subject, digest, step, started_us, finished_us, removed, events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    UPDATE_JOB(7) = "UPDATE erasure_job SET subject = CASE WHEN $2 = 1 THEN subject END, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1";
+    UPDATE_JOB(7) = "UPDATE erasure_job SET subject = CASE WHEN $2 = 1 THEN subject END, step = $3, finished_us = $4, removed = $5, events = $6, certificate = $7 WHERE reference = $1 AND finished_us IS NULL";
     READ_JOB(1) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE reference = $1";
     OPEN_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND (step = 'fenced' OR NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference)) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
     CLEARED_JOBS(3) = "SELECT reference, subject, digest, step, started_us, finished_us, removed, events, certificate FROM erasure_job WHERE finished_us IS NULL AND step = 'removed' AND EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference) AND NOT EXISTS (SELECT 1 FROM store_erasure s WHERE s.job = reference AND s.cleared_us IS NULL) AND (started_us > $1 OR (started_us = $1 AND reference > $2)) ORDER BY started_us, reference LIMIT $3";
@@ -103,10 +103,10 @@ impl Tx {
 
     /// Stores how far a job is. Whose it is stays as it is now, which may be under newer keys than it was read, or goes.
     pub async fn update_job(&mut self, row: &JobRow) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(i64::from(row.subject.is_some()))
+        let updated = on!(self, c => sqlx::query(UPDATE_JOB).bind(row.reference.as_bytes().as_slice()).bind(i64::from(row.subject.is_some()))
             .bind(row.step.as_str()).bind(row.finished.map(|at| at.0)).bind(row.removed.as_str())
-            .bind(row.events.as_str()).bind(row.certificate.as_deref()).execute(c).await.map(drop))?;
-        Ok(())
+            .bind(row.events.as_str()).bind(row.certificate.as_deref()).execute(c).await.map(|done| done.rows_affected()))?;
+        if updated == 1 { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
     /// A job.

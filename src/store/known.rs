@@ -10,6 +10,7 @@ use super::people::{StandingColumns, standing};
 use super::{StoreError, Tx, WrappedKey, on};
 use crate::domain::{Grant, Micros, Seq, Standing, Triple};
 use crate::ids::Subject;
+use crate::mutant;
 
 /// How a caller names people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +123,8 @@ impl Tx {
             }
             query.push(" ORDER BY s.subject");
             if lock {
-                query.push(" FOR SHARE OF s");
+                // Whoever waits to change a person comes before whoever asks later to keep them as they are; sharing, these would come first.
+                query.push(if mutant::on("collectors_overtake") { " FOR SHARE OF s" } else { " FOR NO KEY UPDATE OF s" });
             }
             let mut rows = Vec::new();
             for row in query.build().fetch_all(c).await? {

@@ -14,7 +14,7 @@ use super::fenced::TRIGGERS;
 use super::group::Group;
 use super::schema::{migrate_postgres, migrate_sqlite};
 use super::tx::Opened;
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, on};
 use crate::datamap::DataMap;
 use crate::fence::Fence;
 use crate::secret::{Entropy, Key, private_file, private_folder};
@@ -196,11 +196,8 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { reader, .. } => sqlx::query("SELECT 1").execute(reader).await.map(drop)?,
-            Self::Postgres { pool, .. } => sqlx::query("SELECT 1").execute(pool).await.map(drop)?,
-        }
-        Ok(())
+        let mut tx = self.begin_read().await?;
+        Ok(on!(&mut tx, c => sqlx::query("SELECT 1").execute(c).await.map(drop))?)
     }
 
     /// Ends every connection, so that nothing is left unwritten.

@@ -13,6 +13,7 @@ use super::{Begun, Store, StoreError, Transient};
 use crate::domain::Micros;
 use crate::fence::Lost;
 use crate::ids::Subject;
+use crate::mutant;
 
 /// How often a transaction that met another writer is run again.
 pub(super) const TRIES: u32 = 12;
@@ -219,6 +220,16 @@ impl Store {
         }
     }
 
+    /// A transaction of acts that take the head. Nobody holds that for longer than this while they wait for something else.
+    pub(super) async fn begin_acts(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.begin_write().await,
+            Self::Postgres { pool, .. } => {
+                Ok(Tx::Postgres(begin_postgres(pool, "BEGIN; SET LOCAL lock_timeout = '2s'").await?))
+            }
+        }
+    }
+
     pub(super) async fn begin_read(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite { reader, .. } => Ok(Tx::Sqlite(Opened::Transaction(reader.begin().await?))),
@@ -235,12 +246,23 @@ impl Store {
 async fn begin_postgres(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     for _ in 0..CONNECTIONS {
         let may_be_a_dead_one = pool.num_idle() > 0;
-        match pool.begin_with(begin).await {
+        match begin_whole(pool, begin).await {
             Err(error) if may_be_a_dead_one && (gone(&error) || matches!(error, sqlx::Error::Io(_))) => {}
             other => return other,
         }
     }
-    pool.begin_with(begin).await
+    begin_whole(pool, begin).await
+}
+
+/// Begins also for a caller that goes away meanwhile: sqlx knows of a transaction once it has begun, and would hand out a connection that
+/// was left within one, where everything is read as it was then.
+async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    if mutant::on("begins_are_given_up") {
+        return pool.begin_with(begin).await;
+    }
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move { pool.begin_with(begin).await });
+    beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// On a full disk SQLite ends a transaction by itself, and its connection then takes every later one for a part of that:

@@ -10,6 +10,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("acts_wait_for_others", "store::sharing::acts_of_one_commit_let_go_of_what_others_wait_for"),
     ("answers_leave_early", "api::oracle::answers_about_known_and_unknown_people_leave_no_earlier_than_the_quantum"),
     ("any_site_may_post", "pages::refused::a_form_sent_from_another_site_changes_nothing::sqlite"),
+    ("begins_are_given_up", "store::sharing::whoever_hangs_up_while_it_begins_leaves_no_connection_in_the_past"),
     (
         "any_text_counts",
         "pages::reading_notices::a_decision_names_a_text_of_the_newest_version_in_any_of_its_languages_and_no_other::sqlite",
@@ -31,6 +32,7 @@ const PAIRS: &[(&str, &str)] = &[
     ),
     ("explanation_shows_small_groups", "score::explanation::a_single_reply_hides_behind_the_smallest_group"),
     ("fetch_follows_private", "egress::nothing_private_is_ever_connected_to"),
+    ("collectors_overtake", "store::sharing::whoever_changes_somebody_comes_before_who_asks_later_to_keep_them"),
     ("fence_forgets_who_is_lost", "fencing::whoever_is_lost_to_a_commit_without_an_answer_is_read_anew"),
     ("fence_keeps_who_changed", "fencing::memory_answers_as_the_database_does_after_every_act"),
     ("floor_ignores_age", "floor::only_a_known_adult_is_allowed"),

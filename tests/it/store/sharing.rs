@@ -1,18 +1,23 @@
 //! Acts that come together share a commit, and nothing else.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use sayso::domain::{Day, Micros};
 use sayso::ids::Subject;
-use sayso::store::{Store, StoreError, Tx};
+use sayso::store::{FoundBy, Store, StoreError, Tx};
+
+use sqlx::Row;
 
 use crate::on_both;
-use crate::people::{Member, join};
+use crate::people::{Member, join, scoring};
 use crate::world::{Db, World};
 
+/// Of a pool.
+const CONNECTIONS: u32 = 16;
 const NOBODY: Subject = Subject::new([0; 16]);
 
 /// How an act of the story ends.
@@ -218,4 +223,54 @@ async fn changing(world: &World, member: &Member, time: (Duration, &AtomicU32)) 
         })
     });
     act.await
+}
+
+/// A connection that was left within a transaction would read everything as it was then, for whoever gets it next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hangs_up_while_it_begins_leaves_no_connection_in_the_past() {
+    let world = World::new(Db::Postgres).await;
+    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let now = "SELECT transaction_timestamp() = statement_timestamp()";
+    for round in 0..20 {
+        let hanging_up = (0..32).map(|number| {
+            tokio::time::timeout(Duration::from_micros((round * 32 + number) % 100 * 20), stored(&world.app.store))
+        });
+        drop(join_all(hanging_up).await);
+        let all = join_all((0..CONNECTIONS).map(|_| pool.acquire())).await;
+        for connection in all {
+            let mut connection = connection.unwrap();
+            sqlx::raw_sql(now).execute(&mut *connection).await.unwrap();
+            let is_now = sqlx::raw_sql(now).fetch_one(&mut *connection).await.unwrap().get::<bool, _>(0);
+            assert!(is_now, "round {round}: a connection was left in the past");
+        }
+    }
+}
+
+/// Collectors and engines keep people as they are while they write. However many come, whoever changes somebody has their turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_somebody_comes_before_who_asks_later_to_keep_them() {
+    let world = World::new(Db::Postgres).await;
+    let ann = join(&world, "ann@example.org").await;
+    let (store, ms) = (&world.app.store, Duration::from_millis(1));
+    let order = Mutex::new(Vec::new());
+    let keep = async |name: &'static str, after: u32, time: u32| {
+        tokio::time::sleep(ms * after).await;
+        let input = ([ann.caller.subject.as_bytes().to_vec()], scoring("activitypub"), ms * time);
+        let kept = store.run_tx(&input, |tx, (names, triple, time)| {
+            Box::pin(async move {
+                tx.known(names, FoundBy::Subject, triple, true).await?;
+                tokio::time::sleep(*time).await;
+                Ok::<_, StoreError>(())
+            })
+        });
+        kept.await.unwrap();
+        order.lock().unwrap().push(name);
+    };
+    let change = async {
+        tokio::time::sleep(ms * 100).await;
+        assert!(changing(&world, &ann, (Duration::ZERO, &AtomicU32::new(0))).await.unwrap());
+        order.lock().unwrap().push("changed");
+    };
+    tokio::join!(keep("first", 0, 400), change, keep("later", 200, 400));
+    assert_eq!(*order.lock().unwrap(), ["first", "changed", "later"]);
 }
