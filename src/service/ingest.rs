@@ -206,8 +206,8 @@ pub(super) fn collecting(source: &Source) -> Result<Triple, ServiceError> {
 impl Batch<'_> {
     /// Everybody who is named, in one question, kept as they are until the commit.
     async fn look_up(&mut self, tx: &mut Tx, items: &[&Item]) -> Result<(), ServiceError> {
-        let named = items.iter().flat_map(|item| names_of(item)).filter_map(|name| self.names.get(name));
-        let mut names: Vec<Vec<u8>> = named.flatten().map(|blind| blind.to_vec()).collect();
+        let people = items.iter().flat_map(|item| names_of(item)).filter_map(|name| self.names.get(name));
+        let mut names: Vec<Vec<u8>> = people.flatten().map(|blind| blind.to_vec()).collect();
         names.sort_unstable();
         names.dedup();
         for some in names.chunks(4 * CHUNK) {

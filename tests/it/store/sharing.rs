@@ -160,7 +160,7 @@ async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
     const HOLD: &str = "SELECT epoch FROM standing WHERE subject = $1 FOR SHARE";
     let world = World::new(Db::Postgres).await;
     let (ann, bob) = (join(&world, "ann@example.org").await, join(&world, "bob@example.org").await);
-    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let Store::Postgres { pool, .. } = &world.app.store else { panic!("not PostgreSQL") };
     let mut other = pool.begin().await.unwrap();
     // Shorter than the server takes to find that two wait for each other.
     sqlx::raw_sql("SET LOCAL lock_timeout = '800ms'").execute(&mut *other).await.unwrap();
@@ -187,7 +187,7 @@ async fn acts_of_one_commit_let_go_of_what_others_wait_for() {
 async fn an_act_that_waited_in_vain_comes_first() {
     let world = World::new(Db::Postgres).await;
     let (ann, bob) = (join(&world, "ann@example.org").await, join(&world, "bob@example.org").await);
-    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let Store::Postgres { pool, .. } = &world.app.store else { panic!("not PostgreSQL") };
     let hold = "UPDATE standing SET reminded = reminded WHERE subject = $1";
     for round in 0..30 {
         let mut other = pool.begin().await.unwrap();
@@ -229,7 +229,7 @@ async fn changing(world: &World, member: &Member, time: (Duration, &AtomicU32)) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_hangs_up_while_it_begins_leaves_no_connection_in_the_past() {
     let world = World::new(Db::Postgres).await;
-    let Store::Postgres { pool, .. } = &world.app.store else { unreachable!() };
+    let Store::Postgres { pool, .. } = &world.app.store else { panic!("not PostgreSQL") };
     let now = "SELECT transaction_timestamp() = statement_timestamp()";
     for round in 0..20 {
         let hanging_up = (0..32).map(|number| {
