@@ -212,6 +212,10 @@ async fn listening(program: &str, configuration: &str, port: u16) -> Option<Prox
     match program {
         "nginx" => command.arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(&file),
         "envoy" => command.args(["--base-id", &port.to_string(), "--log-level", "error", "-c"]).arg(&file),
+        "traefik" => command
+            .arg(format!("--entryPoints.web.address=127.0.0.1:{port}"))
+            .arg(format!("--providers.file.filename={}", file.display()))
+            .args(["--global.sendAnonymousUsage=false", "--global.checkNewVersion=false"]),
         _ => command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder.path()),
     };
     let said = folder.path().join("said"); // a pipe that nobody reads would stop the proxy when it is full
@@ -225,7 +229,9 @@ async fn listening(program: &str, configuration: &str, port: u16) -> Option<Prox
             println!("{}", std::fs::read_to_string(said).unwrap());
             return None;
         }
-        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        // Traefik listens before it has read where requests go.
+        let answer = reqwest::get(&proxy.url).await;
+        if answer.is_ok_and(|answer| answer.status() != reqwest::StatusCode::NOT_FOUND) {
             return Some(proxy);
         }
     }
@@ -367,7 +373,12 @@ on_both!(the_address_may_follow_the_path_of_the_door_whatever_the_method, |world
     }
 });
 
-/// Traefik itself is not here; its configuration must at least set or remove every header that sayso reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traefik_lets_through_whom_the_gate_allows_and_nobody_else() {
+    holds_the_door("traefik", TRAEFIK).await;
+}
+
+/// It sends the headers of the request along to the gate.
 #[test]
 fn the_configuration_for_traefik_sets_or_removes_every_header_that_is_read() {
     let before = TRAEFIK.split("forwardAuth:").next().unwrap();
