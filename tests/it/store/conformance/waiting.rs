@@ -2,7 +2,7 @@
 
 use sayso::domain::{Adult, Micros, Whom};
 use sayso::ids::Reference;
-use sayso::store::{CodeRow, JobRow, JobStep, MailRow, OpenJobs, StoredAnswer, Tx};
+use sayso::store::{CodeRow, JobRow, JobStep, MailRow, OpenJobs, StoreError, StoredAnswer, Tx};
 
 use super::{ANNA, Told, person, story};
 
@@ -152,6 +152,7 @@ async fn jobs(tx: &mut Tx) -> Told {
     let events = String::from(r#"{"held":2}"#);
     let done = JobRow { step: JobStep::Done, subject: None, finished, events, certificate, ..first.clone() };
     tx.update_job(&done).await?;
+    assert!(matches!(tx.update_job(&done).await, Err(StoreError::Fenced)), "what is certified was changed");
     let found = tx.job(&first.reference).await?.unwrap();
     assert_eq!((found.step, found.finished, found.subject), (JobStep::Done, Some(Micros(40)), None));
     assert_eq!((found.events.as_str(), found.certificate.as_deref()), (r#"{"held":2}"#, Some("certificate")));
