@@ -146,9 +146,13 @@ impl Group {
         let open = turn.take();
         let mut inside = Inside { turn: Some(turn), open };
         if first && let Some(open) = inside.open.take() {
-            let fence = fence.cloned();
-            let committing = tokio::spawn(async move { open.commit(fence.as_deref()).await });
-            drop(committing.await); // those in it are told by its stage
+            // The turn goes along: whoever came before the commit was done to memory would have what they did overwritten there.
+            let (fence, turn) = (fence.cloned(), inside.turn.take());
+            let committing = tokio::spawn(async move {
+                drop(open.commit(fence.as_deref()).await); // those in it are told by its stage
+                turn
+            });
+            inside.turn = committing.await.map_err(|_| unanswered())?;
         }
         if let Some(open) = &mut inside.open {
             match open.begin_next(act).await {
