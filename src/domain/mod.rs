@@ -19,7 +19,7 @@ pub use name::{BadName, Purpose, Recipient, RecipientClass, Regime, Source, Topi
 pub use purposes::{
     ATTENTION_SCORE, EVERYBODY, LINK, PROHIBITED, PUBLIC_NAME, PUBLIC_PAGE, SAYSO, for_everybody, prohibited,
 };
-pub use response::{Edge, ResponseKind};
+pub use response::{Edge, Elsewhere, ResponseKind, Responses};
 pub use standing::{End, Grant, History, Standing, Told};
 pub use stretch::Stretch;
 pub use time::{Day, Micros, Seq, WINDOW_WEEKS, Week};

@@ -51,3 +51,25 @@ pub struct Edge {
     /// How often; at least 1.
     pub count: i64,
 }
+
+/// All responses of one kind that one person gave in one calendar week to others than the person whose attention is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Elsewhere {
+    /// Who responded.
+    pub actor: Subject,
+    /// When.
+    pub week: Week,
+    /// How.
+    pub kind: ResponseKind,
+    /// How often; at least 1.
+    pub count: i64,
+}
+
+/// What one person's attention is worked out from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Responses {
+    /// What others gave the person.
+    pub received: Vec<Edge>,
+    /// What the same people gave others in the same weeks; nothing else is needed.
+    pub elsewhere: Vec<Elsewhere>,
+}

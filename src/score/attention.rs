@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use super::Formula;
-use crate::domain::{Edge, ResponseKind, Topic, WINDOW_WEEKS, Week};
+use crate::domain::{Edge, ResponseKind, Responses, Topic, WINDOW_WEEKS, Week};
 use crate::ids::Subject;
 use crate::mutant;
 
@@ -69,9 +69,9 @@ impl Attention {
     }
 }
 
-/// Computes the attention of `target` by a formula, in the window of weeks that ends with `until`: what [`parts`] and [`sum`] do together.
-pub fn attention(formula: &Formula, target: Subject, until: Week, edges: &[Edge]) -> Attention {
-    sum(formula, until, &parts(formula, target, &window(until), edges))
+/// Computes somebody's attention by a formula, in the window of weeks that ends with `until`: what [`parts`] and [`sum`] do together.
+pub fn attention(formula: &Formula, until: Week, responses: &Responses) -> Attention {
+    sum(formula, until, &parts(formula, &window(until), responses))
 }
 
 /// The window that ends with a week.
@@ -79,12 +79,12 @@ fn window(until: Week) -> RangeInclusive<Week> {
     Week(until.0.saturating_sub(WINDOW_WEEKS - 1))..=until
 }
 
-/// What went to `target` in these weeks, ordered by responder, week, topic and kind. What went in one week hangs on no other week.
+/// What somebody received in these weeks, ordered by responder, week, topic and kind. What went in one week hangs on no other week.
 ///
-/// `edges` must hold every visible edge, to anybody, of everybody who responded to `target` in those weeks: that is how
-/// it is known what they spent in all. Order, several rows with one key, and edges of others make no difference.
-pub fn parts(formula: &Formula, target: Subject, weeks: &RangeInclusive<Week>, edges: &[Edge]) -> Vec<Part> {
-    let spent = spent(formula, target, weeks, edges);
+/// `responses` must hold everything visible that the person was given in those weeks, and that whoever gave it gave others in the same
+/// week: that is how it is known what they spent in all. Order, several rows with one key, and what else people did make no difference.
+pub fn parts(formula: &Formula, weeks: &RangeInclusive<Week>, responses: &Responses) -> Vec<Part> {
+    let spent = spent(formula, weeks, responses);
     let mut parts: Vec<Part> = spent.iter().flat_map(|(&(who, week), spent)| spent.parts(who, week)).collect();
     parts.sort();
     parts
@@ -122,17 +122,19 @@ struct Spent<'a> {
 
 fn spent<'a>(
     formula: &Formula,
-    target: Subject,
     weeks: &RangeInclusive<Week>,
-    edges: &'a [Edge],
+    responses: &'a Responses,
 ) -> BTreeMap<(Subject, Week), Spent<'a>> {
     let mut spent: BTreeMap<_, Spent<'a>> = BTreeMap::new();
-    for edge in edges.iter().filter(|edge| weeks.contains(&edge.week) && is_response(edge)) {
-        let weight = i128::from(edge.count.max(0)) * i128::from(formula.weight(edge.kind));
-        let week = spent.entry((edge.actor, edge.week)).or_default();
+    let weight = |count: i64, kind| i128::from(count.max(0)) * i128::from(formula.weight(kind));
+    for edge in responses.received.iter().filter(|edge| weeks.contains(&edge.week) && is_response(edge)) {
+        let (week, weight) = (spent.entry((edge.actor, edge.week)).or_default(), weight(edge.count, edge.kind));
         week.everywhere += weight;
-        if edge.target == target {
-            *week.here.entry((&edge.topic, edge.kind)).or_default() += weight;
+        *week.here.entry((&edge.topic, edge.kind)).or_default() += weight;
+    }
+    for other in &responses.elsewhere {
+        if let Some(week) = spent.get_mut(&(other.actor, other.week)) {
+            week.everywhere += weight(other.count, other.kind);
         }
     }
     spent

@@ -7,7 +7,7 @@ use super::score_views::{
     ExplanationView, NOT_SUITABLE_FOR, OwnScore, POPULATION, ScoreSummary, ScoreView, SourceView, TopicView,
 };
 use super::{App, PersonCaller, ServiceError};
-use crate::domain::{Assurance, Day, Edge, Micros, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
+use crate::domain::{Assurance, Day, Micros, Responses, Seq, Source, Standing, Topic, WINDOW_WEEKS, Week};
 use crate::gate::{Action, Asker, Denial, Question, Rules, decide};
 use crate::ids::Subject;
 use crate::limits;
@@ -36,7 +36,7 @@ struct Visible {
 /// A score with what it stands on.
 pub(super) struct Computed {
     attention: Attention,
-    edges: Vec<Edge>,
+    responses: Responses,
     visible: Visible,
     sources: Vec<SourceView>,
     until: Week,
@@ -53,7 +53,7 @@ impl App {
     pub async fn score(&self, caller: &PersonCaller, as_of: Option<Micros>) -> Result<ScoreView, ServiceError> {
         let computed = self.computed(&caller.subject, Action::Score, as_of).await?;
         let contested = self.is_contested(&caller.subject).await?;
-        Ok(self.score_view(&caller.subject, &computed, as_of.is_none(), contested))
+        Ok(self.score_view(&computed, as_of.is_none(), contested))
     }
 
     /// All that a person sees of their own score now: the score, how it came about, and the values for the ends of so many weeks, the present
@@ -76,25 +76,25 @@ impl App {
         let (computed, explained, contested) = read.await?;
         let formula = self.formula();
         let from = Week(until.0 - weeks + 1);
-        let parts = parts(&formula, subject, &(first_week(from)..=until), &computed.edges);
+        let parts = parts(&formula, &(first_week(from)..=until), &computed.responses);
         let value = |week| match publish(&sum(&formula, week, &parts)) {
             Verdict::Scored { value, .. } => Some(value),
             Verdict::InsufficientData => None,
         };
         Ok(OwnScore {
             values: (from.0..=until.0).map(Week).map(|week| (week, value(week))).collect(),
-            score: self.score_view(&subject, &computed, true, contested),
+            score: self.score_view(&computed, true, contested),
             explanation: explained.as_ref().unwrap_or(&computed).explanation(),
         })
     }
 
-    fn score_view(&self, subject: &Subject, computed: &Computed, present: bool, contested: bool) -> ScoreView {
+    fn score_view(&self, computed: &Computed, present: bool, contested: bool) -> ScoreView {
         let shown = matches!(explain(&computed.attention).amounts, Amounts::Shown { .. });
         let (state, value, micro) = match publish(&computed.attention) {
             Verdict::Scored { value, micro } => ("scored", Some(value), Some(micro)),
             Verdict::InsufficientData => ("insufficient_data", None, None),
         };
-        let by = |formula: &_| attention(formula, *subject, computed.until, &computed.edges);
+        let by = |formula: &_| attention(formula, computed.until, &computed.responses);
         ScoreView {
             next: if present { self.next_score(by) } else { None },
             version: computed.attention.formula.name,
@@ -193,11 +193,11 @@ impl App {
             source: source.cloned(),
             allowed: visible.allowed.clone(),
         };
-        let edges = tx.visible_edges(&query).await?;
+        let responses = tx.visible_responses(&query).await?;
         let seq = tx.head().await?.seq;
         let choices = tx.topics(&subject).await?;
-        let attention = attention(&self.formula(), subject, until, &edges);
-        Ok(Computed { attention, edges, visible, sources, until, use_by, seq, choices })
+        let attention = attention(&self.formula(), until, &responses);
+        Ok(Computed { attention, responses, visible, sources, until, use_by, seq, choices })
     }
 
     /// The same for another action, in the same transaction; nothing where all that it would look at is the same.
@@ -228,7 +228,7 @@ impl App {
     }
 
     /// Whose responses, and from where, the rules of the house let count in a score that is used for this: both ends must be allowed, and the
-    /// edges of many people are read at once.
+    /// responses of many people are read at once.
     fn allowed_ends(&self, rules: &Rules, action: Action) -> Result<Vec<(Source, Assurance)>, ServiceError> {
         let house = rules.house.as_ref().ok_or(ServiceError::Denied(Denial::NoPolicy))?;
         let mut allowed = Vec::new();

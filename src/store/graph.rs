@@ -1,8 +1,9 @@
 //! Members, their edges, and what the edges came from. Written only under live lineages; read only through them.
 
 use super::{StoreError, Tx, on, sql};
-use crate::domain::{Assurance, Edge, Micros, ResponseKind, Seq, Source, Topic, Week};
+use crate::domain::{Assurance, Edge, Elsewhere, Micros, ResponseKind, Responses, Seq, Source, Topic, Week};
 use crate::ids::Subject;
+use crate::mutant;
 
 /// What tells one edge row from another, and the lineages it hangs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,29 +73,58 @@ pub struct VisibleQuery {
     pub allowed: Vec<(Source, Assurance)>,
 }
 
-const VISIBLE_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
-    JOIN live_grant ga ON ga.subject = e.actor AND ga.lineage = e.actor_lineage \
-    JOIN standing sa ON sa.subject = e.actor \
-    JOIN live_grant gt ON gt.subject = e.target AND gt.lineage = e.target_lineage \
-    JOIN standing st ON st.subject = e.target \
-    WHERE e.week >= $2 AND e.week <= $3 \
-    AND e.actor IN (SELECT r.actor FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) \
-    AND sa.erased + sa.held + sa.suppressed + sa.latched = 0 AND sa.adult = 'yes' \
-    AND st.erased + st.held + st.suppressed + st.latched = 0 AND st.adult = 'yes' \
-    AND ga.valid_until_us > $4 AND ga.notice_version >= $5 AND gt.valid_until_us > $4 AND gt.notice_version >= $5 \
-    AND ($6 = '' OR e.source = $6) \
-    AND replace($7, ' ' || e.source || '/' || sa.assurance || ' ', '') <> $7 \
-    AND replace($7, ' ' || e.source || '/' || st.assurance || ' ', '') <> $7";
+/// Both ends allow it now: as a join, and with what must hold of what was joined.
+macro_rules! both_ends {
+    (join) => {
+        "FROM edge e JOIN live_grant ga ON ga.subject = e.actor AND ga.lineage = e.actor_lineage \
+        JOIN standing sa ON sa.subject = e.actor \
+        JOIN live_grant gt ON gt.subject = e.target AND gt.lineage = e.target_lineage \
+        JOIN standing st ON st.subject = e.target "
+    };
+    (hold) => {
+        "AND sa.erased + sa.held + sa.suppressed + sa.latched = 0 AND sa.adult = 'yes' \
+        AND st.erased + st.held + st.suppressed + st.latched = 0 AND st.adult = 'yes' \
+        AND ga.valid_until_us > $4 AND ga.notice_version >= $5 AND gt.valid_until_us > $4 AND gt.notice_version >= $5 \
+        AND ($6 = '' OR e.source = $6) \
+        AND replace($7, ' ' || e.source || '/' || sa.assurance || ' ', '') <> $7 \
+        AND replace($7, ' ' || e.source || '/' || st.assurance || ' ', '') <> $7"
+    };
+    // What a forgotten check would read. Only a test can reach it.
+    (forgotten) => {
+        "AND $4 > 0 AND $5 > 0 AND ($6 = '' OR e.source = $6) AND ($7 = '' OR $7 <> '')"
+    };
+}
 
-/// The same without the join: what a forgotten check would read. Only a test can reach it.
-const UNFENCED_TEXT: &str = "SELECT e.actor, e.target, e.week, e.topic, e.kind, e.times FROM edge e \
-    WHERE e.week >= $2 AND e.week <= $3 \
-    AND e.actor IN (SELECT r.actor FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) \
-    AND $4 > 0 AND $5 > 0 AND ($6 = '' OR e.source = $6) AND ($7 = '' OR $7 <> '')";
+macro_rules! received {
+    ($from:expr, $hold:expr) => {
+        concat!(
+            "SELECT e.actor, e.week, e.topic, e.kind, e.times ",
+            $from,
+            "WHERE e.target = $1 AND e.week >= $2 AND e.week <= $3 ",
+            $hold
+        )
+    };
+}
+
+/// In the weeks in which somebody responded to the person, and added up: whoever responds to a thousand others is a row, not a thousand.
+macro_rules! elsewhere {
+    ($from:expr, $hold:expr) => {
+        concat!(
+            "SELECT e.actor, e.week, e.kind, CAST(sum(e.times) AS BIGINT) ",
+            $from,
+            "WHERE e.week >= $2 AND e.week <= $3 AND e.target <> $1 AND e.target <> e.actor AND (e.actor, e.week) IN \
+            (SELECT r.actor, r.week FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) ",
+            $hold,
+            " GROUP BY e.actor, e.week, e.kind"
+        )
+    };
+}
 
 sql! {
-    VISIBLE(7) = VISIBLE_TEXT;
-    UNFENCED(7) = UNFENCED_TEXT;
+    RECEIVED(7) = received!(both_ends!(join), both_ends!(hold));
+    ELSEWHERE(7) = elsewhere!(both_ends!(join), both_ends!(hold));
+    RECEIVED_UNFENCED(7) = received!("FROM edge e ", both_ends!(forgotten));
+    ELSEWHERE_UNFENCED(7) = elsewhere!("FROM edge e ", both_ends!(forgotten));
     HAS_MADE(2) = "SELECT count(*) FROM edge_activity WHERE actor = $1 AND made = $2";
     INSERT_ACTIVITY(12) = "INSERT INTO edge_activity (actor, activity, made, object, target, about, source, topic, week, kind, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (actor, activity) DO NOTHING";
     ADD_EDGE(8) = "INSERT INTO edge (actor, target, source, topic, week, kind, times, actor_lineage, target_lineage) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (actor, target, source, topic, week, kind) DO UPDATE SET times = edge.times + 1";
@@ -114,7 +144,8 @@ sql! {
     STRAY_EDGES(0) = "SELECT count(*) FROM edge e WHERE NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.actor AND g.lineage = e.actor_lineage) OR NOT EXISTS (SELECT 1 FROM live_grant g WHERE g.subject = e.target AND g.lineage = e.target_lineage)";
 }
 
-type EdgeColumns = (Vec<u8>, Vec<u8>, i64, String, String, i64);
+type ReceivedColumns = (Vec<u8>, i64, String, String, i64);
+type ElsewhereColumns = (Vec<u8>, i64, String, i64);
 type GivenColumns = (Vec<u8>, Vec<u8>, String, i64, String, String, Vec<u8>);
 type UnfiledColumns =
     (Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>, String, i64, String, i64, i64);
@@ -124,10 +155,17 @@ fn bad<E>(_: E) -> StoreError {
     StoreError::Corrupt("edge")
 }
 
-fn edge((actor, target, week, topic, kind, times): EdgeColumns) -> Result<Edge, StoreError> {
-    let kind = ResponseKind::from_name(&kind).ok_or(StoreError::Corrupt("edge"))?;
-    let (actor, target) = (actor.try_into().map_err(bad)?, target.try_into().map_err(bad)?);
-    Ok(Edge { actor, target, week: Week(week), topic: topic.try_into().map_err(bad)?, kind, count: times })
+fn edge(target: Subject, (actor, week, topic, kind, count): ReceivedColumns) -> Result<Edge, StoreError> {
+    let (actor, topic, kind) = (actor.try_into().map_err(bad)?, topic.try_into().map_err(bad)?, kind_of(&kind)?);
+    Ok(Edge { actor, target, week: Week(week), topic, kind, count })
+}
+
+fn to_others((actor, week, kind, count): ElsewhereColumns) -> Result<Elsewhere, StoreError> {
+    Ok(Elsewhere { actor: actor.try_into().map_err(bad)?, week: Week(week), kind: kind_of(&kind)?, count })
+}
+
+fn kind_of(name: &str) -> Result<ResponseKind, StoreError> {
+    ResponseKind::from_name(name).ok_or(StoreError::Corrupt("edge"))
 }
 
 fn unfiled(row: UnfiledColumns, topic: &Topic) -> Result<ActivityRow, StoreError> {
@@ -139,7 +177,7 @@ fn unfiled(row: UnfiledColumns, topic: &Topic) -> Result<ActivityRow, StoreError
         source,
         topic: topic.clone(),
         week: Week(week),
-        kind: ResponseKind::from_name(&kind).ok_or(StoreError::Corrupt("edge"))?,
+        kind: kind_of(&kind)?,
     };
     let activity = activity.try_into().map_err(bad)?;
     Ok(ActivityRow { edge, activity, made: digest(made)?, object: digest(object)?, about: digest(about)? })
@@ -297,16 +335,24 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    /// Every edge of everybody who responded to a person in a window, as long as both ends of it are allowed now.
-    pub async fn visible_edges(&mut self, q: &VisibleQuery) -> Result<Vec<Edge>, StoreError> {
-        let text = if crate::mutant::on("edges_read_without_lineage") { UNFENCED } else { VISIBLE };
+    /// What a person received in a window, and what those who gave it gave others in the same weeks, as long as both ends allow it now.
+    pub async fn visible_responses(&mut self, q: &VisibleQuery) -> Result<Responses, StoreError> {
+        let received = if mutant::on("edges_read_without_lineage") { RECEIVED_UNFENCED } else { RECEIVED };
+        let elsewhere = if mutant::on("others_read_without_lineage") { ELSEWHERE_UNFENCED } else { ELSEWHERE };
         // Names hold neither spaces nor slashes.
         let pair = |(source, assurance): &(Source, Assurance)| format!(" {source}/{} ", assurance.as_str());
         let allowed: String = q.allowed.iter().map(pair).collect();
-        let rows: Vec<EdgeColumns> = on!(self, c => sqlx::query_as(text).bind(q.target.as_bytes().as_slice())
-            .bind(q.from.0).bind(q.until.0).bind(q.valid_after.0).bind(q.oldest_notice)
-            .bind(q.source.as_ref().map_or("", Source::as_str)).bind(allowed.as_str()).fetch_all(c).await)?;
-        rows.into_iter().map(edge).collect()
+        let source = q.source.as_ref().map_or("", Source::as_str);
+        let received: Vec<ReceivedColumns> = on!(self, c => sqlx::query_as(received).bind(q.target.as_bytes().as_slice())
+            .bind(q.from.0).bind(q.until.0).bind(q.valid_after.0).bind(q.oldest_notice).bind(source)
+            .bind(allowed.as_str()).fetch_all(c).await)?;
+        let elsewhere: Vec<ElsewhereColumns> = on!(self, c => sqlx::query_as(elsewhere)
+            .bind(q.target.as_bytes().as_slice()).bind(q.from.0).bind(q.until.0).bind(q.valid_after.0)
+            .bind(q.oldest_notice).bind(source).bind(allowed.as_str()).fetch_all(c).await)?;
+        Ok(Responses {
+            received: received.into_iter().map(|row| edge(q.target, row)).collect::<Result<_, _>>()?,
+            elsewhere: elsewhere.into_iter().map(to_others).collect::<Result<_, _>>()?,
+        })
     }
 
     /// How many edges there are, and how many of them hang on no live lineage (there must be none).

@@ -20,6 +20,10 @@ const PAIRS: &[(&str, &str)] = &[
         "certificate_ignores_stores",
         "stores::waiting::a_store_that_is_down_keeps_the_erasure_open_while_another_is_cleared",
     ),
+    (
+        "others_read_without_lineage",
+        "store::conformance::graph::what_somebody_gave_others_is_added_up_where_both_ends_allow_it::sqlite",
+    ),
     ("edges_read_without_lineage", "store::conformance::graph::an_edge_is_seen_while_both_ends_are_allowed::sqlite"),
     (
         "erasure_forgets_a_table",

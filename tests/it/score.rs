@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sayso::domain::{Edge, ResponseKind, Topic, Week};
+use sayso::domain::{Edge, Elsewhere, ResponseKind, Responses, Topic, Week};
 use sayso::ids::Subject;
 use sayso::score::{ATTENTION_1, ATTENTION_2, Attention, CAP, Formula, Part, WHOLE, attention, value};
 
@@ -34,7 +34,20 @@ fn mine(edges: &[Edge]) -> Attention {
 }
 
 fn mine_by(formula: &Formula, edges: &[Edge]) -> Attention {
-    attention(formula, who(ME), Week(UNTIL), edges)
+    attention_of(formula, who(ME), UNTIL, edges)
+}
+
+/// The attention of one of those between whom these edges are.
+fn attention_of(formula: &Formula, person: Subject, until: i64, edges: &[Edge]) -> Attention {
+    attention(formula, Week(until), &seen_by(person, edges))
+}
+
+/// What concerns one of those between whom these edges are.
+pub(crate) fn seen_by(person: Subject, edges: &[Edge]) -> Responses {
+    let (received, others): (Vec<&Edge>, Vec<&Edge>) = edges.iter().partition(|edge| edge.target == person);
+    let elsewhere = |edge: &Edge| Elsewhere { actor: edge.actor, week: edge.week, kind: edge.kind, count: edge.count };
+    let others = others.into_iter().filter(|edge| edge.actor != edge.target);
+    Responses { received: received.into_iter().cloned().collect(), elsewhere: others.map(elsewhere).collect() }
 }
 
 /// What holds of the formulas holds of each.
@@ -171,7 +184,7 @@ proptest! {
 
     #[test]
     fn a_ring_cannot_hand_out_more_than_its_own_attention(acts in edges_of(0..6, 0..6, 75..=100, 400)) {
-        let ring: Vec<Attention> = (0..6).map(|n| attention(&ATTENTION_1, who(n), Week(UNTIL), &acts)).collect();
+        let ring: Vec<Attention> = (0..6).map(|n| attention_of(&ATTENTION_1, who(n), UNTIL, &acts)).collect();
         for week in (75..=100).map(Week) {
             prop_assert!(ring.iter().map(|member| week_sums(member)[&week]).sum::<i64>() <= 6 * WHOLE);
         }
@@ -186,7 +199,7 @@ proptest! {
     ) {
         let weeks = |act: Edge| (75..=100).map(move |week| Edge { week: Week(week), ..act.clone() });
         let acts: Vec<Edge> = acts.into_iter().flat_map(weeks).collect();
-        let scores: i64 = (0..7).map(|n| attention(&ATTENTION_1, who(n), Week(UNTIL), &acts).micro()).sum();
+        let scores: i64 = (0..7).map(|n| attention_of(&ATTENTION_1, who(n), UNTIL, &acts).micro()).sum();
         prop_assert!(scores <= 7 * WHOLE);
     }
 
@@ -344,7 +357,7 @@ fn the_window_is_26_weeks_with_the_newest() {
         assert_eq!(mine(&[edge(1, ME, week, 1)]).weeks == 1, (75..=100).contains(&week), "week {week}");
     }
     for until in [i64::MIN, i64::MAX] {
-        assert_eq!(attention(&ATTENTION_1, who(ME), Week(until), &[edge(1, ME, until, 1)]).weeks, 1);
+        assert_eq!(attention_of(&ATTENTION_1, who(ME), until, &[edge(1, ME, until, 1)]).weeks, 1);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::on_both;
 use crate::people::{
     Member, actor, allow, allow_until, ask, denial, handle, join, own, scored_member, scoring, source,
 };
+use crate::score::seen_by;
 use crate::strangers::{id, ingest, like, post, response, weeks_ago};
 use crate::world::{Db, NOON, World};
 
@@ -109,7 +110,7 @@ async fn check(world: &World, people: &[Member]) -> usize {
             assert!(matches!(score, Err(ServiceError::Denied(_))));
             continue;
         }
-        let expected = attention(&ATTENTION_1, subject, now.week(), &visible);
+        let expected = attention(&ATTENTION_1, now.week(), &seen_by(subject, &visible));
         let (explanation, score) = (explanation.unwrap(), score.unwrap());
         assert_eq!(explanation.explanation, explain(&expected));
         match publish(&expected) {

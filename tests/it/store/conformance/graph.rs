@@ -1,6 +1,6 @@
 //! Edges, what gave them, and posts: added once, taken back exactly, gone with their grant.
 
-use sayso::domain::{Assurance, Day, Micros, ResponseKind, Seq, Standing, Week};
+use sayso::domain::{Assurance, Day, Elsewhere, Micros, ResponseKind, Responses, Seq, Standing, Week};
 use sayso::ids::Subject;
 use sayso::store::{ActivityRow, EdgeKey, EngineScoreRow, ObjectRow, StoreError, Tx, VisibleQuery};
 
@@ -48,7 +48,7 @@ fn window() -> VisibleQuery {
 }
 
 async fn times(tx: &mut Tx) -> Result<i64, StoreError> {
-    Ok(tx.visible_edges(&window()).await?.iter().map(|edge| edge.count).sum())
+    Ok(tx.visible_responses(&window()).await?.received.iter().map(|edge| edge.count).sum())
 }
 
 story!(an_activity_counts_once_and_is_taken_back_exactly, activities);
@@ -81,13 +81,13 @@ async fn filing(tx: &mut Tx) -> Told {
     for activity in 1..=3 {
         tx.add_activity(&reply(activity, activity % 2)).await?;
     }
-    let from = tx.visible_edges(&window()).await?.remove(0).topic;
+    let from = tx.visible_responses(&window()).await?.received.remove(0).topic;
     let to = "chess".parse().unwrap();
     assert_eq!(tx.file_responses(&anna, &[50; 32], [&from, &to]).await?, 0, "somebody else's post");
     assert_eq!(tx.file_responses(&ben, &[50; 32], [&to, &from]).await?, 0, "they said a topic");
     assert_eq!(tx.file_responses(&ben, &[50; 32], [&from, &to]).await?, 1);
-    let mut counts: Vec<_> =
-        tx.visible_edges(&window()).await?.into_iter().map(|edge| (edge.count, edge.topic)).collect();
+    let received = tx.visible_responses(&window()).await?.received;
+    let mut counts: Vec<_> = received.into_iter().map(|edge| (edge.count, edge.topic)).collect();
     counts.sort_by_key(|(count, _)| *count);
     assert_eq!(counts, [(1, to), (2, from)]);
     assert_eq!(tx.take_back_about(&ben, &[50; 32]).await?, 1, "it can be taken back as before");
@@ -99,7 +99,7 @@ story!(an_edge_is_seen_while_both_ends_are_allowed, visibility);
 async fn visibility(tx: &mut Tx) -> Told {
     let (anna, ben) = members(tx).await?;
     tx.add_activity(&reply(1, 1)).await?;
-    let edge = tx.visible_edges(&window()).await?.remove(0);
+    let edge = tx.visible_responses(&window()).await?.received.remove(0);
     assert_eq!((edge.actor, edge.target, edge.week, edge.kind), (anna, ben, Week(3_000), ResponseKind::Reply));
     let query = |change: fn(&mut VisibleQuery)| {
         let mut query = window();
@@ -115,7 +115,7 @@ async fn visibility(tx: &mut Tx) -> Told {
         query(|q| q.allowed.clear()),
         query(|q| q.allowed.iter_mut().for_each(|(source, _)| *source = "blog".parse().unwrap())),
     ] {
-        assert!(tx.visible_edges(&hidden).await?.is_empty(), "{hidden:?}");
+        assert_eq!(tx.visible_responses(&hidden).await?, Responses::default(), "{hidden:?}");
     }
     let good = tx.standing(&anna).await?.unwrap();
     let flags: [fn(&mut Standing); 6] = [
@@ -139,6 +139,50 @@ async fn visibility(tx: &mut Tx) -> Told {
     tx.delete_grant(&ben, &triple("sayso")).await?;
     assert_eq!(tx.count_edges().await?, (0, 0), "it hung on a grant that ended");
     assert!(!tx.has_made(&anna, &[101; 32]).await?);
+    Ok(())
+}
+
+story!(what_somebody_gave_others_is_added_up_where_both_ends_allow_it, others);
+async fn others(tx: &mut Tx) -> Told {
+    let (anna, ben) = members(tx).await?;
+    let cleo = person(tx, CLEO).await?;
+    tx.upsert_grant(&cleo, &triple("sayso"), &grant(30, 1_000)).await?;
+    let adult = Standing { adult: sayso::domain::Adult::Yes, ..Standing::default() };
+    stand(tx, &cleo, &adult).await?;
+    let to = |activity: u8, change: &dyn Fn(&mut EdgeKey)| {
+        let mut row = reply(activity, activity);
+        change(&mut row.edge);
+        row
+    };
+    let cleos = (cleo, Seq(30));
+    for row in [
+        to(1, &|_| ()),
+        to(2, &|edge| edge.target = cleos),
+        to(3, &|edge| (edge.target, edge.topic) = (cleos, "chess".parse().unwrap())),
+        to(4, &|edge| (edge.target, edge.kind) = (cleos, ResponseKind::Like)),
+        to(5, &|edge| (edge.target, edge.week) = (cleos, Week(2_999))), // nothing for Ben in that week
+        to(6, &|edge| (edge.actor, edge.target) = (cleos, (anna, Seq(10)))), // nothing for Ben from her
+        to(7, &|edge| edge.target = edge.actor),
+        to(8, &|edge| (edge.actor, edge.target) = ((ben, Seq(20)), cleos)),
+    ] {
+        assert!(tx.add_activity(&row).await?);
+    }
+    let given = |kind, count| Elsewhere { actor: anna, week: Week(3_000), kind, count };
+    let given = vec![given(ResponseKind::Like, 1), given(ResponseKind::Reply, 2)];
+    let elsewhere = async |tx: &mut Tx| -> Result<Vec<Elsewhere>, StoreError> {
+        let mut found = tx.visible_responses(&window()).await?.elsewhere;
+        found.sort();
+        Ok(found)
+    };
+    assert_eq!(elsewhere(tx).await?, given);
+    for hidden in [Standing { held: true, ..adult.clone() }, Standing { suppressed: true, ..adult.clone() }] {
+        stand(tx, &cleo, &hidden).await?;
+        assert_eq!((elsewhere(tx).await?, times(tx).await?), (Vec::new(), 1), "{hidden:?}");
+    }
+    stand(tx, &cleo, &adult).await?;
+    assert_eq!(elsewhere(tx).await?, given, "lifting restores");
+    tx.delete_grant(&cleo, &triple("sayso")).await?;
+    assert_eq!((elsewhere(tx).await?, times(tx).await?), (Vec::new(), 1));
     Ok(())
 }
 
