@@ -37,8 +37,9 @@ use super::forward::{is_door, only_three};
 use super::problem::Problem;
 use super::routes::ROUTES;
 use crate::clock::Mark;
+use crate::service::ServiceError;
 use crate::web::quantum::until_quantum;
-use crate::web::{Access, Pace, Reads, Route};
+use crate::web::{Access, Pace, Place, Reads, Route};
 use crate::{limits, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,7 +56,7 @@ const USUAL: [(HeaderName, HeaderValue); 4] = [
 struct Around {
     ids: RequestIds,
     callers: Callers,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     quantum: Duration,
 }
 
@@ -63,7 +64,7 @@ pub(super) fn around(routes: Router<Shared>, app: &Shared) -> Router<Shared> {
     let around = Around {
         ids: RequestIds::default(),
         callers: Callers::new(app),
-        places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
+        places: Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX)),
         quantum: Duration::from_millis(app.config.quantum_millis),
     };
     routes.layer(from_fn_with_state(Arc::new(around), surrounded))
@@ -100,9 +101,11 @@ impl Around {
         if asked.needs_no_account() {
             self.callers.count(&request)?;
         }
-        let request = with_body(asked, request).await?;
-        let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much at once: try again in a moment");
-        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let mut request = with_body(asked, request).await?;
+        let place = Place::new(Arc::clone(&self.places).try_acquire_owned().map_err(|_| ServiceError::Busy)?);
+        if asked.route.is_some_and(|route| route.pace == Pace::InParts) {
+            request.extensions_mut().insert(place.clone());
+        }
         let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
         let answered = tokio::time::timeout(limit, self.steady(asked, request, next)).await;
         answered.map_err(|_| {

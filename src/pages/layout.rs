@@ -1,12 +1,22 @@
 //! What every page has around it: head, skip link, navigation, the ways that need no account, the languages.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use futures_util::{StreamExt, stream};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use tokio::time::timeout;
 
 use super::visit::Visit;
 use super::words::Lang;
-use super::{assets, waiting};
+use super::{assets, trouble, waiting};
+use crate::limits;
+use crate::service::ServiceError;
+use crate::web::Place;
+use crate::web::problem::Problem;
 
 /// What a browser may do with a page: read our style and script, send forms to us, be in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -27,11 +37,40 @@ pub(super) fn page_live(visit: &Visit, title: &str, body: &Markup) -> Response {
     shown(StatusCode::OK, visit, title, body, Some(3))
 }
 
+/// A page of which the frame is sent at once and the rest when it is there, so that whoever has much to be added up sees where they are
+/// meanwhile. What goes wrong then stands where the rest would: the status was 200 already. Nothing personal may stand in the frame.
+pub(super) fn page_in_parts(
+    visit: &Visit,
+    title: &'static str,
+    place: Place,
+    rest: impl Future<Output = Result<Markup, Problem>> + Send + 'static,
+) -> Response {
+    // No text of a page can hold it: what is shown of anybody's is escaped.
+    let gap = "<!-- the rest -->";
+    let whole = framed(StatusCode::OK, visit, title, &html! { h1 { (title) } (PreEscaped(gap)) }, None).into_string();
+    let (before, after) = whole.split_once(gap).unwrap_or((&whole, ""));
+    let (before, after, visit) = (before.to_owned(), after.to_owned(), visit.clone());
+    let rest = async move {
+        let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
+        let in_time = timeout(limit, rest).await.unwrap_or_else(|_| Err(ServiceError::Busy.into()));
+        drop(place);
+        in_time.unwrap_or_else(|problem| trouble::section(&visit, problem.status(), problem.told())).into_string()
+            + &after
+    };
+    let parts = stream::iter([before]).chain(stream::once(rest)).map(Ok::<_, Infallible>);
+    with_headers((StatusCode::OK, Html(Body::from_stream(parts))).into_response())
+}
+
 fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_seconds: Option<u32>) -> Response {
+    let html = framed(status, visit, title, body, again_seconds);
+    with_headers((status, Html(html.into_string())).into_response())
+}
+
+fn framed(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_seconds: Option<u32>) -> Markup {
     let lang = visit.lang;
     let failed = status.is_client_error() || status.is_server_error();
     let mark = if failed { lang.t("layout.error_prefix") } else { "" };
-    let html = html! {
+    html! {
         (DOCTYPE)
         html lang=(lang.tag()) dir=(lang.direction()) {
             head {
@@ -52,8 +91,10 @@ fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_se
                 (footer(visit))
             }
         }
-    };
-    let mut response = (status, Html(html.into_string())).into_response();
+    }
+}
+
+fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let fixed = axum::http::HeaderValue::from_static;
     headers.insert(HeaderName::from_static("x-robots-tag"), fixed("noindex"));

@@ -2,34 +2,63 @@
 //!
 //! Nothing here praises, compares or regrets. With too little data there is no number.
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
 use super::consents::{done, said};
+use super::layout::page_in_parts;
 use super::paged::{self, List};
 use super::parts::{Drawn, Wrong, form, summary, words_area};
 use super::score_parts::{self, Change, Points};
-use super::visit::{Form, Member, SentBy, Visit, wrong};
+use super::visit::{Form, Member, SentBy, wrong};
 use super::words::Lang;
 use super::{Answered, Shared, asked, score_next, states, visibility};
-use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Topic, Triple, Week};
+use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Seq, Stretch, Topic, Triple, Week};
 use crate::service::{
     App, Cell, Consents, EngineScoreView, OwnScore, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
 };
+use crate::web::Place;
 use crate::web::problem::Problem;
 
 /// Weeks of the history that is shown, the present one included.
 const WEEKS_SHOWN: i64 = 13;
 
+/// Which part of each list is shown.
+struct Stretches {
+    parts: Stretch<usize>,
+    topics: Stretch<usize>,
+    engines: Stretch<usize>,
+    seen: Stretch<Seq>,
+}
+
+impl Stretches {
+    fn of(query: &Form) -> Result<Self, Problem> {
+        Ok(Self {
+            parts: paged::asked(query, "parts", paged::number)?,
+            topics: paged::asked(query, "topics", paged::number)?,
+            engines: paged::asked(query, "engines", paged::number)?,
+            seen: paged::asked(query, "seen", paged::seq)?,
+        })
+    }
+}
+
+/// What is asked for is checked before the page begins; how much there is to add up shows only while it is done.
 pub(super) async fn show(
     State(app): State<Shared>,
+    Extension(place): Extension<Place>,
     member: Member,
     RawQuery(query): RawQuery,
-) -> Result<Drawn, Problem> {
+) -> Answered {
     let Member { visit, caller } = member;
     let said = done(&visit, query.as_deref());
-    let query = Form::parse(query.as_deref().unwrap_or_default())?;
-    draw(&app, visit, &caller, (&said, &query, None)).await
+    let stretches = Stretches::of(&Form::parse(query.as_deref().unwrap_or_default())?)?;
+    let lang = visit.lang;
+    let rest = async move {
+        let body = draw(&app, lang, &caller, (stretches, (&Form::default(), None))).await?;
+        Ok(html! { (said) (body) })
+    };
+    Ok(page_in_parts(&visit, lang.t("score.title"), place, rest))
 }
 
 /// The page, and room for its lists, in bytes.
@@ -39,21 +68,19 @@ const SHORT_BYTES: usize = 2_000;
 
 async fn draw(
     app: &App,
-    visit: Visit,
+    lang: Lang,
     caller: &PersonCaller,
-    (said, typed, wrong): (&Markup, &Form, Option<&Wrong>),
-) -> Result<Drawn, Problem> {
-    let lang = visit.lang;
+    (stretches, contested): (Stretches, (&Form, Option<&Wrong>)),
+) -> Result<Markup, Problem> {
     let consents = app.consents(caller).await?;
-    let parts = paged::asked(typed, "parts", paged::number)?;
     let computed = app.engine_scores(caller).await?;
-    let (engines, by_engines) = engines(lang, &computed, typed)?;
+    let (engines, by_engines) = engines(lang, &computed, stretches.engines);
     let mut contestable = Vec::new();
     let inner = match app.own_score(caller, WEEKS_SHOWN).await {
         Ok(OwnScore { score, explanation, values }) => {
             let points = points(app, values, &consents).await?;
-            let (parts, cells) = score_parts::draw(lang, &explanation, parts);
-            let (topics, some) = topics(app, lang, &score.topics, typed)?;
+            let (parts, cells) = score_parts::draw(lang, &explanation, stretches.parts);
+            let (topics, some) = topics(app, lang, &score.topics, stretches.topics)?;
             contestable = of_score(lang, &some, &cells);
             html! {
                 (number(lang, &score))
@@ -73,17 +100,13 @@ async fn draw(
         Err(error) => return Err(error.into()),
     };
     contestable.extend(by_engines.into_iter().map(|one| (of_engine(one), engine(lang, &triple_of(one)))));
-    let body = html! {
-        (summary(lang, wrong))
-        h1 { (lang.t("score.title")) }
-        (said)
+    Ok(html! {
         (inner)
         (engines)
-        @if !contestable.is_empty() { (contest(app, lang, &contestable, (typed, wrong))?) }
-        (visibility::draw(app, lang, (caller, &consents), typed).await?)
+        @if !contestable.is_empty() { (contest(app, lang, &contestable, contested)?) }
+        (visibility::draw(app, lang, (caller, &consents), stretches.seen).await?)
         (asked::beginning(app, lang, caller).await?)
-    };
-    Ok(Drawn { title: lang.t("score.title"), visit, body })
+    })
 }
 
 fn number(lang: Lang, score: &ScoreView) -> Markup {
@@ -178,9 +201,9 @@ fn topics<'a>(
     app: &App,
     lang: Lang,
     topics: &'a [TopicView],
-    query: &Form,
+    stretch: Stretch<usize>,
 ) -> Result<(Markup, Vec<&'a TopicView>), Problem> {
-    let (stretch, title) = (paged::asked(query, "topics", paged::number)?, lang.t("score.topics"));
+    let title = lang.t("score.topics");
     let list = List { path: PATH, name: "topics", title, bytes: TOPICS_BYTES, newest_first: false };
     let topics = numbered(topics);
     let found = stretch.of(&topics, |(number, _)| *number);
@@ -276,9 +299,9 @@ pub(super) fn engine(lang: Lang, triple: &Triple) -> String {
 fn engines<'a>(
     lang: Lang,
     engines: &'a [EngineScoreView],
-    query: &Form,
-) -> Result<(Markup, Vec<&'a EngineScoreView>), Problem> {
-    let (stretch, title) = (paged::asked(query, "engines", paged::number)?, lang.t("score.engines"));
+    stretch: Stretch<usize>,
+) -> (Markup, Vec<&'a EngineScoreView>) {
+    let title = lang.t("score.engines");
     let list = List { path: PATH, name: "engines", title, bytes: SHORT_BYTES, newest_first: false };
     let engines = numbered(engines);
     let found = stretch.of(&engines, |(number, _)| *number);
@@ -295,7 +318,7 @@ fn engines<'a>(
     let drawn = html! {
         @if !engines.is_empty() { h2 { (title) } ul { (shown.entries) } (list.links(lang, &shown)) }
     };
-    Ok((drawn, shown.these.iter().map(|(_, one)| *one).collect()))
+    (drawn, shown.these.iter().map(|(_, one)| *one).collect())
 }
 
 pub(super) async fn topic(State(app): State<Shared>, sent: SentBy) -> Answered {
@@ -338,8 +361,11 @@ async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Ans
         Ok(done) => Ok(said("/me/score", done)),
         Err(problem) => {
             let wrong = Wrong::of(problem)?;
-            let drawn = draw(app, sent.visit.clone(), &sent.caller, (&html! {}, &sent.form, Some(&wrong))).await?;
-            Ok(wrong.answer(&drawn))
+            let (visit, title) = (sent.visit.clone(), sent.visit.lang.t("score.title"));
+            let stretches = Stretches::of(&sent.form)?;
+            let body = draw(app, visit.lang, &sent.caller, (stretches, (&sent.form, Some(&wrong)))).await?;
+            let body = html! { (summary(visit.lang, Some(&wrong))) h1 { (title) } (body) };
+            Ok(wrong.answer(&Drawn { visit, title, body }))
         }
     }
 }

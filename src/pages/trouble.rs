@@ -1,9 +1,9 @@
 //! A problem that answers a page becomes one: the same status, in the language of whoever asked, with what to do next.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, html};
 
 use super::layout::page_with;
 use super::parts;
@@ -22,22 +22,35 @@ pub(crate) fn words_for(request: &Request) -> Option<Visit> {
 /// Puts a problem into words; leaves everything else as it is.
 pub(crate) fn in_words(visit: &Visit, response: Response) -> Response {
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
-    let (status, lang) = (response.status(), visit.lang);
-    let title = lang.find(&format!("trouble.{}", status.as_u16())).unwrap_or_else(|| lang.t("trouble.other"));
-    let log_in_first = told.name == "unauthenticated";
-    let body = html! {
-        h1 { (title) }
-        p { (parts::in_words(status, told, lang)) }
-        @if log_in_first { p { a class="button" href="/log-in" { (lang.t("account.log_in")) } } }
-        p { a href="/" { (lang.t("layout.to_front")) } }
-    };
-    let mut page = page_with(status, visit, title, &body);
+    let status = response.status();
+    let title = title(visit, status);
+    let mut page = page_with(status, visit, title, &html! { h1 { (title) } (words(visit, status, told)) });
     for name in KEPT {
         if let Some(value) = response.headers().get(&name) {
             page.headers_mut().insert(name, value.clone());
         }
     }
     page
+}
+
+/// The same within a page that has begun.
+pub(super) fn section(visit: &Visit, status: StatusCode, told: Told) -> Markup {
+    html! { div class="wrong-summary" role="alert" { h2 { (title(visit, status)) } (words(visit, status, told)) } }
+}
+
+fn title(visit: &Visit, status: StatusCode) -> &'static str {
+    let lang = visit.lang;
+    lang.find(&format!("trouble.{}", status.as_u16())).unwrap_or_else(|| lang.t("trouble.other"))
+}
+
+fn words(visit: &Visit, status: StatusCode, told: Told) -> Markup {
+    let lang = visit.lang;
+    let log_in_first = told.name == "unauthenticated";
+    html! {
+        p { (parts::in_words(status, told, lang)) }
+        @if log_in_first { p { a class="button" href="/log-in" { (lang.t("account.log_in")) } } }
+        p { a href="/" { (lang.t("layout.to_front")) } }
+    }
 }
 
 fn shows_a_page(request: &Request) -> bool {

@@ -5,13 +5,13 @@ use axum::extract::State;
 use maud::{Markup, html};
 
 use super::consents::said;
-use super::paged::{self, List};
+use super::paged::List;
 use super::parts::form;
 use super::states::titled;
-use super::visit::{Form, SentBy};
+use super::visit::SentBy;
 use super::words::Lang;
 use super::{Answered, Shared, score};
-use crate::domain::{EVERYBODY, PUBLIC_NAME, PUBLIC_PAGE};
+use crate::domain::{EVERYBODY, PUBLIC_NAME, PUBLIC_PAGE, Seq, Stretch};
 use crate::service::{App, Consents, LiveConsent, OwnPage, PersonCaller};
 use crate::web::problem::Problem;
 
@@ -25,9 +25,8 @@ pub(super) async fn draw(
     app: &App,
     lang: Lang,
     (caller, consents): (&PersonCaller, &Consents),
-    query: &Form,
+    stretch: Stretch<Seq>,
 ) -> Result<Markup, Problem> {
-    let stretch = paged::asked(query, "seen", paged::seq)?;
     let list =
         List { path: score::PATH, name: "seen", title: lang.t("visibility.chosen"), bytes: BYTES, newest_first: false };
     let pages = app.public_pages(caller).await?;

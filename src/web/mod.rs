@@ -8,4 +8,5 @@ pub(crate) mod public;
 pub(crate) mod quantum;
 mod route;
 
+pub(crate) use route::Place;
 pub use route::{Access, Pace, Reads, Route};

@@ -5,6 +5,7 @@ mod browser;
 mod by_mail;
 mod forms;
 mod in_force;
+mod in_parts;
 mod jobs;
 mod long;
 mod operating;

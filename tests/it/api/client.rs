@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, request};
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -171,10 +172,14 @@ impl Call {
         self.header("content-type", media_type)
     }
 
-    pub async fn send(self) -> Answer {
+    /// The answer, of which nothing but the head was read.
+    pub async fn begin(self) -> Response {
         let request = self.request.body(Body::from(self.body)).expect("a request that HTTP can carry");
-        let response = self.router.oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.oneshot(request).await.unwrap()
+    }
+
+    pub async fn send(self) -> Answer {
+        let (parts, body) = self.begin().await.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }

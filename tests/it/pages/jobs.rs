@@ -195,7 +195,7 @@ on_both!(the_copy_to_read_is_in_words_of_the_reader, |world| {
 });
 
 /// Somebody to whom seven others responded in each of fourteen weeks, with their log-in in the browser.
-async fn scored(api: &Api) -> Visitor<'_> {
+pub(super) async fn scored(api: &Api) -> Visitor<'_> {
     let anna = scored_member(&api.world, "anna").await;
     let mut documents = Vec::new();
     for week in 1..15 {
