@@ -3,6 +3,7 @@
 
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::paged::{self, List};
 use super::parts::Drawn;
@@ -43,11 +44,12 @@ pub(super) async fn beginning(app: &App, lang: Lang, caller: &PersonCaller) -> R
 }
 
 async fn lists(app: &App, lang: Lang, caller: &PersonCaller, room: (&Form, usize)) -> Result<Markup, Problem> {
-    Ok(html! {
-        (decisions(app, lang, caller, room).await?)
-        (told(app, lang, caller, room).await?)
-        (announced(app, lang, caller, room).await?)
-    })
+    let (decisions, told, announced) = try_join!(
+        decisions(app, lang, caller, room),
+        told(app, lang, caller, room),
+        announced(app, lang, caller, room)
+    )?;
+    Ok(html! { (decisions) (told) (announced) })
 }
 
 async fn decisions(

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::cookies::{self, pass_on};
 use super::paged::{self, List};
@@ -188,9 +189,10 @@ async fn draw(
 ) -> Result<Drawn, Problem> {
     let (lang, path) = (visit.lang, format!("/me/consents/{name}"));
     let stretch = paged::asked(asked, "list", paged::names)?;
-    let notice = notice_of(app, name).await?;
+    let purpose: Purpose = name.parse().map_err(|_| ServiceError::NotFound("purpose"))?;
+    let consents = async { Ok(app.consents(caller).await?) };
+    let (notice, consents, offered) = try_join!(notice_of(app, name), consents, offered(app, &purpose))?;
     let text = notice.in_language(lang.tag());
-    let (consents, offered) = (app.consents(caller).await?, offered(app, &notice.purpose).await?);
     let rows: Vec<_> = choices(&consents, &notice.purpose, &offered).into_iter().collect();
     let list =
         List { path: &path, name: "list", title: lang.t("consents.decide"), bytes: CHOICES_BYTES, newest_first: false };

@@ -2,15 +2,16 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, html};
 
 use super::cookies::{PERSON, remove};
 use super::layout::page;
 use super::parts::{Drawn, form};
 use super::requests::begun;
 use super::visit::{Form, Member, Sent, SentBy, Visit, person};
+use super::words::Lang;
 use super::{Answered, Shared, account, archive, identifiers};
-use crate::service::ErasureStarted;
+use crate::service::{App, ErasureStarted};
 use crate::web::problem::Problem;
 
 /// Room for the first of the identifiers, in bytes.
@@ -20,7 +21,6 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
     let Member { visit, caller } = member;
     let lang = visit.lang;
     let (list, shown) = identifiers::some(&app, lang, &caller, (&Form::default(), BEGINNING_BYTES)).await?;
-    let export = html! { button { (lang.t("data.export")) } };
     let body = html! {
         h1 { (lang.t("data.title")) }
         h2 { (lang.t("data.identifiers")) }
@@ -29,7 +29,7 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
         p { a href="/me/identifiers" { (lang.t("data.claim")) } }
         h2 { (lang.t("data.export_title")) }
         p { (lang.t("data.export_text")) }
-        (form("/me/data/export", &app.form_key()?, &export))
+        (export_form(&app, lang, &html! { button { (lang.t("data.export")) } })?)
         h2 { (lang.t("data.delete_title")) }
         p { (lang.t("data.delete_text")) }
         p { a class="button quiet" href="/me/data/delete" { (lang.t("data.delete_title")) } }
@@ -38,7 +38,18 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
     Ok(Drawn { title: lang.t("data.title"), visit, body })
 }
 
-/// The log says that it was handed out, so it is a form and no link.
+/// With the script it shows how far the file is; without, the browser does. The log says that it was handed out, so it is a form and no
+/// link.
+fn export_form(app: &App, lang: Lang, button: &Markup) -> Result<Markup, Problem> {
+    let inner = html! {
+        (button)
+        progress aria-label=(lang.t("data.progress")) hidden {}
+        p role="status" data-saves="sayso.zip" data-making=(lang.t("data.making")) data-arriving=(lang.t("data.arriving"))
+            data-saved=(lang.t("data.saved")) data-cut=(lang.t("data.cut")) {}
+    };
+    Ok(form("/me/data/export", &app.form_key()?, &inner))
+}
+
 pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered {
     let export = app.export(&sent.caller, sent.idempotency(&app).as_ref()).await?;
     Ok(archive::answer(sent.visit.lang, export).await?)
@@ -47,14 +58,11 @@ pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered 
 pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {
     let visit = member.visit;
     let lang = visit.lang;
-    let (first, delete) = (
-        html! { button class="quiet" { (lang.t("data.export_first")) } },
-        html! { button { (lang.t("data.delete_now")) } },
-    );
+    let delete = html! { button { (lang.t("data.delete_now")) } };
     let body = html! {
         h1 { (lang.t("data.delete_ask")) }
         p { (lang.t("data.delete_what")) }
-        (form("/me/data/export", &app.form_key()?, &first))
+        (export_form(&app, lang, &html! { button class="quiet" { (lang.t("data.export_first")) } })?)
         (form("/me/data/delete", &app.form_key()?, &delete))
         p { a href="/me/data" { (lang.t("data.back")) } }
     };

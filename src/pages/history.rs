@@ -4,6 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::paged::{self, List};
 use super::parts::Drawn;
@@ -93,8 +94,9 @@ pub(super) async fn draw_receipt(
     (seq, said): (i64, &Markup),
 ) -> Result<Drawn, Problem> {
     let lang = visit.lang;
-    let entry = app.entry(caller, Seq(seq)).await?;
-    let text = String::from(app.receipt(caller, Seq(seq)).await?);
+    let read = async { Ok(try_join!(app.entry(caller, Seq(seq)), app.receipt(caller, Seq(seq)))?) };
+    let ((entry, receipt), by_mail) = try_join!(read, receipt_mail::offer(app, lang, caller, seq))?;
+    let text = String::from(receipt);
     let public = app.config.public_url.trim_end_matches('/');
     let decision = matches!(entry.event.act, Act::Granted { .. } | Act::Refused { .. });
     let body = html! {
@@ -110,7 +112,7 @@ pub(super) async fn draw_receipt(
             }
         }
         p { button class="quiet script-only" type="button" data-print="" { (lang.t("receipt.print")) } }
-        (receipt_mail::offer(app, lang, caller, seq).await?)
+        (by_mail)
         h2 { (lang.t("receipt.check")) }
         p { (lang.t("receipt.check_text")) }
         p { a href="/verify" { (lang.t("verify.title")) } }

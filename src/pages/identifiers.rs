@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::consents::{done, said};
 use super::layout::page;
@@ -55,8 +56,9 @@ async fn draw(
     (said, typed, wrong): (&Markup, &Form, Option<&Wrong>),
 ) -> Result<Drawn, Problem> {
     let lang = visit.lang;
-    let (list, shown) = some(app, lang, caller, (typed, LIST_BYTES)).await?;
-    let (claims, key) = (app.open_claims(caller).await?, app.form_key()?);
+    let claims = async { Ok::<_, Problem>(app.open_claims(caller).await?) };
+    let ((list, shown), claims) = try_join!(some(app, lang, caller, (typed, LIST_BYTES)), claims)?;
+    let key = app.form_key()?;
     let field = Field::text("identifier", lang.t("identifiers.which")).with_hint(lang.t("identifiers.which_hint"));
     let inner = html! { (field.draw(lang, typed, wrong)) button { (lang.t("identifiers.claim")) } };
     let body = html! {

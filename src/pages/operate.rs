@@ -2,6 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::consents::{done, said};
 use super::paged::{self, List};
@@ -30,7 +31,7 @@ const LIST_BYTES: usize = 24_000;
 
 pub(super) async fn show(State(app): State<Shared>, operator: Operator) -> Result<Drawn, Problem> {
     let visit = operator.visit;
-    let (lang, overview, health) = (visit.lang, app.overview().await?, app.health().await?);
+    let (lang, (overview, health)) = (visit.lang, try_join!(app.overview(), app.health())?);
     let body = html! {
         (navigation(&visit, &PAGES))
         h1 { (lang.t("operate.title")) }

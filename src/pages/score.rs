@@ -5,6 +5,7 @@
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
+use tokio::try_join;
 
 use super::consents::{done, said};
 use super::layout::page_in_parts;
@@ -72,8 +73,7 @@ async fn draw(
     caller: &PersonCaller,
     (stretches, contested): (Stretches, (&Form, Option<&Wrong>)),
 ) -> Result<Markup, Problem> {
-    let consents = app.consents(caller).await?;
-    let computed = app.engine_scores(caller).await?;
+    let (consents, computed) = try_join!(app.consents(caller), app.engine_scores(caller))?;
     let (engines, by_engines) = engines(lang, &computed, stretches.engines);
     let mut contestable = Vec::new();
     let inner = match app.own_score(caller, WEEKS_SHOWN).await {
@@ -296,11 +296,7 @@ pub(super) fn engine(lang: Lang, triple: &Triple) -> String {
 }
 
 /// Scores that engines worked out, and those of them that are shown.
-fn engines<'a>(
-    lang: Lang,
-    engines: &'a [EngineScoreView],
-    stretch: Stretch<usize>,
-) -> (Markup, Vec<&'a EngineScoreView>) {
+fn engines(lang: Lang, engines: &[EngineScoreView], stretch: Stretch<usize>) -> (Markup, Vec<&EngineScoreView>) {
     let title = lang.t("score.engines");
     let list = List { path: PATH, name: "engines", title, bytes: SHORT_BYTES, newest_first: false };
     let engines = numbered(engines);

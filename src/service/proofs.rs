@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::TryFromIntError;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::Serialize;
@@ -153,12 +154,13 @@ impl App {
         tx: &mut Tx,
         computation: impl Fn(&dyn Fn(u32, u64) -> Option<Hash>) -> Option<()> + Send,
     ) -> Result<Nodes, ServiceError> {
-        let asked = asked_for(computation);
+        let stored = |(level, place): (u32, u64)| Ok::<_, TryFromIntError>((level.into(), place.try_into()?));
+        let asked: Result<Vec<(i64, i64)>, _> = asked_for(computation).into_iter().map(stored).collect();
+        let corrupt = |_| StoreError::Corrupt("tree_node");
         let mut nodes = Nodes::new();
-        for (level, place) in asked {
-            let at = i64::try_from(place).map_err(|_| StoreError::Corrupt("tree_node"))?;
-            let found = tx.nodes(level.into(), at, at).await?;
-            nodes.extend(found.into_iter().map(|node| ((level, place), node.hash)));
+        for node in tx.nodes_at(&asked.map_err(corrupt)?).await? {
+            let at = (node.level.try_into().map_err(corrupt)?, node.place.try_into().map_err(corrupt)?);
+            nodes.insert(at, node.hash);
         }
         Ok(nodes)
     }

@@ -123,6 +123,15 @@ fn key_and_events(rows: Vec<KeyAndEventColumns>) -> Result<Option<KeyAndEvents>,
     Ok(Some((key, events)))
 }
 
+type NodeColumns = (i64, i64, Vec<u8>);
+
+fn node((level, place, hash): NodeColumns) -> Option<NodeRow> {
+    Some(NodeRow { level, place, hash: hash.try_into().ok()? })
+}
+
+/// Followed by a list of pairs.
+const NODES_AT: &str = "SELECT level, place, hash FROM tree_node WHERE (level, place) IN";
+
 impl Tx {
     /// Makes the head of an empty log, unless there is one.
     pub async fn insert_head(&mut self, frontier: &[u8], checkpoint: &str) -> Result<(), StoreError> {
@@ -253,10 +262,22 @@ impl Tx {
 
     /// The complete subtrees of one level, from one place to another, both included. One that is no hash is not there.
     pub async fn nodes(&mut self, level: i64, first: i64, last: i64) -> Result<Vec<NodeRow>, StoreError> {
-        let rows: Vec<(i64, i64, Vec<u8>)> = on!(self, c =>
+        let rows: Vec<NodeColumns> = on!(self, c =>
             sqlx::query_as(NODES).bind(level).bind(first).bind(last).fetch_all(c).await)?;
-        let node =
-            |(level, place, hash): (i64, i64, Vec<u8>)| hash.try_into().ok().map(|hash| NodeRow { level, place, hash });
+        Ok(rows.into_iter().filter_map(node).collect())
+    }
+
+    /// Complete subtrees by their levels and places, however far apart; those that are stored, in no order. In one message: a proof has as
+    /// many as the log has doublings.
+    pub async fn nodes_at(&mut self, places: &[(i64, i64)]) -> Result<Vec<NodeRow>, StoreError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Numbers alone, so that they can stand in the text; another one for each size of a log.
+        let listed: Vec<String> = places.iter().map(|(level, place)| format!("({level}, {place})")).collect();
+        let text = format!("{NODES_AT} (VALUES {})", listed.join(", "));
+        let rows: Vec<NodeColumns> = on!(self, c =>
+            sqlx::query_as(AssertSqlSafe(text)).persistent(false).fetch_all(c).await)?;
         Ok(rows.into_iter().filter_map(node).collect())
     }
 

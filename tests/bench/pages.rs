@@ -1,5 +1,6 @@
-//! The first byte of every page, divided by the first byte of a static page of the same size from a server of the same kind, asked in turn
-//! on a connection that stays open, the median of many: `cargo bench --bench pages [-- PEOPLE]`. The service is `sayso demo` with a
+//! The first byte of every page, divided by the first byte of a static page of the same size from a server of the same kind, asked in turn,
+//! the median of many: as a browser sees it that goes from one to the other (`tests/browser/first_byte.mjs`; `tests/run` installs the
+//! browser), and by a bare connection that stays open. `cargo bench --bench pages [-- PEOPLE]`: the service is `sayso demo` with a
 //! community of that many. Prints a table in Markdown, the slowest first, and writes it under `target/speed/`.
 
 #![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
@@ -41,16 +42,18 @@ fn main() {
     // What leaves at a fixed quantum of time is late on purpose.
     let prompt = ROUTES.iter().filter(|route| !matches!(route.pace, Pace::Steady | Pace::Rechecked));
     let shown: Vec<&Route> = prompt.filter(|route| route.method == "get").collect();
-    let mut rows = Vec::new();
-    for route in shown.iter().copied().filter(|route| !of_erasures(route)) {
-        let (path, cookie) = (visitors.path(route.path), visitors.cookie(route.access));
-        rows.push(measure(route.path, (&service, &path, cookie), &address));
-    }
+    let measured = |visitors: &Visitors, routes: Vec<&Route>| {
+        let pages: Vec<_> = routes.iter().map(|route| visitors.page(route)).collect();
+        let bare = pages.iter().map(|page| measure(page, &service, &address));
+        let mut rows: Vec<Row> = bare.collect();
+        in_browser(&mut rows, &pages, [&service, &address]);
+        rows
+    };
+    let (after, before): (Vec<&Route>, Vec<&Route>) = shown.into_iter().partition(of_erasures);
+    let mut rows = measured(&visitors, before);
     visitors.erasure = erased(&service, &kept);
-    for route in shown.iter().copied().filter(of_erasures) {
-        rows.push(measure(route.path, (&service, &visitors.path(route.path), "none=none"), &address));
-    }
-    rows.sort_by(|one, other| other.ratio().total_cmp(&one.ratio()));
+    rows.extend(measured(&visitors, after));
+    rows.sort_by(|one, other| other.bare.ratio().total_cmp(&one.bare.ratio()));
     report(&rows, people);
     drop((demo, plain));
 }
@@ -130,10 +133,29 @@ fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str)
         bytes.extend(&some[..read]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let answer = Answer { first: first.unwrap(), head, body: bytes[end + 4..].to_vec() };
+        let mut answer = Answer { first: first.unwrap(), head, body: bytes[end + 4..].to_vec() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            let Some(body) = whole(&answer.body) else { continue };
+            answer.body = body;
+            return answer;
+        }
         let length: usize = answer.header("content-length").unwrap_or("0").parse().unwrap();
         if answer.body.len() >= length {
             return answer;
+        }
+    }
+}
+
+/// What came in pieces, once the last one is there.
+fn whole(mut pieces: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = pieces.windows(2).position(|two| two == b"\r\n")?;
+        let bytes = usize::from_str_radix(std::str::from_utf8(&pieces[..end]).unwrap(), 16).unwrap();
+        body.extend(pieces.get(end + 2..end + 2 + bytes)?);
+        pieces = pieces.get(end + bytes + 4..)?;
+        if bytes == 0 {
+            return Some(body);
         }
     }
 }
@@ -176,6 +198,10 @@ impl Visitors {
         };
         let (receipt, style) = (after("href=\"/me/receipts/"), after("<link rel=\"stylesheet\" href=\"/assets/"));
         Self { erasure: String::new(), person, operator, auditor, receipt, style }
+    }
+
+    fn page(&self, route: &Route) -> Page {
+        Page { route: route.path, path: self.path(route.path), cookie: self.cookie(route.access).to_owned() }
     }
 
     fn path(&self, route: &str) -> String {
@@ -225,17 +251,36 @@ fn erased(service: &str, kept: &Value) -> String {
     panic!("the erasure does not end");
 }
 
-struct Row {
+/// What is asked for, by whom.
+struct Page {
     route: &'static str,
-    bytes: usize,
+    path: String,
+    cookie: String,
+}
+
+/// A page and a static one, in microseconds.
+struct Times {
     page: f64,
     plain: f64,
 }
 
-impl Row {
+impl Times {
     fn ratio(&self) -> f64 {
         self.page / self.plain
     }
+
+    fn cells(&self) -> String {
+        let missed = if self.ratio() > TARGET { " **missed**" } else { "" };
+        format!("{:.0} | {:.0} | {:.2}{missed}", self.page, self.plain, self.ratio())
+    }
+}
+
+struct Row {
+    route: &'static str,
+    bytes: usize,
+    is_page: bool,
+    bare: Times,
+    browser: Option<Times>,
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -243,16 +288,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn measure(route: &'static str, (service, path, cookie): (&str, &str, &str), plain: &str) -> Row {
+fn measure(Page { route, path, cookie }: &Page, service: &str, plain: &str) -> Row {
     let mut streams = [service, plain].map(|address| TcpStream::connect(address).unwrap());
     for stream in &streams {
         stream.set_nodelay(true).unwrap();
     }
-    let headers = [("cookie", cookie), ("accept", "text/html")];
+    let headers = [("cookie", cookie.as_str()), ("accept", "text/html")];
     let seen = ask(&mut streams[0], "GET", path, &headers, "");
     assert!(seen.head.contains(" 200 "), "{path}: {}", seen.head);
     let (bytes, mut times) = (seen.body.len(), [Vec::new(), Vec::new()]);
-    let paths = [path.to_owned(), format!("/{bytes}")];
+    let paths = [path.clone(), format!("/{bytes}")];
     for round in 0..ROUNDS {
         for which in [round % 2, (round + 1) % 2] {
             let answer = ask(&mut streams[which], "GET", &paths[which], &headers, "");
@@ -260,18 +305,48 @@ fn measure(route: &'static str, (service, path, cookie): (&str, &str, &str), pla
         }
     }
     let [page, plain] = times.map(median);
-    Row { route, bytes, page, plain }
+    let is_page = seen.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    Row { route, bytes, is_page, bare: Times { page, plain }, browser: None }
+}
+
+/// Adds what a browser sees of the pages among these, where one is installed.
+fn in_browser(rows: &mut [Row], pages: &[Page], [service, plain]: [&String; 2]) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let chromium = chromium.into_iter().find(|path| std::path::Path::new(path).exists());
+    let modules = format!("{root}target/browser");
+    let (Some(chromium), Ok(true)) = (chromium, std::fs::exists(format!("{modules}/node_modules"))) else {
+        println!("not asked by a browser: there is none; `tests/run` installs it");
+        return;
+    };
+    let asked: Vec<(&mut Row, &Page)> = rows.iter_mut().zip(pages).filter(|(row, _)| row.is_page).collect();
+    let list = asked.iter().map(|(row, page)| {
+        let (path, bytes, cookie) = (&page.path, row.bytes, &page.cookie);
+        serde_json::json!({
+            "page": format!("http://{service}{path}"), "cookie": cookie, "plain": format!("http://{plain}/{bytes}"),
+        })
+    });
+    let list = list.collect::<Value>().to_string();
+    let mut node = Command::new("node");
+    node.arg(format!("{root}tests/browser/first_byte.mjs")).env("BASE", format!("http://{service}"));
+    node.env("DATA", "").env("MODULES", &modules).env("SHOTS", &modules).env("CHROMIUM", chromium);
+    let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    node.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    let said = node.wait_with_output().unwrap();
+    let medians: Vec<[f64; 2]> = serde_json::from_slice(&said.stdout).unwrap();
+    for ((row, _), [page, plain]) in asked.into_iter().zip(medians) {
+        row.browser = Some(Times { page: page * 1e3, plain: plain * 1e3 });
+    }
 }
 
 fn report(rows: &[Row], people: &str) {
     let mut text = format!(
-        "First byte in a community of {people}, microseconds, median of {ROUNDS}; at most {TARGET} times a static page.\n\n\
-         | page | bytes | page, µs | static, µs | ratio | |\n|---|---|---|---|---|---|\n"
+        "First byte in a community of {people}, microseconds, the median; at most {TARGET} times a static page.\n\n\
+         | page | bytes | browser | static | ratio | bare connection | static | ratio |\n|---|---|---|---|---|---|---|---|\n"
     );
-    for row in rows {
-        let Row { route, bytes, page, plain } = row;
-        let missed = if row.ratio() > TARGET { "**missed**" } else { "" };
-        writeln!(text, "| `{route}` | {bytes} | {page:.0} | {plain:.0} | {:.2} | {missed} |", row.ratio()).unwrap();
+    for Row { route, bytes, bare, browser, .. } in rows {
+        let browser = browser.as_ref().map_or_else(|| String::from("- | - | -"), Times::cells);
+        writeln!(text, "| `{route}` | {bytes} | {browser} | {} |", bare.cells()).unwrap();
     }
     println!("{text}");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/speed");

@@ -1,4 +1,5 @@
-// Makes pages smoother; nothing needs it. A form is sent once; what goes on is read again without a full reload; a page can be printed.
+// Makes pages smoother; nothing needs it. A form is sent once; a file shows how much of it is here; what goes on is read again without a
+// full reload; a page can be printed.
 "use strict";
 document.documentElement.classList.add("scripted");
 
@@ -7,9 +8,57 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
+  const told = form.querySelector("[data-saves]");
+  if (told && !form.dataset.plain) { event.preventDefault(); save(form, told); return; }
   // What answers with a file leaves the page where it is.
   setTimeout(() => ready(form), 8000);
 });
+
+// More than this is left to the browser, which writes it down as it comes; and so is an answer that is no file. Sent once more, the form
+// carries the same key: nothing is done twice.
+const SAVED_BYTES_MAX = 200e6;
+
+async function save(form, told) {
+  const bar = form.querySelector("progress");
+  const say = (what) => { told.textContent = told.dataset[what]; };
+  const stop = new AbortController();
+  bar.removeAttribute("value");
+  bar.hidden = false;
+  say("making");
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin", signal: stop.signal });
+    const type = answer.headers.get("content-type");
+    const bytes = Number(answer.headers.get("content-length"));
+    if (!answer.ok || type !== "application/zip" || !bytes || bytes > SAVED_BYTES_MAX) {
+      stop.abort();
+      form.dataset.plain = "yes";
+      ready(form);
+      told.textContent = "";
+      bar.hidden = true;
+      form.requestSubmit();
+      return;
+    }
+    say("arriving");
+    bar.max = bytes;
+    const pieces = [];
+    const reader = answer.body.getReader();
+    for (let [piece, here] = [await reader.read(), 0]; !piece.done; piece = await reader.read()) {
+      pieces.push(piece.value);
+      bar.value = here += piece.value.length;
+    }
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(pieces, { type }));
+    link.download = told.dataset.saves;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    say("saved");
+  } catch {
+    say("cut");
+  }
+  bar.hidden = true;
+  ready(form);
+}
 
 function ready(form) {
   delete form.dataset.sent;

@@ -51,6 +51,10 @@ async fn events(tx: &mut Tx) -> Told {
     let found: Vec<i64> = tx.nodes(40, 1, 3).await?.into_iter().map(|node| node.place).collect();
     assert_eq!(found, [1, 2, 3]);
     assert_eq!(tx.nodes(40, 4, 9).await?, [NodeRow { level: 40, place: 4, hash: [1; 32] }]);
+    let mut found = tx.nodes_at(&[(40, 4), (39, 1), (40, i64::MAX), (40, 2)]).await?;
+    found.sort_by_key(|node| node.place);
+    assert_eq!(found, [2, 4].map(|place| NodeRow { level: 40, place, hash: [1; 32] }));
+    assert!(tx.nodes_at(&[]).await?.is_empty());
     assert_eq!(tx.count_events().await?, count + 4);
     assert_eq!((tx.own_events_without_body().await?, tx.own_events("opted_out").await?.len()), (0, 0));
     assert!(!tx.own_events("notice_published").await?.is_empty());
