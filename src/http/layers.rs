@@ -12,6 +12,8 @@
 //! 10. the fixed quantum for answers whose time could tell who is known;
 //! 11. what could be read in two ways, or would be ignored, is refused (N23).
 //!
+//! Where an answer is begun before its rest is known ([`Rest`]), 2, 5, 8 and 9 see to the rest too.
+//!
 //! All of it is one layer and one function after another, because a layer of axum clones and boxes whatever it surrounds for each request:
 //! eleven of them cost more than a decision.
 
@@ -23,11 +25,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::Shared;
@@ -39,7 +42,8 @@ use super::routes::ROUTES;
 use crate::clock::Mark;
 use crate::service::ServiceError;
 use crate::web::quantum::until_quantum;
-use crate::web::{Access, Pace, Place, Reads, Route};
+use crate::web::rest::{Ending, Rest, Unfinished, Unmade, whole};
+use crate::web::{Access, Pace, Reads, Route};
 use crate::{limits, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -85,15 +89,53 @@ async fn surrounded(State(around): State<Arc<Around>>, mut request: Request, nex
     if let Some(visit) = words {
         response = pages::in_words(&visit, response);
     }
+    let line = Line { method: known(&asked.method), route: asked.path.unwrap_or("(none)"), id: id.clone(), begun };
+    if let Some(rest) = response.extensions_mut().remove::<Rest>().and_then(|rest| rest.take()) {
+        response = line.followed(response, rest);
+    }
     let headers = response.headers_mut();
     for (name, value) in USUAL {
         headers.entry(name).or_insert(value);
     }
-    headers.insert(REQUEST_ID, given.unwrap_or_else(|| id.clone()));
-    let (method, route) = (known(&asked.method), asked.path.unwrap_or("(none)"));
-    let (status, millis) = (response.status().as_u16(), begun.elapsed().as_millis());
-    tracing::info!(method, route, status, millis, id = id.to_str().unwrap_or_default(), "request");
+    headers.insert(REQUEST_ID, given.unwrap_or(id));
+    line.write(response.status(), "request");
     response
+}
+
+/// The line of a request in the log.
+#[derive(Clone)]
+struct Line {
+    method: &'static str,
+    route: &'static str,
+    id: HeaderValue,
+    begun: Mark,
+}
+
+impl Line {
+    fn write(&self, status: StatusCode, what: &'static str) {
+        let Self { method, route, id, begun } = self;
+        let (status, millis) = (status.as_u16(), begun.elapsed().as_millis());
+        tracing::info!(method, route, status, millis, id = id.to_str().unwrap_or_default(), "{what}");
+    }
+
+    /// Sends what there is of an answer, and its rest when that is made.
+    fn followed(&self, response: Response, rest: Unmade) -> Response {
+        let Unmade { making, instead, place } = rest;
+        let (line, limit) = (self.clone(), Duration::from_secs(limits::REQUEST_SECONDS_MAX));
+        let making = Ending::begin(async move {
+            let made = match whole(making, limit.saturating_sub(line.begun.elapsed())).await {
+                Ok(made) => made,
+                Err(Unfinished::Late) => Err(ServiceError::TooSlow.into()),
+                Err(Unfinished::Panicked) => Err(panicked()),
+            };
+            drop(place);
+            line.write(made.as_ref().map_or_else(Problem::status, |_| StatusCode::OK), "rest");
+            made.unwrap_or_else(|problem| instead(&problem))
+        });
+        let (parts, beginning) = response.into_parts();
+        let rest = stream::once(making).map(|rest| rest.map(Bytes::from).map_err(axum::Error::new));
+        Response::from_parts(parts, Body::from_stream(beginning.into_data_stream().chain(rest)))
+    }
 }
 
 impl Around {
@@ -101,17 +143,18 @@ impl Around {
         if asked.needs_no_account() {
             self.callers.count(&request)?;
         }
-        let mut request = with_body(asked, request).await?;
-        let place = Place::new(Arc::clone(&self.places).try_acquire_owned().map_err(|_| ServiceError::Busy)?);
-        if asked.route.is_some_and(|route| route.pace == Pace::InParts) {
-            request.extensions_mut().insert(place.clone());
-        }
+        let request = with_body(asked, request).await?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ServiceError::Busy)?;
         let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
         let answered = tokio::time::timeout(limit, self.steady(asked, request, next)).await;
-        answered.map_err(|_| {
+        let response = answered.map_err(|_| {
             let detail = "it took too long and the outcome is not known: repeat it with the same `Idempotency-Key`";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", detail)
-        })
+        })?;
+        if let Some(rest) = response.extensions().get::<Rest>() {
+            rest.hold(place);
+        }
+        Ok(response)
     }
 
     async fn steady(&self, asked: &Asked, request: Request, next: Next) -> Response {

@@ -116,6 +116,10 @@ async fn accept(listener: TcpListener, router: Router, trusted: Vec<IpAddr>, mut
             },
         };
         let Some(counted) = by_address.take(from.ip(), &trusted) else { continue };
+        // What comes in parts would wait for the caller to say that it has the one before, and callers say so late.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "a connection sends late");
+        }
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(from));

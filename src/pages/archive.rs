@@ -15,6 +15,8 @@ use super::readable;
 use super::words::Lang;
 use crate::service::{Export, ServiceError, Spool};
 
+/// What the archive is called where it is saved.
+pub(super) const NAME: &str = "sayso.zip";
 /// The longest export that is shown as a page, in bytes.
 const SHOWN_BYTES_MAX: u64 = 8 << 20;
 /// Names are UTF-8; and of what is written while it is read, sizes and check sum follow it.
@@ -37,8 +39,8 @@ pub(super) async fn answer(lang: Lang, export: Export) -> Result<Response, Servi
     let made = tokio::task::spawn_blocking(move || Archive::of(lang, export)).await;
     let archive = made.map_err(|error| ServiceError::Broken(error.into()))??;
     let headers = [
-        (header::CONTENT_TYPE, "application/zip"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"sayso.zip\""),
+        (header::CONTENT_TYPE, String::from("application/zip")),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{NAME}\"")),
     ];
     Ok((headers, axum::body::Body::new(archive)).into_response())
 }

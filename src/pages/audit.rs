@@ -226,9 +226,9 @@ async fn draw_checkpoint(
     };
     let body = html! {
         (summary(lang, wrong))
-        (said)
         (navigation(&visit, &PAGES))
         h1 { (lang.t("audit.checkpoint")) }
+        (said)
         p { (lang.t("audit.checkpoint_text")) }
         pre tabindex="0" { (now) }
         p { (lang.t("audit.key")) " " code { (app.log_vkey()) } }

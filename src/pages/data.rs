@@ -11,7 +11,7 @@ use super::requests::begun;
 use super::visit::{Form, Member, Sent, SentBy, Visit, person};
 use super::words::Lang;
 use super::{Answered, Shared, account, archive, identifiers};
-use crate::service::{App, ErasureStarted};
+use crate::service::ErasureStarted;
 use crate::web::problem::Problem;
 
 /// Room for the first of the identifiers, in bytes.
@@ -21,6 +21,7 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
     let Member { visit, caller } = member;
     let lang = visit.lang;
     let (list, shown) = identifiers::some(&app, lang, &caller, (&Form::default(), BEGINNING_BYTES)).await?;
+    let export = html! { button { (lang.t("data.export")) } (progress(lang)) };
     let body = html! {
         h1 { (lang.t("data.title")) }
         h2 { (lang.t("data.identifiers")) }
@@ -29,7 +30,7 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
         p { a href="/me/identifiers" { (lang.t("data.claim")) } }
         h2 { (lang.t("data.export_title")) }
         p { (lang.t("data.export_text")) }
-        (export_form(&app, lang, &html! { button { (lang.t("data.export")) } })?)
+        (form("/me/data/export", &app.form_key()?, &export))
         h2 { (lang.t("data.delete_title")) }
         p { (lang.t("data.delete_text")) }
         p { a class="button quiet" href="/me/data/delete" { (lang.t("data.delete_title")) } }
@@ -38,18 +39,16 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
     Ok(Drawn { title: lang.t("data.title"), visit, body })
 }
 
-/// With the script it shows how far the file is; without, the browser does. The log says that it was handed out, so it is a form and no
-/// link.
-fn export_form(app: &App, lang: Lang, button: &Markup) -> Result<Markup, Problem> {
-    let inner = html! {
-        (button)
+/// What is beside the button that exports: with the script it shows how far the file is; without, the browser does.
+fn progress(lang: Lang) -> Markup {
+    html! {
         progress aria-label=(lang.t("data.progress")) hidden {}
-        p role="status" data-saves="sayso.zip" data-making=(lang.t("data.making")) data-arriving=(lang.t("data.arriving"))
+        p role="status" data-saves=(archive::NAME) data-making=(lang.t("data.making")) data-arriving=(lang.t("data.arriving"))
             data-saved=(lang.t("data.saved")) data-cut=(lang.t("data.cut")) {}
-    };
-    Ok(form("/me/data/export", &app.form_key()?, &inner))
+    }
 }
 
+/// The log says that it was handed out, so it is a form and no link.
 pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered {
     let export = app.export(&sent.caller, sent.idempotency(&app).as_ref()).await?;
     Ok(archive::answer(sent.visit.lang, export).await?)
@@ -58,11 +57,15 @@ pub(super) async fn export(State(app): State<Shared>, sent: SentBy) -> Answered 
 pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> Result<Drawn, Problem> {
     let visit = member.visit;
     let lang = visit.lang;
-    let delete = html! { button { (lang.t("data.delete_now")) } };
+    let (first, delete) = (
+        html! { button class="quiet" { (lang.t("data.export_first")) } },
+        html! { button { (lang.t("data.delete_now")) } },
+    );
     let body = html! {
         h1 { (lang.t("data.delete_ask")) }
         p { (lang.t("data.delete_what")) }
-        (export_form(&app, lang, &html! { button class="quiet" { (lang.t("data.export_first")) } })?)
+        // The browser's own: a file that this page waits for would be lost with the page when the other button is pressed.
+        (form("/me/data/export", &app.form_key()?, &first))
         (form("/me/data/delete", &app.form_key()?, &delete))
         p { a href="/me/data" { (lang.t("data.back")) } }
     };

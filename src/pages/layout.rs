@@ -1,22 +1,16 @@
 //! What every page has around it: head, skip link, navigation, the ways that need no account, the languages.
 
-use std::convert::Infallible;
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use futures_util::{StreamExt, stream};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use tokio::time::timeout;
 
 use super::visit::Visit;
 use super::words::Lang;
 use super::{assets, trouble, waiting};
-use crate::limits;
-use crate::service::ServiceError;
-use crate::web::Place;
 use crate::web::problem::Problem;
+use crate::web::rest::Rest;
 
 /// What a browser may do with a page: read our style and script, send forms to us, be in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -37,28 +31,27 @@ pub(super) fn page_live(visit: &Visit, title: &str, body: &Markup) -> Response {
     shown(StatusCode::OK, visit, title, body, Some(3))
 }
 
-/// A page of which the frame is sent at once and the rest when it is there, so that whoever has much to be added up sees where they are
-/// meanwhile. What goes wrong then stands where the rest would: the status was 200 already. Nothing personal may stand in the frame.
+/// A page of which the frame is sent at once and the rest when it is there ([`Rest`]), so that whoever has much to be added up sees where
+/// they are meanwhile, and that it goes on. Nothing personal may stand in the frame.
 pub(super) fn page_in_parts(
     visit: &Visit,
     title: &'static str,
-    place: Place,
-    rest: impl Future<Output = Result<Markup, Problem>> + Send + 'static,
+    (meanwhile, rest): (&'static str, impl Future<Output = Result<Markup, Problem>> + Send + 'static),
 ) -> Response {
     // No text of a page can hold it: what is shown of anybody's is escaped.
     let gap = "<!-- the rest -->";
-    let whole = framed(StatusCode::OK, visit, title, &html! { h1 { (title) } (PreEscaped(gap)) }, None).into_string();
+    let beginning = html! { h1 { (title) } p class="meanwhile" { (meanwhile) } (PreEscaped(gap)) };
+    let whole = framed(StatusCode::OK, visit, title, &beginning, None).into_string();
     let (before, after) = whole.split_once(gap).unwrap_or((&whole, ""));
-    let (before, after, visit) = (before.to_owned(), after.to_owned(), visit.clone());
-    let rest = async move {
-        let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
-        let in_time = timeout(limit, rest).await.unwrap_or_else(|_| Err(ServiceError::Busy.into()));
-        drop(place);
-        in_time.unwrap_or_else(|problem| trouble::section(&visit, problem.status(), problem.told())).into_string()
-            + &after
-    };
-    let parts = stream::iter([before]).chain(stream::once(rest)).map(Ok::<_, Infallible>);
-    with_headers((StatusCode::OK, Html(Body::from_stream(parts))).into_response())
+    let (after, visit) = (Arc::<str>::from(after), visit.clone());
+    let closed = Arc::clone(&after);
+    let rest = async move { Ok(rest.await?.into_string() + &closed) };
+    let instead =
+        move |problem: &Problem| trouble::section(&visit, problem.status(), problem.told()).into_string() + &after;
+    let mut response = with_headers(Html(before.to_owned()).into_response());
+    response.extensions_mut().insert(Rest::new(rest, instead));
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
 }
 
 fn shown(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_seconds: Option<u32>) -> Response {
@@ -96,7 +89,7 @@ fn framed(status: StatusCode, visit: &Visit, title: &str, body: &Markup, again_s
 
 fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    let fixed = axum::http::HeaderValue::from_static;
+    let fixed = HeaderValue::from_static;
     headers.insert(HeaderName::from_static("x-robots-tag"), fixed("noindex"));
     headers.insert(header::CONTENT_SECURITY_POLICY, fixed(POLICY));
     // Without the path to other sites; with it to ourselves, or browsers would not say where our own forms come from.

@@ -90,7 +90,7 @@ routes! {
     Person    Prompt Query get  "/me/receipts/{seq}" => history::receipt;
     Person    Prompt Path  post "/me/receipts/{seq}/mail" => receipt_mail::act;
     Person    Prompt Path  get  "/me/receipts/{seq}/{form}" => history::file;
-    Person    InParts Query get "/me/score" => score::show;
+    Person    Prompt Query get  "/me/score" => score::show;
     Person    Prompt Path  post "/me/score/topics" => score::topic;
     Person    Prompt Path  post "/me/score/contests" => score::contests;
     Person    Prompt Path  post "/me/score" => visibility::hide;

@@ -2,7 +2,6 @@
 //!
 //! Nothing here praises, compares or regrets. With too little data there is no number.
 
-use axum::Extension;
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 use tokio::try_join;
@@ -19,7 +18,6 @@ use crate::domain::{ATTENTION_SCORE, About, Act, ResponseKind, Seq, Stretch, Top
 use crate::service::{
     App, Cell, Consents, EngineScoreView, OwnScore, PersonCaller, ScoreView, ServiceError, SourceView, TopicView,
 };
-use crate::web::Place;
 use crate::web::problem::Problem;
 
 /// Weeks of the history that is shown, the present one included.
@@ -45,12 +43,7 @@ impl Stretches {
 }
 
 /// What is asked for is checked before the page begins; how much there is to add up shows only while it is done.
-pub(super) async fn show(
-    State(app): State<Shared>,
-    Extension(place): Extension<Place>,
-    member: Member,
-    RawQuery(query): RawQuery,
-) -> Answered {
+pub(super) async fn show(State(app): State<Shared>, member: Member, RawQuery(query): RawQuery) -> Answered {
     let Member { visit, caller } = member;
     let said = done(&visit, query.as_deref());
     let stretches = Stretches::of(&Form::parse(query.as_deref().unwrap_or_default())?)?;
@@ -59,7 +52,7 @@ pub(super) async fn show(
         let body = draw(&app, lang, &caller, (stretches, (&Form::default(), None))).await?;
         Ok(html! { (said) (body) })
     };
-    Ok(page_in_parts(&visit, lang.t("score.title"), place, rest))
+    Ok(page_in_parts(&visit, lang.t("score.title"), (lang.t("score.meanwhile"), rest)))
 }
 
 /// The page, and room for its lists, in bytes.
@@ -252,7 +245,7 @@ fn of_score(lang: Lang, topics: &[&TopicView], cells: &[&Cell]) -> Contestable {
     );
     options.extend(cells.iter().map(|cell| {
         let value = format!("part|{}|{}|{}", cell.topic, cell.kind.as_str(), cell.week.0);
-        (value, score_parts::name(lang, cell))
+        (value, score_parts::name(lang, (&cell.topic, cell.kind, cell.week)))
     }));
     options
 }
@@ -364,6 +357,16 @@ async fn redraw(app: &App, sent: &SentBy, outcome: Result<&str, Problem>) -> Ans
             Ok(wrong.answer(&Drawn { visit, title, body }))
         }
     }
+}
+
+/// What a form of ours contests, in words.
+pub(super) fn about_in_words(lang: Lang, text: &str) -> Option<String> {
+    Some(match about(text)? {
+        About::Score {} => lang.t("score.whole").to_owned(),
+        About::Topic { topic } => lang.say("score.the_topic", &[("topic", topic.as_str())]),
+        About::Part { topic, kind, week } => score_parts::name(lang, (&topic, kind, week)),
+        About::EngineScore { triple } => engine(lang, &triple),
+    })
 }
 
 fn about(text: &str) -> Option<About> {

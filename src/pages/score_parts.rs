@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::paged::List;
 use super::score::{PATH, numbered};
 use super::words::Lang;
-use crate::domain::{Stretch, Week};
+use crate::domain::{ResponseKind, Stretch, Topic, Week};
 use crate::service::{Amounts, Cell, ExplanationView, FormulaChange};
 
 /// The end of each week: the value that there was, and how what is counted changed in it.
@@ -39,9 +39,9 @@ const HEIGHT: i64 = 200;
 const BASE: i64 = 170;
 
 /// A part in words.
-pub(super) fn name(lang: Lang, cell: &Cell) -> String {
-    let week = lang.say("score.week_of", &[("day", &lang.day(cell.week.monday()))]);
-    format!("{}, {}, {week}", cell.topic, lang.named("response", cell.kind.as_str()))
+pub(super) fn name(lang: Lang, (topic, kind, week): (&Topic, ResponseKind, Week)) -> String {
+    let week = lang.say("score.week_of", &[("day", &lang.day(week.monday()))]);
+    format!("{topic}, {}, {week}", lang.named("response", kind.as_str()))
 }
 
 /// The chart, and under it the same as a table; and the parts that are shown one by one, the largest first.
@@ -90,7 +90,7 @@ pub(super) fn draw(lang: Lang, view: &ExplanationView, stretch: Stretch<usize>) 
 }
 
 fn part(lang: Lang, cell: &Cell) -> Markup {
-    html! { tr { td { (name(lang, cell)) } td class="number" { (cell.responders) } td class="number" { (lang.number(cell.micro)) } } }
+    html! { tr { td { (name(lang, (&cell.topic, cell.kind, cell.week))) } td class="number" { (cell.responders) } td class="number" { (lang.number(cell.micro)) } } }
 }
 
 fn weeks(lang: Lang, view: &ExplanationView) -> Markup {

@@ -35,7 +35,9 @@ pub(crate) fn in_words(visit: &Visit, response: Response) -> Response {
 
 /// The same within a page that has begun.
 pub(super) fn section(visit: &Visit, status: StatusCode, told: Told) -> Markup {
-    html! { div class="wrong-summary" role="alert" { h2 { (title(visit, status)) } (words(visit, status, told)) } }
+    html! {
+        div class="wrong-summary" role="alert" tabindex="-1" { h2 { (visit.lang.t("trouble.rest")) } (words(visit, status, told)) }
+    }
 }
 
 fn title(visit: &Visit, status: StatusCode) -> &'static str {

@@ -9,6 +9,7 @@ use maud::{Markup, PreEscaped, html};
 use super::layout::{page, page_with};
 use super::parts::hidden;
 use super::routes::page_of;
+use super::score;
 use super::visit::{Form, Visit, own_path};
 use super::words::Lang;
 use crate::web::problem::Problem;
@@ -122,10 +123,11 @@ pub(super) fn show(visit: &Visit, form: &Form) -> Response {
 fn typed(lang: Lang, fields: &[(&str, &str)]) -> Markup {
     let mut shown = String::new();
     for (name, value) in fields.iter().filter(|(name, value)| !OURS.contains(name) && !value.is_empty()) {
-        let words: Vec<_> = value.split('|').map(|word| lang.named("value", &short(word))).collect();
+        let words = || value.split('|').map(|word| lang.named("value", &short(word))).collect::<Vec<_>>().join(", ");
+        let about = (*name == "about").then(|| score::about_in_words(lang, value)).flatten();
         // Where a page has many forms, the number of one stands in the names of its fields.
         let plain_name = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
-        let one = html! { dt { (lang.named("field", plain_name)) } dd dir="auto" { (words.join(", ")) } };
+        let one = html! { dt { (lang.named("field", plain_name)) } dd dir="auto" { (about.unwrap_or_else(words)) } };
         if shown.len() + one.0.len() > SHOWN_BYTES_MAX {
             break;
         }

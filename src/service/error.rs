@@ -101,6 +101,9 @@ pub enum ServiceError {
     /// Too much at once.
     #[error("too much at once: try again in a moment")]
     Busy,
+    /// Something that changes nothing took too long.
+    #[error("it took too long: try again in a moment")]
+    TooSlow,
     /// A score store cannot be read, or not to its end.
     #[error("a score store that is part of this does not answer, so nothing was given out: ask again later")]
     ScoreStore(#[from] StoreFailure),

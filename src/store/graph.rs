@@ -113,7 +113,7 @@ macro_rules! elsewhere {
             "SELECT e.actor, e.week, e.kind, CAST(sum(e.times) AS BIGINT) ",
             $from,
             "WHERE e.week >= $2 AND e.week <= $3 AND e.target <> $1 AND e.target <> e.actor AND (e.actor, e.week) IN \
-            (SELECT r.actor, r.week FROM edge r WHERE r.target = $1 AND r.week >= $2 AND r.week <= $3) ",
+            (SELECT r.actor, r.week FROM edge r WHERE r.target = $1 AND r.actor <> $1 AND r.week >= $2 AND r.week <= $3) ",
             $hold,
             " GROUP BY e.actor, e.week, e.kind"
         )

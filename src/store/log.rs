@@ -267,13 +267,13 @@ impl Tx {
         Ok(rows.into_iter().filter_map(node).collect())
     }
 
-    /// Complete subtrees by their levels and places, however far apart; those that are stored, in no order. In one message: a proof has as
+    /// Complete subtrees by their levels and places, however far apart; those that are stored, in no order. In one statement: a proof has as
     /// many as the log has doublings.
     pub async fn nodes_at(&mut self, places: &[(i64, i64)]) -> Result<Vec<NodeRow>, StoreError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        // Numbers alone, so that they can stand in the text; another one for each size of a log.
+        // Numbers alone, so that they can stand in the text. It is another text for each proof, so it is not kept prepared.
         let listed: Vec<String> = places.iter().map(|(level, place)| format!("({level}, {place})")).collect();
         let text = format!("{NODES_AT} (VALUES {})", listed.join(", "));
         let rows: Vec<NodeColumns> = on!(self, c =>

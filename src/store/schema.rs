@@ -118,6 +118,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0018_mail_queued.sql"),
         include_str!("../../migrations/postgres/0018_mail_queued.sql"),
     ),
+    (
+        19,
+        "week_of_actor",
+        include_str!("../../migrations/sqlite/0019_week_of_actor.sql"),
+        include_str!("../../migrations/postgres/0019_week_of_actor.sql"),
+    ),
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.\"notnull\" AS INTEGER) \

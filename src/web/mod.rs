@@ -6,7 +6,7 @@ pub(crate) mod path;
 pub(crate) mod problem;
 pub(crate) mod public;
 pub(crate) mod quantum;
+pub mod rest;
 mod route;
 
-pub(crate) use route::Place;
 pub use route::{Access, Pace, Reads, Route};

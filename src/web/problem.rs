@@ -146,6 +146,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotProved => Self::new(S::CONFLICT, "not-proved", detail),
             ServiceError::Fetch(_) => Self::new(S::CONFLICT, "page-not-read", detail),
             ServiceError::Busy => Self::new(S::SERVICE_UNAVAILABLE, "busy", detail),
+            ServiceError::TooSlow => Self::new(S::SERVICE_UNAVAILABLE, "too-slow", detail),
             ServiceError::ScoreStore(failure) => {
                 tracing::warn!(%failure, "a score store was needed for an answer");
                 Self::new(S::SERVICE_UNAVAILABLE, "score-store-unavailable", detail)

@@ -1,9 +1,5 @@
 //! What a route says of itself. The layers work from it, and tests go through every line.
 
-use std::sync::Arc;
-
-use tokio::sync::OwnedSemaphorePermit;
-
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -32,18 +28,6 @@ pub enum Pace {
     Steady,
     /// The same, and decided once more right before it leaves, so that the wait tells nothing that was taken back meanwhile.
     Rechecked,
-    /// The frame of a page as soon as it can, and behind it what takes longer, which keeps its place among the requests until it is there.
-    InParts,
-}
-
-/// A place among the requests that are answered at once; it is free again when nobody holds it any more.
-#[derive(Debug, Clone)]
-pub(crate) struct Place(#[expect(dead_code, reason = "it is held, not read")] Arc<OwnedSemaphorePermit>);
-
-impl Place {
-    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self(Arc::new(permit))
-    }
 }
 
 /// What a route reads of its address. A query that it does not read is refused, not ignored.

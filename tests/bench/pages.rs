@@ -91,9 +91,10 @@ fn plain_pages() {
     });
 }
 
-/// An answer, with the time to its first byte.
+/// An answer, with the times to its first byte and to its end.
 struct Answer {
     first: Duration,
+    all: Duration,
     head: String,
     body: Vec<u8>,
 }
@@ -133,7 +134,8 @@ fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str)
         bytes.extend(&some[..read]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let mut answer = Answer { first: first.unwrap(), head, body: bytes[end + 4..].to_vec() };
+        let (first, all) = (first.unwrap(), begun.elapsed());
+        let mut answer = Answer { first, all, head, body: bytes[end + 4..].to_vec() };
         if answer.header("transfer-encoding") == Some("chunked") {
             let Some(body) = whole(&answer.body) else { continue };
             answer.body = body;
@@ -280,6 +282,8 @@ struct Row {
     bytes: usize,
     is_page: bool,
     bare: Times,
+    /// To its end, on the bare connection, in microseconds.
+    all: f64,
     browser: Option<Times>,
 }
 
@@ -296,17 +300,20 @@ fn measure(Page { route, path, cookie }: &Page, service: &str, plain: &str) -> R
     let headers = [("cookie", cookie.as_str()), ("accept", "text/html")];
     let seen = ask(&mut streams[0], "GET", path, &headers, "");
     assert!(seen.head.contains(" 200 "), "{path}: {}", seen.head);
-    let (bytes, mut times) = (seen.body.len(), [Vec::new(), Vec::new()]);
+    let (bytes, mut times, mut all) = (seen.body.len(), [Vec::new(), Vec::new()], Vec::new());
     let paths = [path.clone(), format!("/{bytes}")];
     for round in 0..ROUNDS {
         for which in [round % 2, (round + 1) % 2] {
             let answer = ask(&mut streams[which], "GET", &paths[which], &headers, "");
             times[which].push(answer.first.as_secs_f64() * 1e6);
+            if which == 0 {
+                all.push(answer.all.as_secs_f64() * 1e6);
+            }
         }
     }
     let [page, plain] = times.map(median);
     let is_page = seen.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    Row { route, bytes, is_page, bare: Times { page, plain }, browser: None }
+    Row { route, bytes, is_page, bare: Times { page, plain }, all: median(all), browser: None }
 }
 
 /// Adds what a browser sees of the pages among these, where one is installed.
@@ -342,11 +349,12 @@ fn in_browser(rows: &mut [Row], pages: &[Page], [service, plain]: [&String; 2]) 
 fn report(rows: &[Row], people: &str) {
     let mut text = format!(
         "First byte in a community of {people}, microseconds, the median; at most {TARGET} times a static page.\n\n\
-         | page | bytes | browser | static | ratio | bare connection | static | ratio |\n|---|---|---|---|---|---|---|---|\n"
+         | page | bytes | browser | static | ratio | bare connection | static | ratio | to its end |\n\
+         |---|---|---|---|---|---|---|---|---|\n"
     );
-    for Row { route, bytes, bare, browser, .. } in rows {
+    for Row { route, bytes, bare, all, browser, .. } in rows {
         let browser = browser.as_ref().map_or_else(|| String::from("- | - | -"), Times::cells);
-        writeln!(text, "| `{route}` | {bytes} | {browser} | {} |", bare.cells()).unwrap();
+        writeln!(text, "| `{route}` | {bytes} | {browser} | {} | {all:.0} |", bare.cells()).unwrap();
     }
     println!("{text}");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/speed");

@@ -2,6 +2,7 @@
 // [{ page, cookie, plain }, ..] and prints [[milliseconds, milliseconds], ..], the medians. What is measured is what Navigation Timing calls
 // responseStart, from the moment at which the navigation began (https://www.w3.org/TR/navigation-timing-2/).
 import { readFileSync } from "node:fs";
+import assert from "node:assert/strict";
 import { open } from "./page.mjs";
 
 const ROUNDS = 21;
@@ -9,7 +10,8 @@ const ROUNDS = 21;
 const median = (values) => values.sort((one, other) => one - other)[values.length >> 1];
 
 async function first(page, address) {
-  await page.goto(address, { waitUntil: "load" });
+  const answer = await page.goto(address, { waitUntil: "load" });
+  assert.deepEqual([answer.status(), page.url()], [200, address]); // and no log-in in its place
   return page.evaluate(() => performance.getEntriesByType("navigation")[0].responseStart);
 }
 

@@ -14,9 +14,12 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => ready(form), 8000);
 });
 
-// More than this is left to the browser, which writes it down as it comes; and so is an answer that is no file. Sent once more, the form
-// carries the same key: nothing is done twice.
-const SAVED_BYTES_MAX = 200e6;
+// More than this is left to the browser, which writes it down as it comes; so is an answer that is no file, and whatever is pressed a second
+// time. Sent once more, the form carries the same key: it is recorded once.
+const SAVED_BYTES_MAX = 30e6;
+
+// Whoever leaves the page leaves the file: browsers ask them first.
+const stay = (event) => event.preventDefault();
 
 async function save(form, told) {
   const bar = form.querySelector("progress");
@@ -24,6 +27,8 @@ async function save(form, told) {
   const stop = new AbortController();
   bar.removeAttribute("value");
   bar.hidden = false;
+  form.dataset.plain = "yes";
+  addEventListener("beforeunload", stay);
   say("making");
   try {
     const body = new URLSearchParams(new FormData(form));
@@ -32,10 +37,8 @@ async function save(form, told) {
     const bytes = Number(answer.headers.get("content-length"));
     if (!answer.ok || type !== "application/zip" || !bytes || bytes > SAVED_BYTES_MAX) {
       stop.abort();
-      form.dataset.plain = "yes";
-      ready(form);
+      saved(form, bar);
       told.textContent = "";
-      bar.hidden = true;
       form.requestSubmit();
       return;
     }
@@ -43,19 +46,25 @@ async function save(form, told) {
     bar.max = bytes;
     const pieces = [];
     const reader = answer.body.getReader();
-    for (let [piece, here] = [await reader.read(), 0]; !piece.done; piece = await reader.read()) {
+    let here = 0;
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       pieces.push(piece.value);
       bar.value = here += piece.value.length;
     }
+    if (here !== bytes) throw new Error("cut off");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(pieces, { type }));
     link.download = told.dataset.saves;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     say("saved");
   } catch {
     say("cut");
   }
+  saved(form, bar);
+}
+
+function saved(form, bar) {
+  removeEventListener("beforeunload", stay);
   bar.hidden = true;
   ready(form);
 }
