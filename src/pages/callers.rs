@@ -1,5 +1,7 @@
 //! For operators: registered callers.
 
+use std::fmt::Display;
+
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
@@ -105,8 +107,8 @@ pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) ->
             id: sent.form.read("id")?,
             role: role.ok_or_else(|| wrong("role"))?,
             class: some("class").then(|| sent.form.read("class")).transpose()?,
-            purposes: chosen(purposes, |name| is_ticked(&sent.form, "purposes", name.as_str())),
-            sources: chosen(sources, |name| is_ticked(&sent.form, "sources", name.as_str())),
+            purposes: chosen(&sent.form, "purposes", purposes)?,
+            sources: chosen(&sent.form, "sources", sources)?,
             webhook: some("webhook").then(|| sent.form.get("webhook").trim().to_owned()),
             public_key: None,
             terms: Terms::default(),
@@ -123,8 +125,11 @@ pub(super) async fn register(State(app): State<Shared>, sent: SentByOperator) ->
     }
 }
 
-fn chosen<T: Clone>(all: Vec<&T>, is_chosen: impl Fn(&T) -> bool) -> Vec<T> {
-    all.into_iter().filter(|one| is_chosen(one)).cloned().collect()
+/// Those of all whose boxes were ticked. A box that there is not is no box of this page: nothing is registered for less than was meant.
+fn chosen<T: Clone + Display>(form: &Form, field: &str, all: Vec<&T>) -> Result<Vec<T>, Problem> {
+    let boxes = form.fields().filter(|(name, _)| name.strip_prefix(field).is_some_and(|rest| rest.starts_with('-')));
+    let ticked: Vec<T> = all.into_iter().filter(|one| is_ticked(form, field, &one.to_string())).cloned().collect();
+    if boxes.count() == ticked.len() { Ok(ticked) } else { Err(wrong(field)) }
 }
 
 /// Shown once.

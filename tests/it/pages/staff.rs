@@ -132,6 +132,15 @@ on_both!(an_operator_registers_publishes_compares_and_answers, |world| {
         ("sources-activitypub", "yes"),
         ("sources-bluesky", "yes"),
     ];
+    for strange in [("purposes-everything", "yes"), ("sources-bluesky", "perhaps")] {
+        let typed: Vec<_> = typed.into_iter().filter(|(name, _)| *name != strange.0).chain([strange]).collect();
+        let answer = visitor.submit(&page, "/operate/callers", &typed).await;
+        assert_eq!(answer.status, 422, "a box that there is not: {}", answer.text());
+    }
+    assert!(
+        !visitor.page("/operate/callers").await.contains("a-company"),
+        "nothing is registered for less than was meant"
+    );
     let fields = filled(&page, "/operate/callers", &typed);
     let first = visitor.post("/operate/callers", &fields).await.expect_status(200).text();
     assert!(first.contains("a-company") && first.contains("Secret"), "{first}");
