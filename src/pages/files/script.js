@@ -19,7 +19,7 @@ document.addEventListener("submit", (event) => {
 const SAVED_BYTES_MAX = 30e6;
 
 // Whoever leaves the page leaves the file: browsers ask them first.
-const stay = (event) => event.preventDefault();
+const stay = (event) => { event.preventDefault(); event.returnValue = true; };
 
 async function save(form, told) {
   const bar = form.querySelector("progress");
