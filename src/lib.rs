@@ -20,7 +20,7 @@
 //! 5. The commit is on disk before the answer, with its receipt, leaves. Whoever asks [`gate::decide`] from now on is denied.
 //!
 //! From a page it is the same act: `POST /me/consents/attention_score` meets the same layers, is taken only from a page of ours, and carries
-//! the key that its form was made with ([`pages`]).
+//! the key that its form was made with, for that person and nobody else ([`pages`]).
 //!
 //! # Where to find things
 //!

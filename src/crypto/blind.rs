@@ -54,6 +54,10 @@ impl Blind<'_> {
     pub fn compared(self, before: &str, after: &str) -> [u8; 32] {
         self.digest("compared rules", &[before, after])
     }
+    /// Of a form that was made for one caller.
+    pub fn form(self, number: &str, caller: &str) -> [u8; 32] {
+        self.digest("form", &[number, caller])
+    }
     /// Of a mailed code for one request.
     pub fn code(self, scope: &[u8], code: &str) -> [u8; 32] {
         self.digest("code", &[&hex::encode(scope), code])

@@ -114,16 +114,18 @@ struct Line {
 impl Line {
     fn write(&self, status: StatusCode, what: &'static str) {
         let Self { method, route, id, begun } = self;
-        let (status, millis) = (status.as_u16(), begun.elapsed().as_millis());
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = status.as_u16();
         tracing::info!(method, route, status, millis, id = id.to_str().unwrap_or_default(), "{what}");
     }
 
     /// Sends what there is of an answer, and its rest when that is made.
     fn followed(&self, response: Response, rest: Unmade) -> Response {
         let Unmade { making, instead, place } = rest;
-        let (line, limit) = (self.clone(), Duration::from_secs(limits::REQUEST_SECONDS_MAX));
+        let (begun, limit) = (self.begun, Duration::from_secs(limits::REQUEST_SECONDS_MAX));
+        let mut line = Unwritten(Some(self.clone()));
         let making = Ending::begin(async move {
-            let made = match whole(making, limit.saturating_sub(line.begun.elapsed())).await {
+            let made = match whole(making, limit.saturating_sub(begun.elapsed())).await {
                 Ok(made) => made,
                 Err(Unfinished::Late) => Err(ServiceError::TooSlow.into()),
                 Err(Unfinished::Panicked) => Err(panicked()),
@@ -135,6 +137,26 @@ impl Line {
         let (parts, beginning) = response.into_parts();
         let rest = stream::once(making).map(|rest| rest.map(Bytes::from).map_err(axum::Error::new));
         Response::from_parts(parts, Body::from_stream(beginning.into_data_stream().chain(rest)))
+    }
+}
+
+/// The line of a rest, which is written also when whoever asked for it left before it was made.
+struct Unwritten(Option<Line>);
+
+/// What web servers write down for somebody who left.
+const LEFT: u16 = 499;
+
+impl Unwritten {
+    fn write(&mut self, status: StatusCode, what: &'static str) {
+        if let Some(line) = self.0.take() {
+            line.write(status, what);
+        }
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.write(StatusCode::from_u16(LEFT).unwrap_or(StatusCode::REQUEST_TIMEOUT), "rest");
     }
 }
 

@@ -54,13 +54,13 @@ fn log_in_form(app: &App, visit: &Visit, typed: &Form, wrong: Option<&Wrong>) ->
             button class="quiet" formaction="/log-in/code" { (lang.t("account.mail_code")) }
         }
     };
-    Ok(waiting::form("/log-in", &app.form_key()?, &inner))
+    Ok(waiting::form("/log-in", &app.form_key("")?, &inner))
 }
 
 /// A form that waits, in another language: before the log-in in the page that asks for one, after it to be done.
 pub(super) async fn waiting(app: &App, visit: Visit, (headers, form): (&HeaderMap, &Form)) -> Answered {
-    if person(app, headers, &visit).await?.is_some() {
-        return Ok(waiting::show(&visit, form));
+    if let Some(caller) = person(app, headers, &visit).await? {
+        return Ok(waiting::show(app, &visit.by(&caller.subject), form));
     }
     Ok(draw_log_in(app, visit, form, None)?.into_response())
 }
@@ -89,7 +89,9 @@ async fn enter(app: &App, sent: &Sent, tokens: &Tokens) -> Answered {
     }
     end(app, &sent.headers).await?;
     let mut response = if waiting::waits(&sent.form) {
-        waiting::show(&Visit { logged_in: true, ..sent.visit.clone() }, &sent.form)
+        let caller = app.person_of(&SecretText::new(tokens.refresh_token.clone())).await?;
+        let visit = Visit { logged_in: true, ..sent.visit.clone() }.by(&caller.subject);
+        waiting::show(app, &visit, &sent.form)
     } else {
         let back = own_path(sent.form.get("back"));
         Redirect::to(if back == "/" { "/me/consents" } else { back }).into_response()
@@ -129,7 +131,7 @@ fn draw_ask_for_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong
         (summary(lang, wrong))
         h1 { (lang.t("account.by_code")) }
         p { (lang.t("account.by_code_text")) }
-        (waiting::form("/log-in/code", &app.form_key()?, &inner))
+        (waiting::form("/log-in/code", &app.form_key("")?, &inner))
     };
     Ok(Drawn { title: lang.t("account.by_code"), visit: waiting::with(visit, typed), body })
 }
@@ -171,7 +173,7 @@ fn draw_code(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Re
         (summary(lang, wrong))
         h1 { (lang.t("account.code_title")) }
         p { (lang.t("account.code_text")) }
-        (waiting::form("/log-in/confirm", &app.form_key()?, &inner))
+        (waiting::form("/log-in/confirm", &app.form_key("")?, &inner))
     };
     Ok(Drawn { title: lang.t("account.code_title"), visit: waiting::with(visit, typed), body })
 }
@@ -210,7 +212,7 @@ fn draw_register(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -
         (summary(lang, wrong))
         h1 { (lang.t("account.register")) }
         p class="lead" { (lang.t("account.register_text")) }
-        (form("/register", &app.form_key()?, &inner))
+        (form("/register", &app.form_key("")?, &inner))
     };
     Ok(Drawn { title: lang.t("account.register"), visit, body })
 }

@@ -234,7 +234,7 @@ async fn draw_checkpoint(
         p { (lang.t("audit.key")) " " code { (app.log_vkey()) } }
         h2 { (lang.t("audit.goes_on")) }
         p { (lang.t("audit.goes_on_text")) }
-        (form("/audit/checkpoint", &app.form_key()?, &inner))
+        (form("/audit/checkpoint", &visit.form_key(app)?, &inner))
         h2 { (lang.t("verify.title")) }
         p { (lang.t("audit.receipts")) " " a href="/verify" { (lang.t("verify.title")) } }
     };

@@ -39,7 +39,7 @@ async fn draw(
     (said, wrong): (&Markup, Option<&Wrong>),
 ) -> Result<Drawn, Problem> {
     let (lang, stretch) = (visit.lang, paged::asked(typed, "list", paged::name)?);
-    let (found, key) = (app.clients_in(stretch.clone(), paged::READ).await?, app.form_key()?);
+    let (found, key) = (app.clients_in(stretch.clone(), paged::READ).await?, visit.form_key(app)?);
     let title = lang.t("operate.callers");
     let list = List { path: PATH, name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let shown = list.fill(&stretch, &found, |client| client.client_id.clone(), |client| caller(lang, client, &key));
@@ -69,7 +69,7 @@ async fn draw(
         ul class="choices" { (shown.entries) }
         (list.links(lang, &shown))
         h2 { (lang.t("operate.register")) }
-        (form(PATH, &app.form_key()?, &inner))
+        (form(PATH, &visit.form_key(app)?, &inner))
     };
     Ok(Drawn { visit, title, body })
 }

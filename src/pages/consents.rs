@@ -87,7 +87,7 @@ pub(super) async fn overview(
     let body = html! {
         h1 { (lang.t("consents.title")) }
         (said)
-        (restrictions(&app, lang, &consents)?)
+        (restrictions(lang, &consents, &visit.form_key(&app)?))
         h2 { (title) }
         @if let Some(nothing) = shown.nothing(lang, "consents.nothing") { p { (nothing) } }
         @else { ul class="choices" { (shown.entries) } }
@@ -126,21 +126,21 @@ const CHOICES_BYTES: usize = 12_000;
 /// Two personas are joined by nothing yet, so there is nothing to decide about it.
 const LINK: &str = "link";
 
-fn restrictions(app: &App, lang: Lang, consents: &Consents) -> Result<Markup, Problem> {
+fn restrictions(lang: Lang, consents: &Consents, key: &str) -> Markup {
     let paused = consents.held || consents.suppressed;
     let button = html! {
         @if paused { (hidden("decision", "release")) button { (lang.t("consents.release")) } }
         @else { (hidden("decision", "hold")) button { (lang.t("consents.hold")) } }
     };
-    Ok(html! {
+    html! {
         section class="note" {
             @if consents.latched { p { strong { (lang.t("consents.latched")) } } }
             @else if consents.suppressed { p { strong { (lang.t("consents.suppressed")) } } }
             @else if consents.held { p { strong { (lang.t("consents.held")) } } }
             @else { p { (lang.t("consents.hold_text")) } }
-            @if !consents.latched { (form("/me/pause", &app.form_key()?, &button)) }
+            @if !consents.latched { (form("/me/pause", key, &button)) }
         }
-    })
+    }
 }
 
 pub(super) async fn purpose(
@@ -219,7 +219,7 @@ async fn draw(
         @else {
             h2 { (lang.t("consents.decide")) }
             @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
-            (form(&path, &app.form_key()?, &inner))
+            (form(&path, &visit.form_key(app)?, &inner))
             (list.links(lang, &shown))
         }
         p { (lang.t("consents.leave")) }

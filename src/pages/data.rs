@@ -10,7 +10,7 @@ use super::parts::{Drawn, form};
 use super::requests::begun;
 use super::visit::{Form, Member, Sent, SentBy, Visit, person};
 use super::words::Lang;
-use super::{Answered, Shared, account, archive, identifiers};
+use super::{Answered, Shared, account, archive, identifiers, waiting};
 use crate::service::ErasureStarted;
 use crate::web::problem::Problem;
 
@@ -30,7 +30,7 @@ pub(super) async fn show(State(app): State<Shared>, member: Member) -> Result<Dr
         p { a href="/me/identifiers" { (lang.t("data.claim")) } }
         h2 { (lang.t("data.export_title")) }
         p { (lang.t("data.export_text")) }
-        (form("/me/data/export", &app.form_key()?, &export))
+        (form("/me/data/export", &visit.form_key(&app)?, &export))
         h2 { (lang.t("data.delete_title")) }
         p { (lang.t("data.delete_text")) }
         p { a class="button quiet" href="/me/data/delete" { (lang.t("data.delete_title")) } }
@@ -65,8 +65,8 @@ pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> 
         h1 { (lang.t("data.delete_ask")) }
         p { (lang.t("data.delete_what")) }
         // The browser's own: a file that this page waits for would be lost with the page when the other button is pressed.
-        (form("/me/data/export", &app.form_key()?, &first))
-        (form("/me/data/delete", &app.form_key()?, &delete))
+        (form("/me/data/export", &visit.form_key(&app)?, &first))
+        (form("/me/data/delete", &visit.form_key(&app)?, &delete))
         p { a href="/me/data" { (lang.t("data.back")) } }
     };
     Ok(Drawn { title: lang.t("data.delete_ask"), visit, body })
@@ -76,7 +76,6 @@ pub(super) async fn ask_to_delete(State(app): State<Shared>, member: Member) -> 
 /// page and to nobody else.
 pub(super) async fn delete(State(app): State<Shared>, sent: Sent) -> Answered {
     let idempotency = sent.form.idempotency(&app, "erase", &sent.visit.path);
-    // Whoever is logged in has not been deleted, whatever a form of before was answered.
     let Some(caller) = person(&app, &sent.headers, &sent.visit).await? else {
         let before = match &idempotency {
             Some(idempotency) => app.erased_before(idempotency).await?,
@@ -85,11 +84,12 @@ pub(super) async fn delete(State(app): State<Shared>, sent: Sent) -> Answered {
         let again = || account::log_in_again(&app, &sent.visit, &sent.form);
         return Ok(before.map_or_else(again, |before| deleted(&sent.visit, &before)));
     };
-    let mut started = app.erase(&caller, idempotency.as_ref()).await?;
-    if person(&app, &sent.headers, &sent.visit).await?.is_some() {
-        started = app.erase(&caller, None).await?; // that was the answer of before
+    let visit = sent.visit.by(&caller.subject);
+    if sent.form.is_anothers(&app, &visit) {
+        return Ok(waiting::refused(&visit));
     }
-    Ok(deleted(&sent.visit, &started))
+    let started = app.erase(&caller, idempotency.as_ref()).await?;
+    Ok(deleted(&visit, &started))
 }
 
 fn deleted(visit: &Visit, started: &ErasureStarted) -> Response {

@@ -58,7 +58,7 @@ async fn draw(
     let lang = visit.lang;
     let claims = async { Ok::<_, Problem>(app.open_claims(caller).await?) };
     let ((list, shown), claims) = try_join!(some(app, lang, caller, (typed, LIST_BYTES)), claims)?;
-    let key = app.form_key()?;
+    let key = visit.form_key(app)?;
     let field = Field::text("identifier", lang.t("identifiers.which")).with_hint(lang.t("identifiers.which_hint"));
     let inner = html! { (field.draw(lang, typed, wrong)) button { (lang.t("identifiers.claim")) } };
     let body = html! {
@@ -75,7 +75,7 @@ async fn draw(
         }
         h2 { (lang.t("identifiers.title")) }
         p { (lang.t("identifiers.text")) }
-        (form(PATH, &app.form_key()?, &inner))
+        (form(PATH, &visit.form_key(app)?, &inner))
         p { a href="/me/data" { (lang.t("data.title")) } }
     };
     Ok(Drawn { title: lang.t("data.identifiers"), visit, body })
@@ -101,7 +101,7 @@ fn how_to_prove(app: &App, visit: &Visit, claimed: &Claimed) -> Answered {
     let body = html! {
         h1 { (lang.t("identifiers.prove")) }
         p { (lang.t("identifiers.prove_text")) }
-        (how(lang, claimed, &app.form_key()?))
+        (how(lang, claimed, &visit.form_key(app)?))
         p { a href=(PATH) { (lang.t("data.identifiers")) } }
     };
     Ok(page(visit, lang.t("identifiers.prove"), &body))

@@ -35,7 +35,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<
         (navigation(&visit, &PAGES))
         h1 { (lang.t("audit.look")) }
         p { (lang.t("audit.look_text")) }
-        (form("/audit/look", &app.form_key()?, &inner))
+        (form("/audit/look", &visit.form_key(app)?, &inner))
     };
     Ok(Drawn { title: lang.t("audit.look"), visit, body })
 }

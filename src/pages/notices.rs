@@ -161,7 +161,7 @@ async fn draw(
         p { (lang.say("operate.again", &[("grants", &grants)])) }
         p { (lang.t("operate.languages_text")) }
         @if newer { (newest_now(lang, &notice, room)) }
-        (form("/operate/notices", &app.form_key()?, &inner))
+        (form("/operate/notices", &visit.form_key(app)?, &inner))
         p { a href="/operate/notices" { (lang.t("operate.notices")) } }
     };
     Ok(Drawn { title: lang.t("operate.next_version"), visit, body })

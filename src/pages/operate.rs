@@ -57,7 +57,7 @@ pub(super) async fn contests(
 
 async fn draw_contests(app: &App, visit: Visit, query: &Form, said: &Markup) -> Result<Drawn, Problem> {
     let (lang, stretch) = (visit.lang, paged::asked(query, "list", paged::seq)?);
-    let (open, key) = (app.open_contests_in(stretch, paged::READ).await?, app.form_key()?);
+    let (open, key) = (app.open_contests_in(stretch, paged::READ).await?, visit.form_key(app)?);
     let title = lang.t("operate.contests");
     let list = List { path: "/operate/contests", name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let draw = |one: &&OpenContest| contest(lang, one, &key, ("", None));
@@ -110,7 +110,7 @@ async fn answer_again(app: &App, sent: &SentByOperator, contest_seq: Seq, wrong:
         (summary(lang, Some(wrong)))
         (navigation(&visit, &PAGES))
         h1 { (title) }
-        ul class="choices" { (contest(lang, one, &app.form_key()?, (typed, Some(wrong)))) }
+        ul class="choices" { (contest(lang, one, &visit.form_key(app)?, (typed, Some(wrong)))) }
         p { a href="/operate/contests" { (lang.t("operate.all_contests")) } }
     };
     Ok(Drawn { visit, title, body })
@@ -157,7 +157,7 @@ pub(super) async fn deliveries(
     let (visit, said) = (operator.visit.clone(), done(&operator.visit, query.as_deref()));
     let query = Form::parse(query.as_deref().unwrap_or_default())?;
     let (lang, stretch) = (visit.lang, paged::asked(&query, "list", paged::delivery)?);
-    let (open, key) = (app.undelivered_in(stretch, paged::READ).await?, app.form_key()?);
+    let (open, key) = (app.undelivered_in(stretch, paged::READ).await?, visit.form_key(&app)?);
     let title = lang.t("operate.deliveries");
     let list = List { path: "/operate/deliveries", name: "list", title, bytes: LIST_BYTES, newest_first: false };
     let place = |one: &&DeliveryView| format!("{}.{}", one.made_us.0, one.id);

@@ -30,7 +30,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<
         (summary(lang, wrong))
         h1 { (lang.t("opt_out.title")) }
         p class="lead" { (lang.t("opt_out.lead")) }
-        (form("/opt-out", &app.form_key()?, &inner))
+        (form("/opt-out", &app.form_key("")?, &inner))
         h2 { (lang.t("opt_out.what_happens")) }
         ul {
             li { (lang.t("opt_out.at_once")) }

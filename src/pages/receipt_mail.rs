@@ -22,7 +22,7 @@ pub(super) async fn offer(app: &App, lang: Lang, caller: &PersonCaller, seq: i64
         @if let Some(address) = &address {
             h2 { (lang.t("receipt.by_mail")) }
             p { (lang.say("receipt.mail_text", &[("address", address)])) }
-            (form(&format!("/me/receipts/{seq}/mail"), &app.form_key()?, &inner))
+            (form(&format!("/me/receipts/{seq}/mail"), &app.form_key(&caller.subject.to_string())?, &inner))
         }
     })
 }

@@ -30,7 +30,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, wrong: Option<&Wrong>) -> Result<
         (summary(lang, wrong))
         h1 { (lang.t("requests.title")) }
         p class="lead" { (lang.t("requests.lead")) }
-        (form("/requests", &app.form_key()?, &inner))
+        (form("/requests", &app.form_key("")?, &inner))
         h2 { (lang.t("opt_out.what_happens")) }
         dl {
             dt { (lang.t("requests.access")) } dd { (lang.t("requests.access_text")) }
@@ -83,7 +83,7 @@ fn code(app: &App, visit: Visit, (reference, what): (&str, &str), wrong: Option<
         (summary(lang, wrong))
         h1 { (lang.t("requests.code_title")) }
         p { (lang.t("requests.code_text")) }
-        (form("/requests/confirm", &app.form_key()?, &inner))
+        (form("/requests/confirm", &app.form_key("")?, &inner))
         p { a href="/requests" { (lang.t("form.no_code")) } }
     };
     Ok(Drawn { title: lang.t("requests.code_title"), visit, body })

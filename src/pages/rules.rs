@@ -82,7 +82,7 @@ fn draw(app: &App, visit: Visit, typed: &Form, (wrong, detail): (Option<&Wrong>,
         h1 { (lang.t("operate.rules")) }
         @if !detail.is_empty() { pre tabindex="0" { (detail) } }
         p { (lang.t("operate.rules_text")) }
-        (form(PATH, &app.form_key()?, &inner))
+        (form(PATH, &visit.form_key(app)?, &inner))
         p { a href=(PATH) { (lang.t("operate.rules")) } }
     };
     Ok(Drawn { title: lang.t("operate.rules"), visit, body })
@@ -143,7 +143,7 @@ fn change(app: &App, sent: &SentByOperator, compared: &Compared, wrong: Option<&
         @if allowed.is_empty() && denied.is_empty() { p { (lang.t("operate.no_change")) } }
         (classes(lang, "operate.then_allowed", allowed))
         (classes(lang, "operate.then_denied", denied))
-        (form("/operate/rules/adopt", &app.form_key()?, &inner))
+        (form("/operate/rules/adopt", &visit.form_key(app)?, &inner))
         p { a href=(PATH) { (lang.t("operate.rules")) } }
     };
     Ok(Drawn { title: lang.t("operate.change"), visit, body })

@@ -50,6 +50,8 @@ pub(super) async fn show(State(app): State<Shared>, member: Member, RawQuery(que
     let lang = visit.lang;
     let rest = async move {
         let body = draw(&app, lang, &caller, (stretches, (&Form::default(), None))).await?;
+        // It may have taken long: whoever logged out meanwhile is shown nothing more.
+        app.still_logged_in(&caller).await?;
         Ok(html! { (said) (body) })
     };
     Ok(page_in_parts(&visit, lang.t("score.title"), (lang.t("score.meanwhile"), rest)))
@@ -68,12 +70,12 @@ async fn draw(
 ) -> Result<Markup, Problem> {
     let (consents, computed) = try_join!(app.consents(caller), app.engine_scores(caller))?;
     let (engines, by_engines) = engines(lang, &computed, stretches.engines);
-    let mut contestable = Vec::new();
+    let (key, mut contestable) = (app.form_key(&caller.subject.to_string())?, Vec::new());
     let inner = match app.own_score(caller, WEEKS_SHOWN).await {
         Ok(OwnScore { score, explanation, values }) => {
             let points = points(app, values, &consents).await?;
             let (parts, cells) = score_parts::draw(lang, &explanation, stretches.parts);
-            let (topics, some) = topics(app, lang, &score.topics, stretches.topics)?;
+            let (topics, some) = topics(lang, &score.topics, (stretches.topics, &key));
             contestable = of_score(lang, &some, &cells);
             html! {
                 (number(lang, &score))
@@ -96,7 +98,7 @@ async fn draw(
     Ok(html! {
         (inner)
         (engines)
-        @if !contestable.is_empty() { (contest(app, lang, &contestable, contested)?) }
+        @if !contestable.is_empty() { (contest(lang, &contestable, &key, contested)) }
         (visibility::draw(app, lang, (caller, &consents), stretches.seen).await?)
         (asked::beginning(app, lang, caller).await?)
     })
@@ -191,11 +193,10 @@ pub(super) fn numbered<T>(entries: &[T]) -> Vec<(usize, &T)> {
 
 /// The topics, and those of them that are shown.
 fn topics<'a>(
-    app: &App,
     lang: Lang,
     topics: &'a [TopicView],
-    stretch: Stretch<usize>,
-) -> Result<(Markup, Vec<&'a TopicView>), Problem> {
+    (stretch, key): (Stretch<usize>, &str),
+) -> (Markup, Vec<&'a TopicView>) {
     let title = lang.t("score.topics");
     let list = List { path: PATH, name: "topics", title, bytes: TOPICS_BYTES, newest_first: false };
     let topics = numbered(topics);
@@ -207,11 +208,11 @@ fn topics<'a>(
             h2 { (title) }
             p { (lang.t("score.topics_text")) }
             @if let Some(nothing) = shown.nothing(lang, "list.nothing_more") { p { (nothing) } }
-            @else { (form("/me/score/topics", &app.form_key()?, &inner)) }
+            @else { (form("/me/score/topics", key, &inner)) }
             (list.links(lang, &shown))
         }
     };
-    Ok((drawn, shown.these.iter().map(|(_, one)| *one).collect()))
+    (drawn, shown.these.iter().map(|(_, one)| *one).collect())
 }
 
 fn topic_choice(lang: Lang, topic: &TopicView) -> Markup {
@@ -250,12 +251,7 @@ fn of_score(lang: Lang, topics: &[&TopicView], cells: &[&Cell]) -> Contestable {
     options
 }
 
-fn contest(
-    app: &App,
-    lang: Lang,
-    options: &Contestable,
-    (typed, wrong): (&Form, Option<&Wrong>),
-) -> Result<Markup, Problem> {
+fn contest(lang: Lang, options: &Contestable, key: &str, (typed, wrong): (&Form, Option<&Wrong>)) -> Markup {
     let inner = html! {
         div class="field" {
             label for="about" { (lang.t("score.contest_what")) }
@@ -266,11 +262,11 @@ fn contest(
         (words_area(lang, (("words", lang.t("score.contest_why")), lang.t("score.contest_hint")), typed.get("words"), wrong))
         button { (lang.t("score.contest")) }
     };
-    Ok(html! {
+    html! {
         h2 { (lang.t("score.contest_title")) }
         p { (lang.t("score.contest_text")) }
-        (form("/me/score/contests", &app.form_key()?, &inner))
-    })
+        (form("/me/score/contests", key, &inner))
+    }
 }
 
 fn triple_of(one: &EngineScoreView) -> Triple {

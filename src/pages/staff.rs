@@ -36,7 +36,7 @@ macro_rules! staff {
             async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
                 let visit = Visit::of(&parts.headers, parts.uri.path());
                 match caller(app, &parts.headers, $role).await {
-                    Ok(Some(_)) => Ok(Self { visit }),
+                    Ok(Some(caller)) => Ok(Self { visit: visit.by(&caller.id) }),
                     Ok(None) => Err(Redirect::to(&format!("/staff?back={}", visit.path)).into_response()),
                     Err(problem) => Err(problem.into_response()),
                 }
@@ -49,7 +49,10 @@ macro_rules! staff {
             async fn from_request(request: Request, app: &Shared) -> Result<Self, Response> {
                 let Sent { visit, form, headers } = Sent::from_request(request, app).await.map_err(IntoResponse::into_response)?;
                 match caller(app, &headers, $role).await {
-                    Ok(Some(caller)) => Ok(Self { visit, caller, form }),
+                    Ok(Some(caller)) => {
+                        let visit = visit.by(&caller.id);
+                        if form.is_anothers(app, &visit) { Err(waiting::refused(&visit)) } else { Ok(Self { visit, caller, form }) }
+                    }
                     Ok(None) => Err(log_in_again(app, &visit, &form)),
                     Err(problem) => Err(problem.into_response()),
                 }
@@ -104,14 +107,14 @@ fn log_in_form(app: &App, lang: Lang, typed: &Form, wrong: Option<&Wrong>) -> Re
         (secret.draw(lang, typed, wrong))
         button { (lang.t("account.log_in")) }
     };
-    Ok(waiting::form("/staff", &app.form_key()?, &inner))
+    Ok(waiting::form("/staff", &app.form_key("")?, &inner))
 }
 
 /// A form that waits, in another language.
 pub(super) async fn waiting(app: &App, visit: Visit, (headers, form): (&HeaderMap, &Form)) -> Answered {
     let role = if form.get("kept_path").starts_with("/audit") { Role::Auditor } else { Role::Operator };
-    if caller(app, headers, role).await?.is_some() {
-        return Ok(waiting::show(&visit, form));
+    if let Some(caller) = caller(app, headers, role).await? {
+        return Ok(waiting::show(app, &visit.by(&caller.id), form));
     }
     Ok(draw(app, visit, form, None)?.into_response())
 }
@@ -124,15 +127,15 @@ fn log_in_again(app: &App, visit: &Visit, kept: &Form) -> Response {
 pub(super) async fn log_in(State(app): State<Shared>, sent: Sent) -> Answered {
     let entered = async {
         let token = app.client_token(sent.form.get("client").trim(), &sent.form.secret("secret"), None).await?;
-        let front = match app.authenticate(&token.access_token).await? {
-            Caller::Client(client) if client.role == Role::Auditor => "/audit",
-            Caller::Client(client) if client.role == Role::Operator => "/operate",
+        let (front, client) = match app.authenticate(&token.access_token).await? {
+            Caller::Client(client) if client.role == Role::Auditor => ("/audit", client),
+            Caller::Client(client) if client.role == Role::Operator => ("/operate", client),
             _ => return Err(ServiceError::Forbidden.into()),
         };
         let back = Some(own_path(sent.form.get("back"))).filter(|back| back.starts_with(front)).unwrap_or(front);
         end(&app, &sent.headers).await?;
         let mut response = if waiting::waits(&sent.form) {
-            waiting::show(&sent.visit, &sent.form)
+            waiting::show(&app, &sent.visit.clone().by(&client.id), &sent.form)
         } else {
             Redirect::to(back).into_response()
         };

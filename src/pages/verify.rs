@@ -34,7 +34,7 @@ fn draw(app: &App, visit: Visit, (typed, wrong): (&Form, Option<&Wrong>), said: 
         h1 { (lang.t("verify.title")) }
         (said)
         p { (lang.t("verify.text")) }
-        (form("/verify", &app.form_key()?, &inner))
+        (form("/verify", &app.form_key("")?, &inner))
         p { (lang.t("verify.trust")) }
         p { (lang.t("audit.key")) " " code { (app.log_vkey()) } }
     };

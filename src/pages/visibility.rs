@@ -46,7 +46,11 @@ pub(super) async fn draw(
     let decide = |purpose: &str, key: &'static str| {
         html! { a class="button" href=(format!("/me/consents/{purpose}")) { (lang.t(key)) } }
     };
-    let hide = form("/me/score", &app.form_key()?, &html! { button { (lang.t("visibility.hide")) } });
+    let hide = form(
+        "/me/score",
+        &app.form_key(&caller.subject.to_string())?,
+        &html! { button { (lang.t("visibility.hide")) } },
+    );
     Ok(html! {
         h2 id="visibility" { (lang.t("score.visibility")) }
         @if paused { p class="note" { (lang.t("visibility.paused")) } }

@@ -2,7 +2,7 @@
 //!
 //! A form is refused unless the browser says that it comes from here (`Origin`, else `Sec-Fetch-Site`). What is compared with is the
 //! configuration, never the `Host` that the request names. When a log-in has ended while a form was filled in, the form is kept in the
-//! page that asks to log in again, and waits there: nothing is done by itself.
+//! page that asks to log in again, and waits there: nothing is done by itself. A form that was shown to one person does nothing for another.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::cookies::{DONE, LANGUAGE, PERSON, cookie};
-use super::waiting::WAITED;
+use super::waiting::{self, WAITED};
 use super::words::Lang;
 use super::{Shared, account};
 use crate::config::Config;
@@ -37,6 +37,8 @@ pub(crate) struct Visit {
     pub(super) done: Option<String>,
     /// A form waits on the page.
     pub(super) form_waits: bool,
+    /// Whose log-in was looked up; nobody's where it does not matter.
+    pub(super) whose: String,
 }
 
 impl Visit {
@@ -49,7 +51,18 @@ impl Visit {
             no_sharing: says_no_sharing(headers),
             done: cookie(headers, DONE).map(str::to_owned),
             form_waits: false,
+            whose: String::new(),
         }
+    }
+
+    /// A visit of this caller.
+    pub(super) fn by(self, caller: &impl ToString) -> Self {
+        Self { whose: caller.to_string(), ..self }
+    }
+
+    /// A fresh key for a form of this page.
+    pub(super) fn form_key(&self, app: &App) -> Result<String, Problem> {
+        Ok(app.form_key(&self.whose)?)
     }
 }
 
@@ -73,7 +86,7 @@ impl FromRequestParts<Shared> for Member {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
         let visit = Visit::of(&parts.headers, parts.uri.path());
         match person(app, &parts.headers, &visit).await {
-            Ok(Some(caller)) => Ok(Self { visit, caller }),
+            Ok(Some(caller)) => Ok(Self { visit: visit.by(&caller.subject), caller }),
             Ok(None) => Err(Redirect::to(&format!("/log-in?back={}", visit.path)).into_response()),
             Err(problem) => Err(problem.into_response()),
         }
@@ -133,6 +146,12 @@ impl Form {
     /// A field with a value from a list of ours, or the field that was wrong.
     pub(super) fn read<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         self.get(name).trim().parse().map_err(|_| wrong(name))
+    }
+
+    /// Whether it was shown to somebody else: who was logged in here before, or in another tab. Without a key it was shown to nobody.
+    pub(super) fn is_anothers(&self, app: &App, visit: &Visit) -> bool {
+        let key = self.get("key");
+        !key.is_empty() && !app.was_shown_to(key, &visit.whose) && !mutant::on("forms_are_anybodys")
     }
 
     /// Every field, in order of their names.
@@ -202,7 +221,14 @@ impl FromRequest<Shared> for SentBy {
         let sent = Sent::from_request(request, app).await.map_err(IntoResponse::into_response)?;
         let Sent { visit, form, headers } = sent;
         match person(app, &headers, &visit).await {
-            Ok(Some(caller)) => Ok(Self { visit, caller, form }),
+            Ok(Some(caller)) => {
+                let visit = visit.by(&caller.subject);
+                if form.is_anothers(app, &visit) {
+                    Err(waiting::refused(&visit))
+                } else {
+                    Ok(Self { visit, caller, form })
+                }
+            }
             Ok(None) => Err(account::log_in_again(app, &visit, &form)),
             Err(problem) => Err(problem.into_response()),
         }

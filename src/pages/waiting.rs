@@ -12,6 +12,7 @@ use super::routes::page_of;
 use super::score;
 use super::visit::{Form, Visit, own_path};
 use super::words::Lang;
+use crate::service::App;
 use crate::web::problem::Problem;
 
 /// No form of ours is longer, in bytes as it stands in a page. What is longer is not kept, and whoever sent it is told so.
@@ -95,10 +96,24 @@ pub(super) fn taken_along(sent: &Form) -> Form {
     Form::of(path.into_iter().chain(fields.iter().map(|(name, value)| (name.as_str(), *value))))
 }
 
-/// Shows the form that waits.
-pub(super) fn show(visit: &Visit, form: &Form) -> Response {
+/// A form that was shown to somebody else: nothing of it is done, and nothing of it shown.
+pub(super) fn refused(visit: &Visit) -> Response {
+    let (lang, path) = (visit.lang, page_of(&visit.path).filter(|page| *page != "/").unwrap_or("/me/consents"));
+    let body = html! {
+        h1 { (lang.t("waiting.anothers")) }
+        p class="lead" { (lang.t("waiting.anothers_text")) }
+        p { a class="button" href=(path) { (lang.t("waiting.open")) } }
+    };
+    page_with(StatusCode::CONFLICT, visit, lang.t("waiting.anothers"), &body)
+}
+
+/// Shows the form that waits, to the one to whom it was shown before.
+pub(super) fn show(app: &App, visit: &Visit, form: &Form) -> Response {
     let lang = visit.lang;
     let path = own_path(form.get("kept_path"));
+    if Form::of([("key", form.get(&format!("{KEPT}key")))]).is_anothers(app, visit) {
+        return refused(&Visit { path: path.to_owned(), ..visit.clone() });
+    }
     let fields = form.fields().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
     let fields: Vec<_> = fields.filter(|(name, _)| *name != WAITED).collect();
     let back = page_of(path).filter(|page| *page != "/").unwrap_or("/me/consents");

@@ -319,6 +319,16 @@ impl App {
         Ok(PersonCaller { subject: row.subject, session: id })
     }
 
+    /// Looks once more whether somebody is logged in.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthenticated`] when this log-in has ended.
+    pub async fn still_logged_in(&self, caller: &PersonCaller) -> Result<(), ServiceError> {
+        let input = (caller.session, self.now());
+        let row = self.store.read_one(&input, |tx, (id, now)| Box::pin(tx.session(id, *now))).await?;
+        row.map(drop).ok_or(ServiceError::Unauthenticated)
+    }
+
     /// Ends this log-in at once.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq;
 
 use super::record::Person;
 use super::{App, ServiceError};
@@ -35,12 +36,25 @@ impl App {
         Idempotency { key: blind.idempotency(caller, route, key), request_hash: blind.request(key, body) }
     }
 
-    /// A fresh key for a form: sent twice, it does what it asks for once.
+    /// A fresh key for a form that is shown to this caller, or to anybody where it is empty: sent twice, it does what it asks for once, and
+    /// it does nothing for somebody else.
     ///
     /// # Errors
     /// Only without randomness.
-    pub fn form_key(&self) -> Result<String, ServiceError> {
-        Ok(hex::encode(self.entropy.bytes::<16>()?))
+    pub fn form_key(&self, caller: &str) -> Result<String, ServiceError> {
+        let number = hex::encode(self.entropy.bytes::<16>()?);
+        let whose = self.form_of(&number, caller);
+        Ok(format!("{number}-{whose}"))
+    }
+
+    /// Whether a form with this key was shown to this caller.
+    pub fn was_shown_to(&self, key: &str, caller: &str) -> bool {
+        let shown = key.split_once('-').map(|(number, whose)| (self.form_of(number, caller), whose));
+        shown.is_some_and(|(own, whose)| bool::from(own.as_bytes().ct_eq(whose.as_bytes())))
+    }
+
+    fn form_of(&self, number: &str, caller: &str) -> String {
+        hex::encode(Blind(&self.ring.service).form(number, caller).split_at(8).0)
     }
 
     /// Runs an act, or gives the answer that it gave before.

@@ -44,6 +44,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("floor_ignores_hold", "floor::a_hold_denies_everything"),
     ("floor_ignores_notice", "floor::a_grant_on_an_outdated_notice_denies_everything"),
     ("floor_ignores_opt_out", "floor::an_opt_out_denies_everything"),
+    ("forms_are_anybodys", "pages::forms::a_form_that_was_shown_to_somebody_does_nothing_for_somebody_else::sqlite"),
     ("forms_count_twice", "pages::forms::a_form_that_is_sent_twice_does_nothing_twice::sqlite"),
     ("gate_ignores_house_rules", "house::the_rules_narrow_what_the_floor_allows_and_open_nothing"),
     ("ingest_reads_private", "parsing::properties::private_addressing_never_becomes_a_response_or_a_post"),

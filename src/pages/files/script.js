@@ -10,6 +10,7 @@ document.addEventListener("submit", (event) => {
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
   const told = form.querySelector("[data-saves]");
   if (told && !form.dataset.plain) { event.preventDefault(); save(form, told); return; }
+  if (told) told.textContent = "";
   // What answers with a file leaves the page where it is.
   setTimeout(() => ready(form), 8000);
 });

@@ -71,11 +71,9 @@ on_both!(a_form_of_before_never_says_what_is_no_longer_so, |world| {
     let delete = filled(&page, "/me/data/delete", &[]);
     visitor.post("/me/data/delete", &delete).await.expect_status(200);
     let mut again = member(&api, "anna@example.org").await;
-    again.post("/me/data/delete", &delete).await.expect_status(200);
-    let mut once_more = Visitor::new(&api);
-    let page = once_more.page("/log-in").await;
-    let typed = [("identifier", "anna@example.org"), ("password", crate::api::client::PASSWORD)];
-    assert_ne!(once_more.submit(&page, "/log-in", &typed).await.status, 303, "the new account is still there");
+    let answer = again.post("/me/data/delete", &delete).await;
+    assert!(answer.status == 409 && !answer.text().contains("Your deletion has begun"), "{}", answer.text());
+    assert!(again.page("/me/consents").await.contains("You allow nothing"), "the new account went");
 });
 
 on_both!(a_new_password_ends_every_other_log_in, |world| {
@@ -196,8 +194,7 @@ on_both!(whoever_leaves_a_form_that_waited_comes_to_a_page, |world| {
     for route in forms {
         let path = route.path.replace("{purpose}", "attention_score").replace("{seq}", "9");
         let mut visitor = Visitor::new(&api);
-        let asked =
-            visitor.post(&path, &[("key".into(), "0123456789abcdef".repeat(2))]).await.expect_status(401).text();
+        let asked = visitor.post(&path, &[("words".into(), "what was typed".into())]).await.expect_status(401).text();
         let typed = [("identifier", "anna@example.org"), ("password", crate::api::client::PASSWORD)];
         let waiting = visitor.submit(&asked, "/log-in", &typed).await.expect_status(200).text();
         let (_, leave) = waiting.split_once("class=\"button quiet\" href=\"").unwrap();
@@ -244,4 +241,50 @@ on_both!(a_password_is_never_sent_back, |world| {
     assert_eq!(answer.status, 401);
     assert!(answer.text().contains("anna@example.org") && !answer.text().contains("hunter2hunter2"));
     assert!(!visitor.cookies.contains_key(COOKIE));
+});
+
+on_both!(a_form_that_was_shown_to_somebody_does_nothing_for_somebody_else, |world| {
+    let api = Api::over(world);
+    let mut anna = member(&api, "anna@example.org").await;
+    let mut ben = member(&api, "ben@example.org").await;
+    // In one browser: the page is hers, the log-in by now his.
+    for (path, action, typed) in [
+        (PURPOSE, PURPOSE, vec![GRANT]),
+        ("/me/consents", "/me/pause", Vec::new()),
+        ("/me/score", "/me/score", Vec::new()),
+        ("/me/identifiers", "/me/identifiers", vec![("identifier", "https://town.example/@anna")]),
+        ("/me/data", "/me/data/export", Vec::new()),
+        ("/me/data/delete", "/me/data/delete", Vec::new()),
+    ] {
+        let fields = filled(&anna.page(path).await, action, &typed);
+        let before = tables(&api.world).await;
+        let answer = ben.post(action, &fields).await;
+        assert!(
+            answer.status == 409 && answer.text().contains("shown to somebody else"),
+            "{action}: {}",
+            answer.text()
+        );
+        assert!(!answer.text().contains("town.example"), "nothing of it is shown: {}", answer.text());
+        same(&before, &tables(&api.world).await, action);
+    }
+
+    // What waits over her log-in is hers too.
+    let page = anna.page("/me/identifiers").await;
+    anna.post("/log-out", &[]).await;
+    let waits = anna.submit(&page, "/me/identifiers", &[("identifier", "https://town.example/@anna")]).await;
+    assert_eq!(waits.status, 401);
+    let typed = [("identifier", "ben@example.org"), ("password", crate::api::client::PASSWORD)];
+    let answer = anna.submit(&waits.text(), "/log-in", &typed).await;
+    assert!(answer.status == 409 && !answer.text().contains("town.example"), "{}", answer.text());
+
+    // Her deletion, sent again, is the answer of before; it deletes neither him nor whoever has her address later.
+    anna.log_in("anna@example.org").await;
+    let fields = filled(&anna.page("/me/data/delete").await, "/me/data/delete", &[]);
+    let first = anna.post("/me/data/delete", &fields).await.expect_status(200).text();
+    assert_eq!(anna.post("/me/data/delete", &fields).await.expect_status(200).text(), first);
+    let mut anew = member(&api, "anna@example.org").await;
+    for visitor in [&mut ben, &mut anew] {
+        assert_eq!(visitor.post("/me/data/delete", &fields).await.status, 409);
+        assert!(visitor.page("/me/consents").await.contains("You allow nothing"));
+    }
 });

@@ -30,7 +30,7 @@ async fn part(body: &mut BodyDataStream) -> Option<String> {
     Some(String::from_utf8(body.next().await?.unwrap().to_vec()).unwrap())
 }
 
-const FRAME_ENDS: &str = "<h1>My score</h1><p class=\"meanwhile\">Your score is being worked out.</p>";
+const FRAME_ENDS: &str = "<h1>My score</h1><p class=\"meanwhile\">Your score is worked out each time you look. If nothing follows, load the page again.</p>";
 
 on_both!(the_frame_of_a_score_comes_first_and_says_nothing_of_anybody, |world| {
     let api = Api::over(world);
