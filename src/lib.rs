@@ -41,6 +41,7 @@
 //!   there, and no erasure that concerns one is certified before it was read back.
 //! - Whoever asks a sayso elsewhere ([`remote`]: the [`layer`] for Rust services, the [`proxy`]) takes every failure for a denial.
 //! - A score that is told to a recipient is an event of the person, on disk before the recipient has its answer.
+//! - A page whose making takes long is begun before it is whole ([`web::rest`]); nothing personal stands in what is sent first.
 //! - Everybody is a recipient, too: a public page hangs on a grant of its own, at an address that goes with it.
 
 pub mod cli;

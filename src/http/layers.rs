@@ -98,7 +98,7 @@ async fn surrounded(State(around): State<Arc<Around>>, mut request: Request, nex
         headers.entry(name).or_insert(value);
     }
     headers.insert(REQUEST_ID, given.unwrap_or(id));
-    line.write(response.status(), "request");
+    line.write(response.status().as_u16(), "request");
     response
 }
 
@@ -112,10 +112,9 @@ struct Line {
 }
 
 impl Line {
-    fn write(&self, status: StatusCode, what: &'static str) {
+    fn write(&self, status: u16, what: &'static str) {
         let Self { method, route, id, begun } = self;
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let status = status.as_u16();
         tracing::info!(method, route, status, millis, id = id.to_str().unwrap_or_default(), "{what}");
     }
 
@@ -123,7 +122,7 @@ impl Line {
     fn followed(&self, response: Response, rest: Unmade) -> Response {
         let Unmade { making, instead, place } = rest;
         let (begun, limit) = (self.begun, Duration::from_secs(limits::REQUEST_SECONDS_MAX));
-        let mut line = Unwritten(Some(self.clone()));
+        let mut over = RestOver { line: self.clone(), status: LEFT };
         let making = Ending::begin(async move {
             let made = match whole(making, limit.saturating_sub(begun.elapsed())).await {
                 Ok(made) => made,
@@ -131,7 +130,8 @@ impl Line {
                 Err(Unfinished::Panicked) => Err(panicked()),
             };
             drop(place);
-            line.write(made.as_ref().map_or_else(Problem::status, |_| StatusCode::OK), "rest");
+            over.status = made.as_ref().map_or_else(Problem::status, |_| StatusCode::OK).as_u16();
+            drop(over);
             made.unwrap_or_else(|problem| instead(&problem))
         });
         let (parts, beginning) = response.into_parts();
@@ -140,23 +140,18 @@ impl Line {
     }
 }
 
-/// The line of a rest, which is written also when whoever asked for it left before it was made.
-struct Unwritten(Option<Line>);
+/// Writes the line of a rest when that is over, also because whoever asked for it left.
+struct RestOver {
+    line: Line,
+    status: u16,
+}
 
 /// What web servers write down for somebody who left.
 const LEFT: u16 = 499;
 
-impl Unwritten {
-    fn write(&mut self, status: StatusCode, what: &'static str) {
-        if let Some(line) = self.0.take() {
-            line.write(status, what);
-        }
-    }
-}
-
-impl Drop for Unwritten {
+impl Drop for RestOver {
     fn drop(&mut self) {
-        self.write(StatusCode::from_u16(LEFT).unwrap_or(StatusCode::REQUEST_TIMEOUT), "rest");
+        self.line.write(self.status, "rest");
     }
 }
 

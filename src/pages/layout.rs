@@ -9,6 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::visit::Visit;
 use super::words::Lang;
 use super::{assets, trouble, waiting};
+use crate::mutant;
 use crate::web::problem::Problem;
 use crate::web::rest::Rest;
 
@@ -38,6 +39,7 @@ pub(super) fn page_in_parts(
     title: &'static str,
     (meanwhile, rest): (&'static str, impl Future<Output = Result<Markup, Problem>> + Send + 'static),
 ) -> Response {
+    let meanwhile = if mutant::on("frames_name_somebody") { &visit.whose } else { meanwhile };
     // No text of a page can hold it: what is shown of anybody's is escaped.
     let gap = "<!-- the rest -->";
     let beginning = html! { h1 { (title) } p class="meanwhile" { (meanwhile) } (PreEscaped(gap)) };
@@ -46,8 +48,10 @@ pub(super) fn page_in_parts(
     let (after, visit) = (Arc::<str>::from(after), visit.clone());
     let closed = Arc::clone(&after);
     let rest = async move { Ok(rest.await?.into_string() + &closed) };
-    let instead =
-        move |problem: &Problem| trouble::section(&visit, problem.status(), problem.told()).into_string() + &after;
+    let instead = move |problem: &Problem| {
+        let said = trouble::section(&visit, problem.status(), problem.told()).into_string();
+        if mutant::on("rests_fail_silently") { after.to_string() } else { said + &after }
+    };
     let mut response = with_headers(Html(before.to_owned()).into_response());
     response.extensions_mut().insert(Rest::new(rest, instead));
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));

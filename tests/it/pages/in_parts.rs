@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::BodyDataStream;
 use futures_util::StreamExt;
+use sayso::store::Store;
 use sayso::web::rest::{Ending, Unfinished, whole};
 
 use super::jobs::scored;
@@ -62,6 +63,24 @@ on_both!(what_goes_wrong_behind_the_frame_is_said_in_its_place, |world| {
     assert!(!rest.contains("class=\"big\"") && rest.ends_with("</body></html>"), "{rest}");
     assert_eq!(part(&mut body).await, None);
 });
+
+/// On PostgreSQL, where somebody else can keep the responses from being read for as long as it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_logs_out_while_a_score_is_worked_out_is_not_shown_it() {
+    let api = Api::over(World::with(Db::Postgres, |_| ()).await);
+    let visitor = scored(&api).await;
+    let token = sayso::secret::SecretText::new(visitor.cookies[COOKIE].clone());
+    let caller = api.world.app.person_of(&token).await.unwrap();
+    let Store::Postgres { pool, .. } = &api.world.app.store else { panic!("it is PostgreSQL") };
+    let mut kept = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE edge IN ACCESS EXCLUSIVE MODE").execute(&mut *kept).await.unwrap();
+    let mut body = begun(&visitor, "/me/score").await;
+    assert!(part(&mut body).await.unwrap().ends_with(FRAME_ENDS));
+    api.world.app.logout(&caller).await.unwrap();
+    kept.rollback().await.unwrap();
+    let rest = part(&mut body).await.unwrap();
+    assert!(rest.contains("href=\"/log-in\"") && !rest.contains("class=\"big\""), "{rest}");
+}
 
 /// Sent for real, in pieces; what comes next on the same connection is a page of its own, and the second part does not wait for the caller
 /// to say that it has the first.

@@ -1,12 +1,15 @@
 //! The write fence: once a restriction is answered nothing more is stored or read under what it ended.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use sayso::fence::{Change, Name};
 use serde_json::Value;
 
 use super::*;
 use crate::on_both;
 use crate::people::{allow, ask, denial, dump, log_size, only, scored_member, scoring};
+use crate::world::Db;
 
 const ROUNDS: usize = 12;
 
@@ -122,6 +125,8 @@ on_both!(nothing_of_somebody_is_lost_while_they_decide_about_something_else, |wo
     let taking = async {
         let mut accepted = 0;
         for number in 0..200 {
+            // Else it would always begin when a commit was answered, which is when nobody is changing.
+            tokio::time::sleep(Duration::from_micros(u64::from(number % 7) * 300)).await;
             accepted +=
                 super::ingest(world, &[super::like(&format!("while-{number}"), "ann", "ben", number)]).await.accepted;
         }
@@ -130,3 +135,25 @@ on_both!(nothing_of_somebody_is_lost_while_they_decide_about_something_else, |wo
     };
     tokio::join!(deciding, taking);
 });
+
+/// The same, standing still: memory does not know her while nobody knows how her last commit went.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_of_somebody_who_is_away_from_memory() {
+    let world = World::new(Db::Sqlite).await;
+    let ann = scored_member(&world, "ann").await;
+    scored_member(&world, "ben").await;
+    let subject = ann.caller.subject;
+    let name = |digest: String| Name::Blind(hex::decode(digest).unwrap());
+    let names = ask(&world, &format!("SELECT hex(blind) FROM identifier WHERE subject = x'{subject}'")).await;
+    let change = Change {
+        subjects: [subject].into(),
+        names: [(subject, names.into_iter().map(name).collect())].into(),
+        triples: [(subject, [scoring("activitypub")].into())].into(),
+        ..Change::default()
+    };
+    let fence = world.app.store.fence().unwrap();
+    drop(fence.hide(change));
+    assert_eq!(super::ingest(&world, &[super::like("away", "ann", "ben", 1)]).await.accepted, 1);
+    assert!(fence.changes().is_some(), "the commit put her back");
+    assert_eq!(super::ingest(&world, &[super::like("back", "ann", "ben", 2)]).await.accepted, 1);
+}
